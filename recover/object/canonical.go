@@ -1,0 +1,191 @@
+package object
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// Canonical returns the canonical form of u: a copy without what the API
+// server, a controller or a tool stamps on an object, so that what is left is
+// what somebody meant. It reads the same for an object from git and for the
+// live object that was made of it, apart from defaults, which only the server
+// knows.
+//
+// Fields that a server allocates and that a person may also set (node ports,
+// cluster IPs, a claim's volume name) stay when u carries no managedFields (it
+// comes from git), or when a field manager owns them.
+func Canonical(u *unstructured.Unstructured) map[string]any {
+	owned := ownership(u)
+	content := shallow(u.Object)
+	delete(content, "status")
+	content["metadata"] = canonicalMetadata(u)
+	content = runtime.DeepCopyJSON(content)
+	dropNulls(content)
+	dropTemplateStamps(content)
+	if strip, ok := kindStamps[u.GroupVersionKind().GroupKind().String()]; ok {
+		strip(content, owned)
+	}
+	return content
+}
+
+// CanonicalJSON returns the canonical form of u as deterministic bytes.
+func CanonicalJSON(u *unstructured.Unstructured) []byte {
+	return marshal(Canonical(u))
+}
+
+// marshal renders JSON with sorted keys and without HTML escapes. It cannot fail
+// for what JSON or YAML was decoded into.
+func marshal(content map[string]any) []byte {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(content); err != nil {
+		return fmt.Appendf(nil, "not JSON: %v", err)
+	}
+	return []byte(strings.TrimSuffix(b.String(), "\n"))
+}
+
+// Digest is the SHA-256 of one object's canonical bytes.
+type Digest [sha256.Size]byte
+
+// DigestOf returns the digest of content, which is in canonical form already.
+func DigestOf(content map[string]any) Digest { return sha256.Sum256(marshal(content)) }
+
+// Fingerprint returns the SHA-256 over the canonical forms of all objects of s,
+// sorted by identity, as 64 hexadecimal digits. The order of s does not matter.
+func Fingerprint(s *Set) string {
+	digests := make(map[ID]Digest, s.Len())
+	for o := range s.All() {
+		digests[o.ID()] = DigestOf(Canonical(o.Unstructured))
+	}
+	return FingerprintOf(digests)
+}
+
+// FingerprintOf returns the fingerprint of objects whose digests are known.
+func FingerprintOf(digests map[ID]Digest) string {
+	h := sha256.New()
+	for _, id := range slices.SortedFunc(maps.Keys(digests), ID.Compare) {
+		d := digests[id]
+		fmt.Fprintf(h, "%q %q %q %q ", id.Group, id.Kind, id.Namespace, id.Name)
+		h.Write(d[:])
+		h.Write([]byte{'\n'})
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// canonicalMetadata keeps what a person writes in metadata.
+func canonicalMetadata(u *unstructured.Unstructured) map[string]any {
+	meta, _ := u.Object["metadata"].(map[string]any)
+	kept := map[string]any{}
+	for _, field := range []string{"name", "namespace"} {
+		if v, ok := meta[field]; ok && v != "" {
+			kept[field] = v
+		}
+	}
+	if labels := without(meta["labels"], stampedLabel); len(labels) > 0 {
+		kept["labels"] = labels
+	}
+	if annotations := without(meta["annotations"], stampedAnnotation); len(annotations) > 0 {
+		kept["annotations"] = annotations
+	}
+	if list, ok := meta["finalizers"].([]any); ok {
+		own := slices.DeleteFunc(slices.Clone(list), func(f any) bool { return stampedFinalizers[fmt.Sprint(f)] })
+		if len(own) > 0 {
+			kept["finalizers"] = own
+		}
+	}
+	if owners, ok := meta["ownerReferences"].([]any); ok && len(owners) > 0 {
+		kept["ownerReferences"] = withoutUIDs(owners)
+	}
+	return kept
+}
+
+func without(value any, stamped func(key string) bool) map[string]any {
+	m, ok := value.(map[string]any)
+	if !ok {
+		return nil
+	}
+	kept := make(map[string]any, len(m))
+	for k, v := range m {
+		if !stamped(k) {
+			kept[k] = v
+		}
+	}
+	return kept
+}
+
+func withoutUIDs(owners []any) []any {
+	kept := make([]any, 0, len(owners))
+	for _, o := range owners {
+		if m, ok := o.(map[string]any); ok {
+			m = shallow(m)
+			delete(m, "uid")
+			o = m
+		}
+		kept = append(kept, o)
+	}
+	return kept
+}
+
+func shallow(m map[string]any) map[string]any {
+	c := make(map[string]any, len(m))
+	maps.Copy(c, m)
+	return c
+}
+
+// dropNulls removes keys whose value is null: to the API server a null is a
+// field that nobody set.
+func dropNulls(value any) {
+	switch v := value.(type) {
+	case map[string]any:
+		for k, field := range v {
+			if field == nil {
+				delete(v, k)
+				continue
+			}
+			dropNulls(field)
+		}
+	case []any:
+		for _, item := range v {
+			dropNulls(item)
+		}
+	}
+}
+
+// dropTemplateStamps removes the creationTimestamp that Go types print into
+// spec.template.metadata.
+func dropTemplateStamps(content map[string]any) {
+	spec, _ := content["spec"].(map[string]any)
+	template, _ := spec["template"].(map[string]any)
+	if meta, ok := template["metadata"].(map[string]any); ok {
+		delete(meta, "creationTimestamp")
+	}
+}
+
+// foldStringData moves a Secret's stringData into data, as the server does.
+func foldStringData(content map[string]any, _ owner) {
+	plain, ok := content["stringData"].(map[string]any)
+	if !ok {
+		return
+	}
+	data, _ := content["data"].(map[string]any)
+	if data == nil {
+		data = map[string]any{}
+	}
+	for k, v := range plain {
+		if s, ok := v.(string); ok {
+			data[k] = base64.StdEncoding.EncodeToString([]byte(s))
+		}
+	}
+	delete(content, "stringData")
+	content["data"] = data
+}
