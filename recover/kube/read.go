@@ -1,0 +1,275 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+
+	"github.com/rekindle-io/rekindle/recover/object"
+)
+
+const (
+	pageSize           = 500
+	listsAtOnce        = 8
+	acceptListMetadata = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+)
+
+// ListOptions narrow a list. The zero value means all objects of the cluster,
+// whole.
+type ListOptions struct {
+	Namespace     string
+	LabelSelector string
+	FieldSelector string
+	// MetadataOnly leaves spec, status and data out.
+	MetadataOnly bool
+}
+
+// Get returns one object, or an error that wraps ErrNotFound.
+func (c *Cluster) Get(ctx context.Context, kind object.Kind, namespace, name string) (*unstructured.Unstructured, error) {
+	var u *unstructured.Unstructured
+	err := c.do(ctx, call{method: http.MethodGet, path: pathOf(kind, namespace, name)}, func(res *http.Response) error {
+		body, err := io.ReadAll(res.Body)
+		if err != nil {
+			return &brokenError{cause: err}
+		}
+		u, err = decode(body, kind)
+		return err
+	})
+	id := object.ID{Group: kind.Group, Kind: kind.Kind, Namespace: namespace, Name: name}
+	if apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("%s: %w", id, ErrNotFound)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", id, err)
+	}
+	return u, nil
+}
+
+// List hands every object of a kind to each, in pages, one at a time, as the
+// answer comes in. Any failure is an error: a list that returns nil was whole.
+// An error of each ends the list and is returned. The object belongs to each.
+//
+// When a page breaks off, it is asked for again and what each has seen of it is
+// passed over. When the server has forgotten the state of the first page, the
+// list goes on from the same place in the newer state: what existed all the
+// time is handed over exactly once.
+func (c *Cluster) List(ctx context.Context, kind object.Kind, opts ListOptions, each func(*unstructured.Unstructured) error) error {
+	_, err := c.list(ctx, kind, opts, each)
+	return err
+}
+
+// list is List that returns the resource version of the first page, from which
+// a watch misses nothing.
+func (c *Cluster) list(ctx context.Context, kind object.Kind, opts ListOptions, each func(*unstructured.Unstructured) error) (string, error) {
+	query := opts.query()
+	query.Set("limit", strconv.Itoa(pageSize))
+	version := ""
+	for {
+		p := &page{kind: kind, each: each}
+		r := call{method: http.MethodGet, path: pathOf(kind, opts.Namespace, ""), query: query, accept: acceptJSON}
+		if opts.MetadataOnly {
+			r.accept = acceptListMetadata
+		}
+		err := c.do(ctx, r, p.read)
+		if next := continueOf(err); next != "" && query.Get("continue") != "" && next != query.Get("continue") {
+			query.Set("continue", next)
+			continue
+		}
+		if err != nil {
+			return "", fmt.Errorf("listing %s: %w", nameOf(kind), err)
+		}
+		if version == "" {
+			version = p.version
+		}
+		if p.next == "" {
+			return version, nil
+		}
+		query.Set("continue", p.next)
+	}
+}
+
+func (o ListOptions) query() url.Values {
+	query := url.Values{}
+	if o.LabelSelector != "" {
+		query.Set("labelSelector", o.LabelSelector)
+	}
+	if o.FieldSelector != "" {
+		query.Set("fieldSelector", o.FieldSelector)
+	}
+	return query
+}
+
+// continueOf returns the token that the server offers with a 410 to go on in
+// the newer state.
+func continueOf(err error) string {
+	if !apierrors.IsResourceExpired(err) {
+		return ""
+	}
+	return statusOf(err).Continue
+}
+
+func nameOf(kind object.Kind) string { return kind.GroupVersionResource().GroupResource().String() }
+
+// page reads one page of a list as it comes in.
+type page struct {
+	kind object.Kind
+	each func(*unstructured.Unstructured) error
+
+	version string
+	next    string
+	handed  int // items that each has seen, over all tries
+}
+
+// read may be called again after the transfer broke: the same page comes in
+// the same order, so the items that were handed over are passed over.
+func (p *page) read(res *http.Response) error {
+	d := json.NewDecoder(res.Body)
+	seen := 0
+	ended, err := p.fields(d, &seen)
+	switch {
+	case err == nil && ended:
+		return nil
+	case err == nil:
+		err = io.ErrUnexpectedEOF
+	}
+	var own *ownError
+	if errors.As(err, &own) {
+		return own.cause
+	}
+	return &brokenError{cause: err}
+}
+
+// ownError is an error that is not the transfer's.
+type ownError struct{ cause error }
+
+func (e *ownError) Error() string { return e.cause.Error() }
+
+// fields walks through the list's top level. ended tells that its closing
+// brace was read and that there were items (null counts).
+func (p *page) fields(d *json.Decoder, seen *int) (ended bool, err error) {
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return false, orNoList(err)
+	}
+	items := false
+	for d.More() {
+		t, err := d.Token()
+		if err != nil {
+			return false, err
+		}
+		switch t {
+		case "metadata":
+			var meta struct {
+				ResourceVersion string `json:"resourceVersion"`
+				Continue        string `json:"continue"`
+			}
+			if err := d.Decode(&meta); err != nil {
+				return false, err
+			}
+			p.version, p.next = meta.ResourceVersion, meta.Continue
+		case "items":
+			items = true
+			if err := p.items(d, seen); err != nil {
+				return false, err
+			}
+		default:
+			var skipped json.RawMessage
+			if err := d.Decode(&skipped); err != nil {
+				return false, err
+			}
+		}
+	}
+	if _, err := d.Token(); err != nil {
+		return false, err
+	}
+	if !items {
+		return false, orNoList(nil)
+	}
+	return true, nil
+}
+
+func orNoList(err error) error {
+	if err != nil {
+		return err
+	}
+	return &ownError{cause: errors.New("the API server's answer is no list")}
+}
+
+func (p *page) items(d *json.Decoder, seen *int) error {
+	switch t, err := d.Token(); {
+	case err != nil:
+		return err
+	case t == nil:
+		return nil // "items": null
+	case t != json.Delim('['):
+		return orNoList(nil)
+	}
+	for d.More() {
+		var raw json.RawMessage
+		if err := d.Decode(&raw); err != nil {
+			return err
+		}
+		*seen++
+		if *seen <= p.handed {
+			continue
+		}
+		u, err := decode(raw, p.kind)
+		if err != nil {
+			return &ownError{cause: err}
+		}
+		p.handed++
+		if err := p.each(u); err != nil {
+			return &ownError{cause: err}
+		}
+	}
+	_, err := d.Token()
+	return err
+}
+
+// decode reads one object. Items of lists and partial metadata do not say
+// their kind, so it is set.
+func decode(raw []byte, kind object.Kind) (*unstructured.Unstructured, error) {
+	u := &unstructured.Unstructured{}
+	if err := utiljson.Unmarshal(raw, &u.Object); err != nil {
+		return nil, fmt.Errorf("an object of %s cannot be read: %w", nameOf(kind), err)
+	}
+	if u.Object == nil {
+		return nil, fmt.Errorf("an object of %s is null", nameOf(kind))
+	}
+	u.SetGroupVersionKind(kind.GroupVersionKind)
+	return u, nil
+}
+
+// ListAll lists several kinds at once. each is called by one goroutine at a
+// time. The kinds that could not be listed whole are named in the error; the
+// others are handed over all the same.
+func (c *Cluster) ListAll(ctx context.Context, kinds []object.Kind, opts ListOptions, each func(object.Kind, *unstructured.Unstructured) error) error {
+	var (
+		wg     sync.WaitGroup
+		serial sync.Mutex
+		errs   = make([]error, len(kinds))
+		slots  = make(chan struct{}, listsAtOnce)
+	)
+	for i, kind := range kinds {
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			errs[i] = c.List(ctx, kind, opts, func(u *unstructured.Unstructured) error {
+				serial.Lock()
+				defer serial.Unlock()
+				return each(kind, u)
+			})
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
