@@ -1,0 +1,263 @@
+package terminal
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestSafe(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                           "",
+		"web-1":                      "web-1",
+		"größe 漢字 🚀":                 "größe 漢字 🚀",
+		`C:\x`:                       `C:\x`,
+		"\x1b[2Jgone":                `\x1b[2Jgone`,
+		"\x1b]0;title\a":             `\x1b]0;title\x07`,
+		"a\r\nb\tc":                  `a\r\nb\tc`,
+		"c1\u009b31m":                `c1\u009b31m`,
+		"\x9b31m":                    `\x9b31m`,
+		"evil\u202etxt.exe":          `evil\u202etxt.exe`,
+		"a\u200bb\u2066c\ufeff":      `a\u200bb\u2066c\ufeff`,
+		"\u2028\u2029":               `\u2028\u2029`,
+		"\U000e0041tag":              `\U000e0041tag`,
+		"\xff\xfeok\xc3":             `\xff\xfeok\xc3`,
+		"\x00\x7f":                   `\x00\x7f`,
+		"e\u0301":                    "e\u0301",
+		"e" + strings.Repeat("̀", 6): "e" + strings.Repeat("̀", 4) + `\u0300\u0300`,
+		"\ufffd":                     "\ufffd",
+	} {
+		if have := Safe(in); have != want {
+			t.Errorf("Safe(%q) = %q, want %q", in, have, want)
+		}
+	}
+	if have, want := SafeLines("a\n\tb\x1b\r\n"), "a\n    b\\x1b\\r\n"; have != want {
+		t.Errorf("SafeLines = %q, want %q", have, want)
+	}
+}
+
+func FuzzSafe(f *testing.F) {
+	for _, seed := range []string{"", "web", "\x1b[2J", "\u202e", "\xff\n", "e\u0301\u0301\u0301\u0301\u0301", "\U0010ffff"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		out := Safe(s)
+		if !utf8.ValidString(out) {
+			t.Fatalf("Safe(%q) is not UTF-8", s)
+		}
+		for _, r := range out {
+			if !unicode.IsGraphic(r) {
+				t.Fatalf("Safe(%q) holds %U", s, r)
+			}
+		}
+		if Safe(out) != out {
+			t.Fatalf("Safe(%q) is escaped again: %q", s, Safe(out))
+		}
+		var b bytes.Buffer
+		if err := (&Terminal{Out: &b}).JSON(s); err != nil {
+			t.Fatal(err)
+		}
+		var back string
+		if err := json.Unmarshal(b.Bytes(), &back); err != nil || back != strings.ToValidUTF8(s, "\ufffd") && utf8.ValidString(s) {
+			t.Fatalf("JSON of %q reads back as %q, %v", s, back, err)
+		}
+		for _, r := range strings.TrimSuffix(b.String(), "\n") {
+			if !unicode.IsGraphic(r) {
+				t.Fatalf("JSON of %q holds %U", s, r)
+			}
+		}
+	})
+}
+
+type hostile struct{}
+
+func (hostile) String() string { return "\x1b[H" }
+
+func TestOutfMakesEveryArgumentSafe(t *testing.T) {
+	var out bytes.Buffer
+	term := &Terminal{Out: &out, Err: io.Discard, Color: true}
+	term.Outf("%s|%v|%-8q|%3d|%v|%v|%v|%s\n",
+		"a\nb", errors.New("\x1b[1m"), "\x1b", 7, []string{"\r"}, map[string]string{"\b": "x"}, hostile{},
+		term.Paint(Bad, "x\x1b"))
+	want := `a\nb|\x1b[1m|"\x1b"  |  7|[\r]|map[\x08:x]|\x1b[H|` + "\x1b[31m" + `x\x1b` + "\x1b[0m\n"
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("output (-want +have):\n%s", diff)
+	}
+}
+
+func TestPaintWithoutColour(t *testing.T) {
+	term := &Terminal{}
+	if have := term.Paint(Good, "ok").String(); have != "ok" {
+		t.Errorf("have %q", have)
+	}
+}
+
+func TestTable(t *testing.T) {
+	columns := []Column{{Title: "NAME", Whole: true}, {Title: "AGE", Right: true}, {Title: "REASON"}}
+	rows := [][]string{
+		{"shop/web", "5", "image pull failed: no such image in the registry at all"},
+		{"shop/漢字", "120", "\x1b[2J"},
+		{"short"},
+	}
+	for name, tc := range map[string]struct {
+		width int
+		want  string
+	}{
+		"whole": {0, "" +
+			"NAME       AGE  REASON\n" +
+			"shop/web     5  image pull failed: no such image in the registry at all\n" +
+			"shop/漢字  120  \\x1b[2J\n" +
+			"short\n"},
+		"cut": {30, "" +
+			"NAME       AGE  REASON\n" +
+			"shop/web     5  image pull fa…\n" +
+			"shop/漢字  120  \\x1b[2J\n" +
+			"short\n"},
+		"too narrow": {12, "" +
+			"NAME    AGE…\n" +
+			"shop/…    5…\n" +
+			"shop/…  120…\n" +
+			"short\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			(&Terminal{Out: &out, Width: tc.width}).Table(columns, rows)
+			if diff := cmp.Diff(tc.want, out.String()); diff != "" {
+				t.Errorf("table (-want +have):\n%s", diff)
+			}
+			for line := range strings.Lines(out.String()) {
+				if w := width(strings.TrimSuffix(line, "\n")); tc.width > 0 && w > tc.width {
+					t.Errorf("%q is %d columns wide", line, w)
+				}
+			}
+		})
+	}
+	var out bytes.Buffer
+	(&Terminal{Out: &out}).Table(columns, nil)
+	if out.Len() > 0 {
+		t.Errorf("an empty table prints %q", out.String())
+	}
+}
+
+func TestProgressOnATerminalIsOneLine(t *testing.T) {
+	var both bytes.Buffer
+	term := &Terminal{Out: &both, Err: &both, IsTTY: true, Width: 20}
+	term.Progress("applying", "1 of 2")
+	term.Progress("applying", "2 of 2, which is a lot")
+	term.Outf("result\n")
+	term.EndProgress()
+	term.Errf("end\n")
+	want := "applying 1 of 2" +
+		"\r\x1b[K" + "applying 2 of 2, w…" +
+		"\r\x1b[K" + "result\n" + "applying 2 of 2, w…" +
+		"\r\x1b[K" + "end\n"
+	if diff := cmp.Diff(want, both.String()); diff != "" {
+		t.Errorf("output (-want +have):\n%s", diff)
+	}
+}
+
+func TestProgressElsewhereIsPlain(t *testing.T) {
+	for name, term := range map[string]*Terminal{"no terminal": {}, "dumb": {IsTTY: true, dumb: true}} {
+		t.Run(name, func(t *testing.T) {
+			var out, stderr bytes.Buffer
+			term.Out, term.Err = &out, &stderr
+			for i := range 100 {
+				term.Progress("applying", strings.Repeat("x", i))
+			}
+			term.Progress("settling\x1b", "")
+			term.EndProgress()
+			if want := "applying\nsettling\\x1b\n"; stderr.String() != want || out.Len() > 0 {
+				t.Errorf("have %q and %q, want %q on stderr alone", stderr.String(), out.String(), want)
+			}
+		})
+	}
+}
+
+func TestAsk(t *testing.T) {
+	for typed, want := range map[string]bool{"y\n": true, "YES\n": true, "yes": true, "n\n": false, "\n": false, "": false, "yep\n": false} {
+		var stderr bytes.Buffer
+		term := &Terminal{Err: &stderr, In: strings.NewReader(typed), IsTTY: true}
+		have, err := term.Ask(t.Context(), "Restore over \x1b?", "--yes")
+		if err != nil || have != want {
+			t.Errorf("%q: have %v, %v; want %v", typed, have, err, want)
+		}
+		if stderr.String() != `Restore over \x1b? [y/N] ` {
+			t.Errorf("asked %q", stderr.String())
+		}
+	}
+}
+
+func TestAskWithoutATerminalNamesTheFlag(t *testing.T) {
+	for name, term := range map[string]*Terminal{
+		"nobody": {Err: io.Discard, IsTTY: true}, "a pipe": {Err: io.Discard, In: strings.NewReader("y\n")},
+	} {
+		_, err := term.Ask(t.Context(), "Go on?", "--yes")
+		var want *NoTerminalError
+		if !errors.As(err, &want) || !strings.Contains(err.Error(), "--yes") {
+			t.Errorf("%s: %v, want an error that names --yes", name, err)
+		}
+	}
+}
+
+func TestAskEndsWithItsContext(t *testing.T) {
+	in, _ := io.Pipe() // nobody ever types
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cause := errors.New("interrupted")
+	cancel(cause)
+	_, err := (&Terminal{Err: io.Discard, In: in, IsTTY: true}).Ask(ctx, "Go on?", "--yes")
+	if !errors.Is(err, cause) {
+		t.Errorf("have %v, want the cause", err)
+	}
+}
+
+func TestConfirm(t *testing.T) {
+	term := &Terminal{Err: io.Discard, In: strings.NewReader("demo\nother\n"), IsTTY: true}
+	if err := term.Confirm(t.Context(), "demo", "This deletes demo.", "--confirm demo"); err != nil {
+		t.Error(err)
+	}
+	for _, typed := range []string{"other", ""} {
+		var want *NotConfirmedError
+		err := term.Confirm(t.Context(), "demo", "This deletes demo.", "--confirm demo")
+		if !errors.As(err, &want) || want.Typed != typed {
+			t.Errorf("have %v, want a refusal of %q", err, typed)
+		}
+	}
+}
+
+func TestFailedWritesAreReported(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("this system has no /dev/full")
+	}
+	defer func() { _ = full.Close() }()
+	term := &Terminal{Out: full, Err: io.Discard}
+	if term.Failed() != nil {
+		t.Error("failed before the first write")
+	}
+	term.Outf("x\n")
+	if term.Failed() == nil || term.JSON(1) == nil {
+		t.Error("a full disk was not reported")
+	}
+}
+
+func TestNewWithoutATerminal(t *testing.T) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = null.Close() }()
+	env := map[string]string{"TERM": "xterm", "COLUMNS": "40"}
+	term := New(null, null, null, func(k string) string { return env[k] })
+	if term.IsTTY || term.Color || term.Width != 0 || term.In != nil {
+		t.Errorf("have %+v", term)
+	}
+}
