@@ -1,0 +1,64 @@
+# Everything here needs Go and git only; `make` alone lists the targets.
+
+GO       ?= go
+FUZZTIME ?= 10s
+# How long one package's tests may take. On two cores the slowest start several
+# control planes.
+TIMEOUT  ?= 20m
+
+BIN          := $(CURDIR)/bin
+CONTROLPLANE := $(BIN)/rekindle-controlplane
+# The local provider and the tests find the control plane here.
+export REKINDLE_CONTROLPLANE ?= $(CONTROLPLANE)
+# The nested modules, each with its own go.mod.
+MODULES      := testenv/controlplane
+LINT         := $(GO) tool -modfile=$(CURDIR)/.ci/tools.mod golangci-lint
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/rekindle; its version is that of the commit
+	@mkdir -p $(BIN)
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w' -o $(BIN)/rekindle ./cmd/rekindle
+
+.PHONY: controlplane
+controlplane: ## Build bin/rekindle-controlplane (minutes the first time, then cached)
+	@GO=$(GO) testenv/controlplane/build.sh $(CONTROLPLANE)
+
+.PHONY: demo
+demo: build controlplane ## Restore the example repository onto a new local cluster
+	@testenv/demo.sh
+
+.PHONY: test
+test: controlplane ## Run every test, those against the real control plane included
+	$(GO) test -timeout $(TIMEOUT) ./...
+	@set -e; for m in $(MODULES); do echo "$(GO) test ./... ($$m)"; (cd $$m && $(GO) test -timeout $(TIMEOUT) ./...); done
+
+.PHONY: test-short
+test-short: ## Run the tests that need no control plane
+	$(GO) test -short -timeout 5m ./...
+
+.PHONY: bench
+bench: build controlplane ## Measure the apply against its limits; writes docs/benchmarks.md
+	$(GO) run ./testenv/bench -rekindle $(BIN)/rekindle -controlplane $(REKINDLE_CONTROLPLANE) -write docs/benchmarks.md $(BENCHFLAGS)
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME (10s)
+	@.ci/fuzz $(FUZZTIME)
+
+.PHONY: lint
+lint: ## Formatting, vet, golangci-lint, import walls, tidy module files
+	@.ci/lint
+
+.PHONY: fmt
+fmt: ## Format the code
+	$(LINT) fmt ./...
+	@set -e; for m in $(MODULES); do (cd $$m && $(LINT) fmt -c $(CURDIR)/.golangci.yml ./...); done
+
+.PHONY: clean
+clean: ## Remove bin/ (clusters and caches stay)
+	rm -rf $(BIN)
