@@ -1,0 +1,170 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rekindle-io/rekindle/providers"
+)
+
+// minimumSpace is what a fresh cluster needs on disk: etcd alone sets 64 MB of
+// log aside before the first write.
+const minimumSpace = 256 << 20
+
+// Create makes the cluster, or finishes the half-made or broken one of the same
+// name and ID. A stopped one is started.
+func (p *Provider) Create(ctx context.Context, s providers.Spec, progress providers.Progress) (providers.Cluster, error) {
+	if err := supported(); err != nil {
+		return providers.Cluster{}, err
+	}
+	fresh, err := p.freshMark(s)
+	if err != nil {
+		return providers.Cluster{}, err
+	}
+	// Whose the name is comes before what this machine lacks.
+	if _, err := p.owned(s.Name, s.ID); err != nil && !errors.Is(err, providers.ErrNotFound) {
+		return providers.Cluster{}, err
+	}
+	if _, err := p.binary(fresh.Settings); err != nil {
+		return providers.Cluster{}, err
+	}
+	m, lock, err := p.claim(ctx, fresh)
+	if err != nil {
+		return providers.Cluster{}, err
+	}
+	defer lock.Close()
+	if m.State != providers.StateRunning && m.State != providers.StateStopped {
+		m.State = providers.StateCreating
+		if err := m.write(p.home(s.Name)); err != nil {
+			return providers.Cluster{}, fmt.Errorf("provider local: %w", err)
+		}
+	}
+	return p.bringUp(ctx, m, progress)
+}
+
+func (p *Provider) freshMark(s providers.Spec) (mark, error) {
+	if err := checkName(s.Name); err != nil {
+		return mark{}, err
+	}
+	if err := checkID(s.ID); err != nil {
+		return mark{}, err
+	}
+	set, err := decode(s.Settings)
+	if err != nil {
+		return mark{}, fmt.Errorf("provider local: %w", err)
+	}
+	return mark{
+		Schema: schema, Provider: ProviderName, Name: s.Name, ID: s.ID,
+		State: providers.StateCreating, Created: p.opts.Now().UTC().Truncate(time.Second), Settings: set,
+	}, nil
+}
+
+// bringUp makes whatever the cluster lacks and waits until it is ready. The
+// caller holds the cluster's lock. When it fails, nothing is left running.
+func (p *Provider) bringUp(ctx context.Context, m mark, progress providers.Progress) (providers.Cluster, error) {
+	h := p.home(m.Name)
+	fail := func(err error) (providers.Cluster, error) {
+		// The processes must not outlive a failure; ctx may be what ended it.
+		killCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		err = fmt.Errorf("provider local: cluster %q: %w", m.Name, err)
+		return providers.Cluster{}, errors.Join(err, killAll(killCtx, h, m.ID))
+	}
+	if err := p.prepare(h, m); err != nil {
+		return fail(err)
+	}
+	started, err := p.ensureSupervisor(ctx, h, m, progress)
+	if err != nil {
+		return fail(err)
+	}
+	st, err := p.waitReady(ctx, h, m, started)
+	if err != nil {
+		return fail(err)
+	}
+	if st.Moved && started != nil {
+		progress.Say(fmt.Sprintf("a port of cluster %s was taken, its API server is now at %s", m.Name, endpoint(st.Ports.API)))
+	}
+	config, err := kubeconfig(h, m.Name, st.Ports.API)
+	if err == nil {
+		err = writeFile(h.path("kubeconfig"), config)
+	}
+	if err == nil {
+		m.State, m.Version = providers.StateRunning, st.Version
+		err = m.write(h)
+	}
+	if err != nil {
+		return fail(err)
+	}
+	return p.describe(m, st, providers.StateRunning, ""), nil
+}
+
+// prepare makes the files that the supervisor needs.
+func (p *Provider) prepare(h home, m mark) error {
+	free, err := freeSpace(string(h))
+	if err != nil {
+		return err
+	}
+	if free < minimumSpace {
+		return fmt.Errorf("only %d MB are free below %s, a cluster needs %d MB: free some, or put the state directory elsewhere",
+			free>>20, p.opts.Root, minimumSpace>>20)
+	}
+	if err := ensurePKI(h, p.opts.Now()); err != nil {
+		return err
+	}
+	return writeJSON(h.path("controlplane.json"), spec{
+		Schema: schema, Name: m.Name, ID: m.ID, Nodes: m.Settings.nodes(), Durable: m.Settings.Durable,
+	})
+}
+
+// waitReady returns when the cluster is ready for the first apply. started is
+// closed when the supervisor that was started here has ended; nil when one ran
+// already.
+func (p *Provider) waitReady(ctx context.Context, h home, m mark, started <-chan struct{}) (status, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.opts.StartTimeout)
+	defer cancel()
+	tick := time.NewTicker(25 * time.Millisecond)
+	defer tick.Stop()
+
+	var client *apiClient
+	var steps []readyStep
+	port := 0
+	for {
+		st := readStatus(h, m.ID)
+		if st.Phase == phaseFailed {
+			return st, notReady(h, st, "", errors.New(st.Message))
+		}
+		if st.Ports.API != port { // it said where it is going to be
+			var err error
+			if client, err = newAPIClient(h, st.Ports.API); err != nil {
+				return st, err
+			}
+			defer client.close()
+			port, steps = st.Ports.API, client.readySteps(m)
+		}
+		for len(steps) > 0 && steps[0].check(ctx) == nil {
+			steps = steps[1:]
+		}
+		if client != nil && len(steps) == 0 {
+			return readStatus(h, m.ID), nil
+		}
+		select {
+		case <-ctx.Done():
+			lacking, component := "it has not begun", commandSupervise
+			if len(steps) > 0 {
+				lacking, component = steps[0].lacking, steps[0].component
+			}
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return st, notReady(h, st, component, fmt.Errorf("after %s %s", p.opts.StartTimeout, lacking))
+			}
+			return st, context.Cause(ctx)
+		case <-started:
+			if st := readStatus(h, m.ID); st.Phase == phaseFailed {
+				return st, notReady(h, st, "", errors.New(st.Message))
+			}
+			return st, notReady(h, st, commandSupervise, errors.New("the supervisor ended"))
+		case <-tick.C:
+		}
+	}
+}

@@ -1,0 +1,204 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The marks of a process of ours: what it calls itself, and two variables in
+// the environment that it was started with. They equal those of
+// testenv/controlplane/layout.
+const (
+	program       = "rekindle-controlplane"
+	envClusterID  = "REKINDLE_CLUSTER_ID"
+	envClusterDir = "REKINDLE_CLUSTER_DIR"
+)
+
+// supported says why this operating system cannot run local clusters.
+func supported() error { return nil }
+
+// process is one that bears the marks.
+type process struct {
+	pid     int
+	command string // "supervise", "etcd", …
+	id, dir string // of its cluster
+}
+
+// processes returns those of ours whose cluster id passes the filter. A dead
+// process has no environment any more, so zombies do not count.
+func processes(match func(id string) bool) ([]process, error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, err
+	}
+	var found []process
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		if pr, ok := identify(pid); ok && match(pr.id) {
+			found = append(found, pr)
+		}
+	}
+	return found, nil
+}
+
+// processesOf returns those of the cluster with that id in that directory. In a
+// copy of a state directory the same id is there twice: processes that belong
+// to another directory, which still exists, are not this cluster's.
+func processesOf(h home, id string) ([]process, error) {
+	found, err := processes(func(other string) bool { return other == id })
+	return slices.DeleteFunc(found, func(pr process) bool { return !sameDir(pr.dir, h) }), err
+}
+
+func sameDir(dir string, h home) bool {
+	if dir == string(h) {
+		return true
+	}
+	there, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true // the directory was moved
+	}
+	here, hereErr := os.Stat(string(h))
+	return err == nil && hereErr == nil && os.SameFile(there, here)
+}
+
+// identify reads the marks of a process; ok is false for one that is not ours.
+func identify(pid int) (pr process, ok bool) {
+	proc := filepath.Join("/proc", strconv.Itoa(pid))
+	cmdline, err := os.ReadFile(filepath.Join(proc, "cmdline"))
+	if err != nil {
+		return process{}, false
+	}
+	args := strings.Split(string(bytes.TrimRight(cmdline, "\x00")), "\x00")
+	if len(args) < 2 || args[0] != program {
+		return process{}, false
+	}
+	environ, err := os.ReadFile(filepath.Join(proc, "environ"))
+	if err != nil {
+		return process{}, false
+	}
+	pr = process{pid: pid, command: args[1]}
+	for entry := range strings.SplitSeq(string(environ), "\x00") {
+		switch key, value, _ := strings.Cut(entry, "="); key {
+		case envClusterID:
+			pr.id = value
+		case envClusterDir:
+			pr.dir = value
+		}
+	}
+	return pr, pr.id != ""
+}
+
+// signal sends sig to the process if it still bears the marks. The handle (a
+// pidfd) is opened before the marks are read again, so that the signal cannot
+// reach another process that got the same pid in between.
+func (pr process) signal(sig syscall.Signal) error {
+	handle, err := os.FindProcess(pr.pid)
+	if err != nil {
+		return nil //nolint:nilerr // it is gone
+	}
+	defer func() { _ = handle.Release() }()
+	if now, ok := identify(pr.pid); !ok || now.id != pr.id {
+		return nil
+	}
+	if err := handle.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("signal process %d (%s): %w", pr.pid, pr.command, err)
+	}
+	return nil
+}
+
+// killAll ends every process of a cluster at once and waits until they are
+// gone. The supervisor goes first: it would start the others again.
+func killAll(ctx context.Context, h home, id string) error {
+	for {
+		found, err := processesOf(h, id)
+		if err != nil || len(found) == 0 {
+			return err
+		}
+		for _, supervisors := range []bool{true, false} {
+			for _, pr := range found {
+				if (pr.command == commandSupervise) == supervisors {
+					err = errors.Join(err, pr.signal(syscall.SIGKILL))
+				}
+			}
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("processes of cluster %s do not end: %w", id, context.Cause(ctx))
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// detached makes a process that neither the terminal nor its signals reach.
+func detached() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
+
+var errLocked = errors.New("locked by another process")
+
+// tryLock locks a directory until the file is closed or the process ends.
+// fs.ErrNotExist: it was removed or replaced meanwhile.
+func tryLock(dir string) (*os.File, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, errLocked
+		}
+		return nil, err
+	}
+	held, err := f.Stat()
+	if err == nil {
+		var there os.FileInfo
+		if there, err = os.Lstat(dir); err == nil && !os.SameFile(held, there) {
+			err = os.ErrNotExist
+		}
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// renameNew moves a directory to a name that nothing holds: fs.ErrExist when
+// something does, be it an empty directory.
+func renameNew(from, to string) error {
+	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+	if !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOSYS) {
+		return err
+	}
+	// A file system that cannot do that; we are the only ones who lose the race.
+	if _, err := os.Lstat(to); err == nil {
+		return os.ErrExist
+	}
+	return os.Rename(from, to)
+}
+
+// freeSpace is how many bytes an ordinary user can still write below dir.
+func freeSpace(dir string) (uint64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, err
+	}
+	return st.Bavail * uint64(st.Bsize), nil
+}
