@@ -1,0 +1,236 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/rekindle-io/rekindle/recover/object"
+)
+
+const (
+	// diagnosesAtOnce is how many objects are looked into at the same time.
+	diagnosesAtOnce = 6
+	// podsToSee is how many Pods of a workload are looked at.
+	podsToSee = 20
+	// eventsToSee is how many Events of one object are looked at.
+	eventsToSee = 50
+)
+
+// finding is the reason for which an object has not settled.
+type finding struct {
+	Reason, Message, Hint string
+	// fine tells that there is nothing to wait for after all.
+	fine bool
+}
+
+// evidence is what a diagnosis looks at.
+type evidence struct {
+	subject *unstructured.Unstructured
+	// sets are the ReplicaSets of a Deployment.
+	sets []*unstructured.Unstructured
+	// pods are those of a workload, or the subject itself when it is a Pod.
+	pods []*unstructured.Unstructured
+	// events are those of all objects here, by uid, oldest first.
+	events map[string][]event
+	// claims are the PersistentVolumeClaims that are not bound, by name.
+	claims map[string]*unstructured.Unstructured
+	// classes are the StorageClasses; looked up only when there are claims.
+	classes []*unstructured.Unstructured
+	// claimUsed tells whether a Pod uses the subject, when that is a claim.
+	claimUsed bool
+}
+
+// event is an Event, reduced.
+type event struct{ Type, Reason, Message string }
+
+// errEnough ends a list early.
+var errEnough = errors.New("enough")
+
+// diagnose looks into those that have waited for longer than after without an
+// explanation, at most that many.
+func (s *settling) diagnose(ctx context.Context, after time.Duration, most int) {
+	type job struct {
+		p  *progress
+		at time.Time
+	}
+	var jobs []job
+	s.mu.Lock()
+	now := s.cluster.opts.Now()
+	for _, p := range s.all {
+		unwell := p.status.State == StateWaiting || p.status.State == StateFailed
+		stale := p.explained.IsZero() || after > 0 && now.Sub(p.explained) > explainAgain
+		if unwell && stale && p.shown.State != "" && now.Sub(p.moved) >= after && len(jobs) < most {
+			jobs = append(jobs, job{p, p.moved})
+		}
+	}
+	s.mu.Unlock()
+	slots := make(chan struct{}, diagnosesAtOnce)
+	var wg sync.WaitGroup
+	for _, j := range jobs {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			if e, err := s.cluster.gather(ctx, j.p.target); err == nil {
+				s.explain(j.p, j.at, explain(e))
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func coreKind(kind, resource string) object.Kind {
+	return object.Kind{GroupVersionKind: schema.GroupVersionKind{Version: "v1", Kind: kind}, Resource: resource, Namespaced: true}
+}
+
+func replicaSetKind() object.Kind {
+	return object.Kind{GroupVersionKind: schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "ReplicaSet"}, Resource: "replicasets", Namespaced: true}
+}
+
+func storageClassKind() object.Kind {
+	return object.Kind{GroupVersionKind: schema.GroupVersionKind{Group: "storage.k8s.io", Version: "v1", Kind: "StorageClass"}, Resource: "storageclasses"}
+}
+
+// gather reads the evidence about a target. What cannot be read besides the
+// target itself is left out.
+func (c *Cluster) gather(ctx context.Context, t Target) (evidence, error) {
+	u, err := c.Get(ctx, t.Kind, t.ID.Namespace, t.ID.Name)
+	if err != nil {
+		return evidence{}, err
+	}
+	e := evidence{subject: u, events: map[string][]event{}, claims: map[string]*unstructured.Unstructured{}}
+	c.gatherEvents(ctx, e, u)
+	switch {
+	case u.GetKind() == "Pod":
+		e.pods = append(e.pods, u)
+	case u.GetKind() == "PersistentVolumeClaim":
+		e.claims[u.GetName()] = u
+		e.claimUsed = c.claimUsed(ctx, u)
+	default:
+		c.gatherOwned(ctx, &e)
+	}
+	for _, p := range e.pods {
+		c.gatherClaims(ctx, e, p)
+	}
+	if len(e.claims) > 0 {
+		_ = c.List(ctx, storageClassKind(), ListOptions{}, collect(&e.classes, podsToSee))
+	}
+	return e, nil
+}
+
+// gatherOwned reads the Pods and ReplicaSets that a workload's selector names,
+// and the events of the ones that are not well.
+func (c *Cluster) gatherOwned(ctx context.Context, e *evidence) {
+	selector := selectorOf(e.subject)
+	if selector == "" {
+		return
+	}
+	opts := ListOptions{Namespace: e.subject.GetNamespace(), LabelSelector: selector}
+	if e.subject.GetKind() == "Deployment" {
+		_ = c.List(ctx, replicaSetKind(), opts, collect(&e.sets, podsToSee))
+		for _, set := range e.sets {
+			if number(set.Object, "status", "replicas") < number(set.Object, "spec", "replicas") {
+				c.gatherEvents(ctx, *e, set)
+			}
+		}
+	}
+	_ = c.List(ctx, coreKind("Pod", "pods"), opts, collect(&e.pods, podsToSee))
+	unwell := 0
+	for _, p := range e.pods {
+		if conditionOf(p, "Ready").Status == "True" {
+			continue
+		}
+		if unwell++; unwell > 3 {
+			break
+		}
+		c.gatherEvents(ctx, *e, p)
+	}
+}
+
+// selectorOf returns the label selector of a workload, "" when it has none.
+func selectorOf(u *unstructured.Unstructured) string {
+	raw, ok, _ := unstructured.NestedMap(u.Object, "spec", "selector")
+	if !ok {
+		return ""
+	}
+	if _, plain := raw["matchLabels"]; !plain && raw["matchExpressions"] == nil { // ReplicationController
+		set, _, _ := unstructured.NestedStringMap(u.Object, "spec", "selector")
+		return labels.SelectorFromSet(set).String()
+	}
+	var s metav1.LabelSelector
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(raw, &s); err != nil {
+		return ""
+	}
+	selector, err := metav1.LabelSelectorAsSelector(&s)
+	if err != nil {
+		return ""
+	}
+	return selector.String()
+}
+
+// collect returns a receiver for List that keeps up to most objects.
+func collect(into *[]*unstructured.Unstructured, most int) func(*unstructured.Unstructured) error {
+	return func(u *unstructured.Unstructured) error {
+		*into = append(*into, u)
+		if len(*into) >= most {
+			return errEnough
+		}
+		return nil
+	}
+}
+
+func (c *Cluster) gatherEvents(ctx context.Context, e evidence, about *unstructured.Unstructured) {
+	uid := string(about.GetUID())
+	opts := ListOptions{Namespace: or(about.GetNamespace(), "default"), FieldSelector: "involvedObject.uid=" + uid}
+	var found []*unstructured.Unstructured
+	_ = c.List(ctx, coreKind("Event", "events"), opts, collect(&found, eventsToSee))
+	e.events[uid] = reduced(found)
+}
+
+// reduced returns events oldest first.
+func reduced(found []*unstructured.Unstructured) []event {
+	sortByTime(found)
+	var events []event
+	for _, u := range found {
+		events = append(events, event{Type: text(u.Object, "type"), Reason: text(u.Object, "reason"), Message: text(u.Object, "message")})
+	}
+	return events
+}
+
+// gatherClaims reads the claims of a Pod that waits, and keeps the unbound.
+func (c *Cluster) gatherClaims(ctx context.Context, e evidence, pod *unstructured.Unstructured) {
+	if text(pod.Object, "status", "phase") != "Pending" {
+		return
+	}
+	for _, v := range entries(pod.Object, "spec", "volumes") {
+		claim := text(v, "persistentVolumeClaim", "claimName")
+		if claim == "" || e.claims[claim] != nil {
+			continue
+		}
+		u, err := c.Get(ctx, coreKind("PersistentVolumeClaim", "persistentvolumeclaims"), pod.GetNamespace(), claim)
+		if err == nil && text(u.Object, "status", "phase") != "Bound" {
+			e.claims[claim] = u
+			c.gatherEvents(ctx, e, u)
+		}
+	}
+}
+
+// claimUsed tells whether a Pod uses the claim; also when that is not known.
+func (c *Cluster) claimUsed(ctx context.Context, claim *unstructured.Unstructured) bool {
+	err := c.List(ctx, coreKind("Pod", "pods"), ListOptions{Namespace: claim.GetNamespace()}, func(p *unstructured.Unstructured) error {
+		for _, v := range entries(p.Object, "spec", "volumes") {
+			if text(v, "persistentVolumeClaim", "claimName") == claim.GetName() {
+				return errEnough
+			}
+		}
+		return nil
+	})
+	return err != nil
+}
