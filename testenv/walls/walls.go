@@ -78,14 +78,15 @@ func read(root string) (tree, error) {
 		if strings.HasSuffix(file, "_test.go") {
 			into = t.testImports
 		}
-		into[pkg] = into[pkg][:len(into[pkg]):len(into[pkg])]
+		list := into[pkg] // stays nil, but in the map, when it imports nothing
 		for _, spec := range parsed.Imports {
 			imported, err := strconv.Unquote(spec.Path.Value)
 			if err != nil {
 				return err
 			}
-			into[pkg] = append(into[pkg], imported)
+			list = append(list, imported)
 		}
+		into[pkg] = list
 		return nil
 	})
 	return t, err
