@@ -15,15 +15,15 @@ import (
 // The commits of the repository, oldest first.
 const (
 	// V1_0 (tag v1.0): a web tier and a nightly report; deploy/ is plain YAML.
-	V1_0 = "c79b39a57c58817956538e509a16c87891506221" //nolint:revive // reads as the tag does
+	V1_0 = "c79b39a57c58817956538e509a16c87891506221"
 	// Autoscaled: an autoscaler and a disruption budget; replicas are left out.
 	Autoscaled = "31f6f658a35fee6223f923da7f756823d5c511e9"
 	// V1_1 (tag v1.1): a worker, a CRD and two objects of its kind; deploy/
 	// becomes a kustomize base, overlays/staging builds on it.
-	V1_1 = "d1d411453ff02b5b40adb8a78b37a49b50942c91" //nolint:revive // reads as the tag does
+	V1_1 = "d1d411453ff02b5b40adb8a78b37a49b50942c91"
 	// V1_2 (tag v1.2): other images, configuration and replicas; the report is
 	// gone. The last commit that anybody wants back.
-	V1_2 = "cac8a0886e51c28ce9672db4faa37d49625a5036" //nolint:revive // reads as the tag does
+	V1_2 = "cac8a0886e51c28ce9672db4faa37d49625a5036"
 	// FatFinger deletes web tier, worker, CRD and overlay.
 	FatFinger = "f0b5e6eccdbd25e8574f49ba277ba696e68d4220"
 	// Head (branch main): a change of configuration on top of it.
