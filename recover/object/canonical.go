@@ -57,6 +57,14 @@ func marshal(content map[string]any) []byte {
 // Digest is the SHA-256 of one object's canonical bytes.
 type Digest [sha256.Size]byte
 
+// AppliedAnnotation is stamped on each object that a restore applies: the short
+// digest of what was applied. A comparison sees by it, without asking the
+// server, that the commit's object is not the one that was applied last.
+const AppliedAnnotation = "rekindle.io/applied"
+
+// Short is the beginning of d as 24 hexadecimal digits.
+func (d Digest) Short() string { return hex.EncodeToString(d[:12]) }
+
 // DigestOf returns the digest of content, which is in canonical form already.
 func DigestOf(content map[string]any) Digest { return sha256.Sum256(marshal(content)) }
 

@@ -1,0 +1,233 @@
+package drift
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+)
+
+// Field is one field in which two objects differ.
+type Field struct {
+	// Path reads like spec.template.spec.containers[web].image.
+	Path string `json:"path"`
+	// Want is what the commit says, Have what the cluster holds; nil where one
+	// side does not have the field. A Secret's values are never shown.
+	Want any `json:"want"`
+	Have any `json:"have"`
+}
+
+// Set compares have with the fields that want sets: what only have carries is
+// not looked at, except for the length of lists. It may name a field that the
+// server would call equal (a quantity in another notation, a list in another
+// order), and never misses one that differs.
+func Set(want, have map[string]any) []Field {
+	c := comparer{onlySet: true}
+	c.maps("", want, have)
+	return c.fields
+}
+
+// Both compares two objects field by field, in both directions.
+func Both(want, have map[string]any) []Field {
+	c := comparer{}
+	c.maps("", want, have)
+	return c.fields
+}
+
+type comparer struct {
+	onlySet bool
+	fields  []Field
+}
+
+func (c *comparer) differ(path string, want, have any) {
+	c.fields = append(c.fields, Field{Path: path, Want: want, Have: have})
+}
+
+func (c *comparer) maps(path string, want, have map[string]any) {
+	for _, key := range slices.Sorted(maps.Keys(want)) {
+		below := join(path, key)
+		value, ok := have[key]
+		if !ok {
+			if !empty(want[key]) {
+				c.differ(below, want[key], nil)
+			}
+			continue
+		}
+		c.values(below, want[key], value)
+	}
+	if c.onlySet {
+		return
+	}
+	for _, key := range slices.Sorted(maps.Keys(have)) {
+		if _, ok := want[key]; !ok && !empty(have[key]) {
+			c.differ(join(path, key), nil, have[key])
+		}
+	}
+}
+
+func (c *comparer) values(path string, want, have any) {
+	switch w := want.(type) {
+	case map[string]any:
+		if h, ok := have.(map[string]any); ok {
+			c.maps(path, w, h)
+			return
+		}
+	case []any:
+		if h, ok := have.([]any); ok {
+			c.lists(path, w, h)
+			return
+		}
+	}
+	if !equal(want, have) {
+		c.differ(path, want, have)
+	}
+}
+
+// lists compares item by item, and by name where every item has one and the
+// two sides do not line up.
+func (c *comparer) lists(path string, want, have []any) {
+	wantNamed, ok1 := byName(want)
+	haveNamed, ok2 := byName(have)
+	if ok1 && ok2 && !lineUp(want, have) {
+		c.named(path, wantNamed, haveNamed)
+		return
+	}
+	if len(want) != len(have) {
+		c.differ(path, want, have)
+		return
+	}
+	for i := range want {
+		label := strconv.Itoa(i)
+		if name, ok := nameOf(want[i]); ok {
+			label = name
+		}
+		c.values(path+"["+label+"]", want[i], have[i])
+	}
+}
+
+// named compares two lists of named items. An item that only have carries
+// counts although the list is compared by what want sets: the list is want's.
+func (c *comparer) named(path string, want, have map[string]any) {
+	before := len(c.fields)
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		below := path + "[" + name + "]"
+		if item, ok := have[name]; ok {
+			c.values(below, want[name], item)
+			continue
+		}
+		c.differ(below, want[name], nil)
+	}
+	for _, name := range slices.Sorted(maps.Keys(have)) {
+		if _, ok := want[name]; !ok {
+			c.differ(path+"["+name+"]", nil, have[name])
+		}
+	}
+	if len(c.fields) == before {
+		c.differ(path, "the order "+fmt.Sprint(slices.Sorted(maps.Keys(want))), "another order")
+	}
+}
+
+func nameOf(item any) (string, bool) {
+	m, _ := item.(map[string]any)
+	name, ok := m["name"].(string)
+	return name, ok
+}
+
+func byName(list []any) (map[string]any, bool) {
+	named := make(map[string]any, len(list))
+	for _, item := range list {
+		name, ok := nameOf(item)
+		if _, dup := named[name]; !ok || dup {
+			return nil, false
+		}
+		named[name] = item
+	}
+	return named, len(list) > 0
+}
+
+// lineUp tells whether the named items of both lists stand in the same order.
+func lineUp(a, b []any) bool {
+	return slices.EqualFunc(a, b, func(x, y any) bool {
+		nx, _ := nameOf(x)
+		ny, _ := nameOf(y)
+		return nx == ny
+	})
+}
+
+// empty tells whether a value says as little as its absence: servers drop empty
+// maps and lists here and there.
+func empty(value any) bool {
+	switch v := value.(type) {
+	case nil:
+		return true
+	case map[string]any:
+		return len(v) == 0
+	case []any:
+		return len(v) == 0
+	}
+	return false
+}
+
+func equal(a, b any) bool {
+	if x, ok := number(a); ok {
+		y, ok := number(b)
+		return ok && x == y
+	}
+	return reflect.DeepEqual(a, b)
+}
+
+func number(v any) (float64, bool) {
+	switch n := v.(type) {
+	case int64:
+		return float64(n), true
+	case float64:
+		return n, true
+	case int:
+		return float64(n), true
+	}
+	return 0, false
+}
+
+var plainKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+func join(path, key string) string {
+	if !plainKey.MatchString(key) {
+		return path + "[" + strconv.Quote(key) + "]"
+	}
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+// project reduces have to the fields that want sets. Where lists do not line
+// up, the whole list of have stays.
+func project(have, want any) any {
+	switch w := want.(type) {
+	case map[string]any:
+		h, ok := have.(map[string]any)
+		if !ok {
+			return have
+		}
+		kept := make(map[string]any, len(w))
+		for key, below := range w {
+			if value, ok := h[key]; ok {
+				kept[key] = project(value, below)
+			}
+		}
+		return kept
+	case []any:
+		h, ok := have.([]any)
+		if !ok || len(h) != len(w) {
+			return have
+		}
+		kept := make([]any, len(h))
+		for i := range h {
+			kept[i] = project(h[i], w[i])
+		}
+		return kept
+	}
+	return have
+}

@@ -1,0 +1,131 @@
+package drift
+
+import (
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/rekindle-io/rekindle/recover/object"
+)
+
+// hand is a field of an object that a controller writes after the restore, so
+// that the commit's value is only where it starts.
+type hand struct {
+	path string
+	why  string
+	drop func(content map[string]any)
+}
+
+// handsOff finds, among the expected objects, the fields that others write:
+// replicas of what an autoscaler scales, CA bundles that a controller injects.
+func handsOff(expected []Expected) map[object.ID][]hand {
+	hands := map[object.ID][]hand{}
+	for _, e := range expected {
+		id := e.Object.ID()
+		if target, ok := scaleTarget(e.Object); ok {
+			hands[target] = append(hands[target], hand{
+				path: "spec.replicas",
+				why:  "scaled by " + id.String(),
+				drop: func(content map[string]any) {
+					if spec, ok := content["spec"].(map[string]any); ok {
+						delete(spec, "replicas")
+					}
+				},
+			})
+		}
+		if injected(e.Object) {
+			hands[id] = append(hands[id], hand{
+				path: "caBundle",
+				why:  "injected by a controller, as an annotation asks",
+				drop: func(content map[string]any) {
+					dropKey(content["spec"], "caBundle")
+					dropKey(content["webhooks"], "caBundle")
+				},
+			})
+		}
+	}
+	return hands
+}
+
+// mind returns content without the fields of object id that others write.
+// content is only copied when there are any.
+func (c *comparison) mind(id object.ID, content map[string]any) map[string]any {
+	hands := c.hands[id]
+	if len(hands) == 0 {
+		return content
+	}
+	content = runtime.DeepCopyJSON(content)
+	for _, h := range hands {
+		h.drop(content)
+	}
+	return content
+}
+
+// leave notes the differences between whole and live that are somebody else's
+// and so are not among fields. The caller holds the lock.
+func (c *comparison) leave(id object.ID, whole, live map[string]any, fields []Field) {
+	if len(c.hands[id]) == 0 {
+		return
+	}
+	counted := make(map[string]bool, len(fields))
+	for _, f := range fields {
+		counted[f.Path] = true
+	}
+	for _, f := range Set(whole, live) {
+		for _, h := range c.hands[id] {
+			if !counted[f.Path] && strings.HasSuffix(f.Path, h.path) {
+				c.report.Left = append(c.report.Left, Left{ID: id, Path: f.Path, Why: h.why})
+				break
+			}
+		}
+	}
+}
+
+// scaleTarget returns what a HorizontalPodAutoscaler or a KEDA ScaledObject
+// scales.
+func scaleTarget(o *object.Object) (object.ID, bool) {
+	switch o.GroupVersionKind().GroupKind().String() {
+	case "HorizontalPodAutoscaler.autoscaling", "ScaledObject.keda.sh":
+	default:
+		return object.ID{}, false
+	}
+	spec, _ := o.Object["spec"].(map[string]any)
+	ref, _ := spec["scaleTargetRef"].(map[string]any)
+	kind, _ := ref["kind"].(string)
+	name, _ := ref["name"].(string)
+	version, _ := ref["apiVersion"].(string)
+	group, _, found := strings.Cut(version, "/")
+	if !found {
+		group = ""
+	}
+	if kind == "" {
+		kind, group = "Deployment", "apps"
+	}
+	if group == "extensions" || group == "" && kind == "Deployment" {
+		group = "apps"
+	}
+	return object.ID{Group: group, Kind: kind, Namespace: o.GetNamespace(), Name: name}, name != ""
+}
+
+func injected(o *object.Object) bool {
+	for key := range o.GetAnnotations() {
+		if strings.HasPrefix(key, "cert-manager.io/inject-") || key == "service.beta.openshift.io/inject-cabundle" {
+			return true
+		}
+	}
+	return false
+}
+
+func dropKey(value any, key string) {
+	switch v := value.(type) {
+	case map[string]any:
+		delete(v, key)
+		for _, below := range v {
+			dropKey(below, key)
+		}
+	case []any:
+		for _, item := range v {
+			dropKey(item, key)
+		}
+	}
+}
