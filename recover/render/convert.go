@@ -183,7 +183,7 @@ func (c *converter) key(n *yaml.Node) (string, error) {
 		n = n.Alias
 	}
 	if n.Kind != yaml.ScalarNode {
-		return "", c.doc.errorAt(at, "a key is a mapping or a list: it must be text")
+		return "", c.doc.errorAt(at, "a key is a mapping or a list: it must be text; is this a template that must be rendered first?")
 	}
 	v, err := c.resolve(n)
 	if err != nil {

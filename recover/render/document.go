@@ -145,7 +145,22 @@ func syntaxError(file string, c chunk, err error) error {
 		msg = anchorName.ReplaceAllString(msg, "anchor")
 	}
 	e.Message = "is not valid YAML: " + msg
+	if tabbed.Match(lineOf(c.text, e.Line-c.offset)) {
+		e.Message += "; the line is indented with a tab, and YAML takes spaces only"
+	}
 	return e
+}
+
+var tabbed = regexp.MustCompile(`^ *\t`)
+
+// lineOf returns the n-th line of text, counted from 1.
+func lineOf(text []byte, n int) []byte {
+	for line := range bytes.Lines(text) {
+		if n--; n == 0 {
+			return line
+		}
+	}
+	return nil
 }
 
 var secretKind = regexp.MustCompile(`(?m)^\s*"?kind"?\s*:\s*["']?Secret`)

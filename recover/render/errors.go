@@ -3,6 +3,7 @@ package render
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/rekindle-io/rekindle/recover/object"
 )
@@ -74,4 +75,14 @@ func (f *faults) err() error {
 		return errors.Join(f.list...)
 	}
 	return errors.Join(append(f.list, fmt.Errorf("… and %d more", f.more))...)
+}
+
+// shortened cuts the middle out of a tool's message that repeats itself, as
+// nested templates make it.
+func shortened(msg string) string {
+	const head, tail = 600, 300
+	if len(msg) <= head+tail {
+		return msg
+	}
+	return strings.ToValidUTF8(msg[:head], "") + " … " + strings.ToValidUTF8(msg[len(msg)-tail:], "")
 }

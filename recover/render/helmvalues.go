@@ -118,10 +118,10 @@ func (c *helmChart) redact(values map[string]any, err error) error {
 		msg = strings.ReplaceAll(msg, s, "[redacted]")
 		msg = strings.ReplaceAll(msg, strings.Trim(fmt.Sprintf("%q", s), `"`), "[redacted]")
 	}
-	if msg == err.Error() {
+	if msg == err.Error() && msg == shortened(msg) {
 		return err
 	}
-	return redactedError{msg: msg, err: err}
+	return redactedError{msg: shortened(msg), err: err}
 }
 
 // redactedError says less than the error that it stands for, which it does not

@@ -2,8 +2,10 @@ package render
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io/fs"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -20,6 +22,27 @@ type kustGuard struct {
 	allowRemote bool
 	// remote collects what was allowed.
 	remote map[string]bool
+	// secrets collects what generators are given, which kustomize quotes.
+	secrets secretTexts
+}
+
+// secretTexts are texts that must not be part of an error.
+type secretTexts map[string]bool
+
+// add adds a text and, of "key=value", the value.
+func (s secretTexts) add(text string) {
+	_, value, _ := strings.Cut(text, "=")
+	for _, t := range []string{text, value} {
+		if len(t) >= 3 {
+			s[t] = true
+		}
+	}
+}
+
+func (s secretTexts) longestFirst() []string {
+	return slices.SortedFunc(maps.Keys(s), func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b))
+	})
 }
 
 func isKustomizationFile(name string) bool {
@@ -106,7 +129,12 @@ func (g kustGuard) walk(doc *document, n *yaml.Node) error {
 
 func (g kustGuard) field(doc *document, key, v *yaml.Node) error {
 	switch key.Value {
-	case "commonLabels", "commonAnnotations", "pairs", "annotations", "literals":
+	case "commonLabels", "commonAnnotations", "pairs", "annotations":
+		return nil
+	case "literals":
+		for _, s := range scalars(v) {
+			g.secrets.add(s.Value)
+		}
 		return nil
 	case "helmCharts", "helmChartInflationGenerator":
 		return doc.errorAt(key, "%s needs the helm binary and the network, which a restore must not depend on: render the chart into the repository, or name its folder with --path and kind helm", key.Value)

@@ -41,7 +41,7 @@ func (r *renderer) kustomize(ctx context.Context, dir string) ([]*object.Object,
 	}
 	built, err := build(k, dir)
 	if err != nil {
-		return nil, kustomizeFault(dir, k.fault, err)
+		return nil, kustomizeFault(dir, k, err)
 	}
 	origins := r.origins(k, dir)
 	made := "kustomization " + dir
@@ -64,7 +64,7 @@ func (r *renderer) newKustFS(dir string) (*kustFS, error) {
 	k := &kustFS{
 		tree:    r.tree,
 		limits:  r.limits,
-		guard:   kustGuard{limits: r.limits, allowRemote: r.opts.AllowRemote, remote: map[string]bool{}},
+		guard:   kustGuard{limits: r.limits, allowRemote: r.opts.AllowRemote, remote: map[string]bool{}, secrets: secretTexts{}},
 		rewrite: modernized,
 	}
 	if !r.opts.AllowRemote {
@@ -148,13 +148,16 @@ func (r *renderer) origins(k *kustFS, dir string) map[string]*resource.Origin {
 var buildConfig = regexp.MustCompile("(?s) with config: `.*`|\\s*(?:with error: .*)?(?: from \\[.*\\])| \\[\n.*\\]")
 
 // kustomizeFault explains what kustomize says.
-func kustomizeFault(dir string, ours, err error) error {
+func kustomizeFault(dir string, k *kustFS, err error) error {
 	made := "kustomization " + dir
-	if ours != nil {
-		return fmt.Errorf("%s: %w", made, ours)
+	if k.fault != nil {
+		return fmt.Errorf("%s: %w", made, k.fault)
 	}
-	msg := strings.ReplaceAll(err.Error(), treeRoot+"/", "")
+	msg := buildConfig.ReplaceAllString(err.Error(), "")
+	for _, secret := range k.guard.secrets.longestFirst() {
+		msg = strings.ReplaceAll(msg, secret, "[redacted]")
+	}
+	msg = strings.ReplaceAll(msg, treeRoot+"/", "")
 	msg = strings.ReplaceAll(msg, treeRoot, ".")
-	msg = buildConfig.ReplaceAllString(msg, "")
-	return fmt.Errorf("%s: %s", made, strings.TrimSpace(msg))
+	return fmt.Errorf("%s: %s", made, shortened(strings.TrimSpace(msg)))
 }

@@ -36,30 +36,46 @@ func (r *renderer) origin(res *resource.Resource, origin *resource.Origin, dir, 
 			break
 		}
 		from.File = path.Join(dir, origin.Path)
-		id := res.OrgId()
-		from.Line = r.lineOf(from.File, id.Kind, id.Name)
+		from.Line = r.lineIn(from.File, res.GetKind(), res.GetName())
 	case origin.ConfiguredIn != "":
 		from.File = path.Join(dir, origin.ConfiguredIn)
 	}
 	return from
 }
 
-// lineOf returns the line at which the object of that kind and name begins in
-// file, 0 when it is not there as such.
-func (r *renderer) lineOf(file, kind, name string) int {
-	lines, ok := r.lines[file]
+// lineIn returns the line at which the object of that kind and name begins in
+// file. kustomize puts prefixes and suffixes around names; without the very name
+// it is the longest one that the name contains. 0 when there is none.
+func (r *renderer) lineIn(file, kind, name string) int {
+	places, ok := r.lines[file]
 	if !ok {
-		lines = r.linesIn(file)
+		places = r.linesIn(file)
 		if r.lines == nil {
-			r.lines = map[string]map[[2]string]int{}
+			r.lines = map[string][]namedLine{}
 		}
-		r.lines[file] = lines
+		r.lines[file] = places
 	}
-	return lines[[2]string{kind, name}]
+	best := namedLine{}
+	for _, p := range places {
+		switch {
+		case p.kind != kind:
+		case p.name == name:
+			return p.line
+		case strings.Contains(name, p.name) && len(p.name) > len(best.name):
+			best = p
+		}
+	}
+	return best.line
 }
 
-func (r *renderer) linesIn(file string) map[[2]string]int {
-	lines := map[[2]string]int{}
+// namedLine is where an object begins in a file.
+type namedLine struct {
+	kind, name string
+	line       int
+}
+
+func (r *renderer) linesIn(file string) []namedLine {
+	var lines []namedLine
 	data, err := readFile(r.tree, file, r.limits.FileBytes)
 	if err != nil {
 		return lines
@@ -73,7 +89,7 @@ func (r *renderer) linesIn(file string) map[[2]string]int {
 				continue
 			}
 			if name := field(meta, "name"); name != nil {
-				lines[[2]string{kind.Value, name.Value}] = doc.line(follow(n))
+				lines = append(lines, namedLine{kind.Value, name.Value, doc.line(follow(n))})
 			}
 		}
 	}

@@ -191,7 +191,7 @@ func text(content map[string]any, field string) (string, error) {
 	default:
 		return "", fmt.Errorf("%s is a %s: it must be text", field, typeName(v))
 	}
-	return "", fmt.Errorf("object without %s: add it, or exclude the file when it is no Kubernetes object", field)
+	return "", fmt.Errorf("object without %s: add it, or leave the file out when it is no Kubernetes object", field)
 }
 
 func isKustomizeConfig(gvk schema.GroupVersionKind) bool {

@@ -76,8 +76,8 @@ type Options struct {
 	KubeVersion string
 	// Catalogue is what the target serves; nil when there is no target yet.
 	Catalogue *object.Catalogue
-	// AllowRemote lets kustomizations fetch files over http(s). Bases in other
-	// git repositories are refused all the same, see kustomize.go.
+	// AllowRemote lets kustomizations fetch files over http(s), and bases with
+	// the git program. What they give is not fixed by the commit, see kustomize.
 	AllowRemote bool
 	// Limits bound hostile input; zero fields have defaults.
 	Limits Limits
@@ -86,15 +86,15 @@ type Options struct {
 // HelmOptions is what `helm install` would be told.
 type HelmOptions struct {
 	// Release is the name of the release; empty: the name of the chart's folder.
-	Release string
+	Release string `json:"release,omitempty"`
 	// Namespace is where the release lives; empty: "default".
-	Namespace string
+	Namespace string `json:"namespace,omitempty"`
 	// ValuesFiles are paths in the tree, from its root; later ones win.
-	ValuesFiles []string
+	ValuesFiles []string `json:"valuesFiles,omitempty"`
 	// Values are laid over the values files.
-	Values map[string]any
+	Values map[string]any `json:"values,omitempty"`
 	// Set are values in Helm's own syntax, "a.b=c"; they win over all.
-	Set []string
+	Set []string `json:"set,omitempty"`
 }
 
 // Note is something that a person should know about a rendering that went well.
@@ -178,7 +178,7 @@ type renderer struct {
 	// documents counts all documents and list items read so far.
 	documents int
 	// lines are where objects begin in the files of kustomizations.
-	lines map[string]map[[2]string]int
+	lines map[string][]namedLine
 }
 
 func (r *renderer) renderTarget(ctx context.Context, t target) ([]*object.Object, error) {
