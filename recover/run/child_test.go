@@ -105,12 +105,15 @@ func childRecipe(ctx context.Context, s *run.Store, file string) error {
 			return makeLine(ctx, sc, file)
 		}))
 	}
-	unfinished, err := s.Runs(ctx, run.Filter{})
+	known, err := s.Runs(ctx, run.Filter{})
 	if err != nil {
 		return err
 	}
-	if len(unfinished) > 0 {
-		_, err = x.Execute(ctx, unfinished[0].ID, defs)
+	if len(known) > 0 && known[0].Outcome == run.Done {
+		return nil // killed between its end and its exit
+	}
+	if len(known) > 0 {
+		_, err = x.Execute(ctx, known[0].ID, defs)
 	} else {
 		_, err = x.Start(ctx, run.Run{Recipe: "lines", Cluster: "dev"}, defs)
 	}
@@ -119,11 +122,11 @@ func childRecipe(ctx context.Context, s *run.Store, file string) error {
 
 func makeLine(ctx context.Context, sc *run.Scope, file string) error {
 	var id string
-	known, err := sc.Recall(&id)
+	made, err := sc.Recall(&id)
 	if err != nil {
 		return err
 	}
-	if !known {
+	if !made {
 		var b [6]byte
 		if _, err := rand.Read(b[:]); err != nil {
 			return err

@@ -122,6 +122,24 @@ func Alive(ctx context.Context, l Leases, r Run) (Holder, bool, error) {
 	return h, err == nil && held && h.Run == r.ID, err
 }
 
+// Status is how a run stands, in the words that people are shown: its outcome,
+// or for a run without one "running", "not started" or "interrupted (process
+// died)".
+func Status(ctx context.Context, l Leases, r Run) (string, error) {
+	_, live, err := Alive(ctx, l, r)
+	switch {
+	case err != nil:
+		return "", err
+	case live:
+		return string(Running), nil
+	case r.Outcome != "":
+		return string(r.Outcome), nil
+	case r.Attempts == 0:
+		return "not started", nil
+	}
+	return string(Interrupted) + " (process died)", nil
+}
+
 func (x *Executor) acquire(ctx context.Context, r Run) (Lease, error) {
 	return x.Leases.Acquire(ctx, r.leaseKey(), Holder{Run: r.ID, Process: x.process()})
 }
