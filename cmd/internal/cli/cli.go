@@ -1,0 +1,166 @@
+// Package cli is the command line: in go arguments, streams and environment of
+// a process; out come results on stdout, progress on stderr and an exit code.
+// It decides nothing about clusters: each command turns flags and rekindle.yaml
+// into a request for the recipes, and their reports into text or JSON.
+//
+// One file for each command. exit.go is the only table of errors to exit
+// codes; wire.go is the only place where the parts are put together.
+package cli
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rekindle-io/rekindle/cmd/internal/config"
+	"github.com/rekindle-io/rekindle/cmd/internal/terminal"
+	"github.com/rekindle-io/rekindle/providers"
+	"github.com/rekindle-io/rekindle/recover/run"
+)
+
+// Process is what belongs to the process: main hands it over, and tests make
+// their own. All fields but Signals and Exit are required.
+type Process struct {
+	// Args are the arguments without the program's name.
+	Args     []string
+	Terminal *terminal.Terminal
+	Getenv   func(string) string
+	Now      func() time.Time
+	Rand     io.Reader
+	// Executable is the path of the running program, "" when unknown: what is
+	// shipped with it lies beside it.
+	Executable string
+	// Signals: the first one ends the work in an orderly way, the second one
+	// calls Exit at once.
+	Signals <-chan os.Signal
+	Exit    func(code int)
+}
+
+// app is one invocation: the process, the global flags, and the parts that the
+// commands work with, made when first asked for.
+type app struct {
+	Process
+	flags     globalFlags
+	providers *providers.Registry
+	store     *run.Store
+	log       *slog.Logger
+
+	loaded *config.Config
+}
+
+type globalFlags struct {
+	config, stateDir, cacheDir string
+	logLevel                   string
+	noColor, quiet             bool
+}
+
+// Main runs one command line and returns its exit code.
+func Main(ctx context.Context, p Process) int {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	a := &app{Process: p}
+	go a.obey(ctx, cancel)
+
+	root := a.root()
+	root.SetArgs(p.Args)
+	err := root.ExecuteContext(ctx)
+	a.Terminal.EndProgress()
+	if err == nil {
+		err = a.Terminal.Failed()
+	}
+	if err != nil {
+		a.explain(ctx, err)
+	}
+	return exitCode(ctx, err)
+}
+
+// obey waits for signals: the first ends ctx, the second the process.
+func (a *app) obey(ctx context.Context, cancel context.CancelCauseFunc) {
+	select {
+	case s := <-a.Signals:
+		cancel(&interruptError{signal: s.String()})
+		a.Terminal.Errf("stopping in an orderly way; once more to stop at once\n")
+	case <-ctx.Done():
+		return
+	}
+	<-a.Signals
+	if a.Exit != nil {
+		a.Exit(exitInterrupted)
+	}
+}
+
+// config reads rekindle.yaml once. The error is config.ErrNone when there is
+// none.
+func (a *app) config() (*config.Config, error) {
+	if a.loaded != nil {
+		return a.loaded, nil
+	}
+	path, err := config.Discover(a.flags.config, a.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	c, err := config.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.CheckProviders(a.providers); err != nil {
+		return nil, err
+	}
+	a.loaded = c
+	return c, nil
+}
+
+// root is the command without a name: help and the global flags.
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "rekindle",
+		Short: "Rebuild a Kubernetes cluster from any commit of a git repository",
+		Long: `Rekindle stands a Kubernetes cluster up from any commit of a git repository,
+and proves that the cluster is that commit.`,
+		Example: `  rekindle restore --repo ./deploy --at v1.4 --provider local --name dev
+  rekindle restore dev --at HEAD~3        # dev is declared in rekindle.yaml
+  rekindle plan --repo ./deploy --at main # what would be made, without a cluster
+  rekindle verify dev                     # is the cluster that commit?`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          onlySubcommands,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return a.wire(cmd)
+		},
+	}
+	root.SetOut(a.Terminal.Out)
+	root.SetErr(a.Terminal.Err)
+	root.SetFlagErrorFunc(flagError)
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true})
+	fs := root.PersistentFlags()
+	fs.SortFlags = false
+	fs.StringVar(&a.flags.config, "config", "", "`FILE` to read instead of rekindle.yaml")
+	fs.StringVar(&a.flags.stateDir, "state-dir", "", "`DIR` of journal and clusters (default $XDG_STATE_HOME/rekindle)")
+	fs.StringVar(&a.flags.cacheDir, "cache-dir", "", "`DIR` of repository mirrors (default $XDG_CACHE_HOME/rekindle)")
+	fs.StringVar(&a.flags.logLevel, "log-level", "warn", "log to stderr from this `LEVEL` on: debug, info, warn, error")
+	fs.BoolVar(&a.flags.noColor, "no-color", false, "no colours")
+	fs.BoolVarP(&a.flags.quiet, "quiet", "q", false, "no progress, only results and errors")
+
+	root.AddGroup(
+		&cobra.Group{ID: "jobs", Title: "Jobs:"},
+		&cobra.Group{ID: "look", Title: "Clusters and runs:"},
+		&cobra.Group{ID: "setup", Title: "Set up:"},
+	)
+	for group, commands := range map[string][]*cobra.Command{
+		"jobs":  {a.restoreCommand(), a.planCommand(), a.verifyCommand()},
+		"look":  {a.clustersCommand(), a.runsCommand()},
+		"setup": {a.doctorCommand(), a.configCommand(), a.completionCommand(), a.versionCommand()},
+	} {
+		for _, c := range commands {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	return root
+}

@@ -1,0 +1,267 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rekindle-io/rekindle/cmd/internal/terminal"
+	"github.com/rekindle-io/rekindle/providers"
+	"github.com/rekindle-io/rekindle/recover/rebuild"
+	"github.com/rekindle-io/rekindle/recover/run"
+)
+
+func (a *app) clustersCommand() *cobra.Command {
+	c := group("clusters", "List, show, stop, start and delete clusters",
+		a.clustersListCommand(), a.clustersShowCommand(), a.clustersKubeconfigCommand(),
+		a.clustersStopCommand(), a.clustersStartCommand(), a.clustersDeleteCommand())
+	c.Aliases = []string{"cluster"}
+	return c
+}
+
+// clusterView is one cluster as clusters list and show print it: what the
+// provider says, and what the journal knows of its last restore.
+type clusterView struct {
+	providers.Cluster
+	Restored *rebuild.ClusterRecord `json:"restored,omitempty"`
+}
+
+func (a *app) clustersListCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "list", Aliases: []string{"ls"}, Short: "List the clusters of all providers", Args: exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			list, err := a.clusters(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return a.Terminal.JSON(list)
+			}
+			a.printClusters(list)
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
+	return cmd
+}
+
+func (a *app) printClusters(list []clusterView) {
+	if len(list) == 0 {
+		a.Terminal.Errf("no clusters; make one with rekindle restore\n")
+		return
+	}
+	var rows [][]string
+	for _, c := range list {
+		commit, made := "-", a.ago(c.Created)
+		if c.Restored != nil {
+			commit = shortSHA(c.Restored.Commit)
+		}
+		rows = append(rows, []string{c.Name, c.Provider, string(c.State), cmp.Or(c.Version, "-"), commit, made})
+	}
+	a.Terminal.Table([]terminal.Column{{Title: "NAME", Whole: true}, {Title: "PROVIDER"}, {Title: "STATE"},
+		{Title: "VERSION"}, {Title: "COMMIT", Whole: true}, {Title: "MADE"}}, rows)
+}
+
+func (a *app) clustersShowCommand() *cobra.Command {
+	var (
+		asJSON   bool
+		provider string
+	)
+	cmd := &cobra.Command{
+		Use: "show NAME", Short: "Show one cluster", Args: exactly("NAME"), ValidArgsFunction: a.completeClusters,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.locate(cmd.Context(), args[0], provider)
+			if err != nil {
+				return err
+			}
+			view := clusterView{Cluster: c}
+			records, err := a.records(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if r, ok := records[recordOf(c)]; ok {
+				view.Restored = &r
+			}
+			if asJSON {
+				return a.Terminal.JSON(view)
+			}
+			a.printCluster(view)
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
+	a.providerFlag(cmd, &provider)
+	return cmd
+}
+
+func (a *app) printCluster(c clusterView) {
+	t := a.Terminal
+	style := terminal.Good
+	if c.State != providers.StateRunning {
+		style = terminal.Warn
+	}
+	t.Outf("%s (%s): %s\n", t.Paint(terminal.Strong, c.Name), c.Provider, t.Paint(style, string(c.State)))
+	a.fact("id", c.ID)
+	a.fact("made", c.Created.UTC().Format("2006-01-02 15:04Z")+" ("+a.ago(c.Created)+")")
+	if c.Version != "" {
+		a.fact("version", c.Version)
+	}
+	if c.Endpoint != "" {
+		a.fact("endpoint", c.Endpoint)
+	}
+	if c.Simulated {
+		a.fact("simulated", "pods are only said to run: no containers here")
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.Detail)) {
+		a.fact(key, c.Detail[key])
+	}
+	if r := c.Restored; r != nil {
+		a.fact("restored", shortSHA(r.Commit)+" of "+r.Source.Repo)
+		a.fact("by run", r.Run)
+	}
+}
+
+// clusters lists what all providers that can list have, with what the journal
+// knows of each.
+func (a *app) clusters(ctx context.Context) ([]clusterView, error) {
+	records, err := a.records(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := []clusterView{} // printed as [] when there is none
+	for _, name := range a.providers.Names() {
+		p, err := a.providers.Get(name)
+		if err != nil {
+			return nil, err
+		}
+		lister, ok := p.(providers.Lister)
+		if !ok {
+			continue
+		}
+		found, err := lister.List(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range found {
+			view := clusterView{Cluster: c}
+			if r, ok := records[recordOf(c)]; ok {
+				view.Restored = &r
+			}
+			list = append(list, view)
+		}
+	}
+	slices.SortFunc(list, func(x, y clusterView) int {
+		return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.Provider, y.Provider))
+	})
+	return list, nil
+}
+
+// clusterKey tells one cluster from another of the same name.
+type clusterKey struct{ provider, name, id string }
+
+func recordOf(c providers.Cluster) clusterKey { return clusterKey{c.Provider, c.Name, c.ID} }
+
+// records returns what the journal knows of clusters.
+func (a *app) records(ctx context.Context) (map[clusterKey]rebuild.ClusterRecord, error) {
+	keys, err := a.store.RecordKeys(ctx, clusterRecords)
+	if err != nil {
+		return nil, err
+	}
+	known := map[clusterKey]rebuild.ClusterRecord{}
+	for _, key := range keys {
+		var r rebuild.ClusterRecord
+		if _, err := run.Into(ctx, a.store, clusterRecords, key, &r); err != nil {
+			return nil, err
+		}
+		known[clusterKey{r.Provider, r.Name, r.ID}] = r
+	}
+	return known, nil
+}
+
+// clusterRecords is the kind under which package rebuild keeps them.
+const clusterRecords = "cluster"
+
+// locate finds a cluster by its name, with the provider that is named or with
+// all of them.
+func (a *app) locate(ctx context.Context, name, provider string) (providers.Cluster, error) {
+	names := a.providers.Names()
+	if provider != "" {
+		names = []string{provider}
+	}
+	var found []providers.Cluster
+	for _, n := range names {
+		p, err := a.providers.Get(n)
+		if err != nil {
+			return providers.Cluster{}, err
+		}
+		c, err := p.Find(ctx, name)
+		switch {
+		case isGone(err):
+		case err != nil:
+			return providers.Cluster{}, err
+		default:
+			found = append(found, c)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return providers.Cluster{}, a.noCluster(ctx, name)
+	}
+	var by []string
+	for _, c := range found {
+		by = append(by, c.Provider)
+	}
+	return providers.Cluster{}, &usageError{message: fmt.Sprintf("several providers have a cluster %s", name),
+		next: "add --provider " + strings.Join(by, "|")}
+}
+
+// noCluster is the error for a name that no provider has.
+func (a *app) noCluster(ctx context.Context, name string) error {
+	e := &unknownClusterError{name: name}
+	if list, err := a.clusters(ctx); err == nil {
+		for _, c := range list {
+			e.known = append(e.known, c.Name)
+		}
+	}
+	return e
+}
+
+// unknownClusterError: no provider has a cluster of that name.
+type unknownClusterError struct {
+	name  string
+	known []string
+}
+
+func (e *unknownClusterError) Error() string { return fmt.Sprintf("there is no cluster %q", e.name) }
+
+// Unwrap lets it pass for the providers' own error.
+func (e *unknownClusterError) Unwrap() error { return providers.ErrNotFound }
+
+func (e *unknownClusterError) Hint() string {
+	if near := didYouMean(e.name, e.known); near != "" {
+		return near
+	}
+	if len(e.known) == 0 {
+		return "there are none; make one with rekindle restore"
+	}
+	return "there are: " + strings.Join(e.known, ", ")
+}
+
+func isGone(err error) bool {
+	return errors.Is(err, providers.ErrNotFound) || errors.Is(err, fs.ErrNotExist)
+}
+
+func (a *app) providerFlag(cmd *cobra.Command, provider *string) {
+	cmd.Flags().StringVar(provider, "provider", "", "`PROVIDER` that made it, when several have one of that name")
+	a.completeFlag(cmd, "provider", a.completeProviders)
+}

@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/rekindle-io/rekindle/cmd/internal/terminal"
+	"github.com/rekindle-io/rekindle/recover/rebuild"
+	"github.com/rekindle-io/rekindle/snapshot/drift"
+)
+
+// consent shows what a restore would change on a cluster that exists, and asks.
+// With yes nobody is asked; without a terminal it is a refusal that names the
+// flag.
+func (a *app) consent(yes bool) rebuild.Consent {
+	return func(ctx context.Context, d rebuild.InPlace) (bool, error) {
+		a.Terminal.EndProgress()
+		a.printInPlace(d)
+		if yes {
+			return true, nil
+		}
+		question := fmt.Sprintf("Change cluster %s?", d.Cluster.Name)
+		agreed, err := a.Terminal.Ask(ctx, question, "--yes")
+		var nobody *terminal.NoTerminalError
+		if errors.As(err, &nobody) {
+			return false, &refusedError{
+				message: fmt.Sprintf("cluster %s exists and would be changed as shown, and nobody can be asked here", d.Cluster.Name),
+				next:    "add --yes to agree, or --fresh --confirm " + d.Cluster.Name + " to make it anew",
+			}
+		}
+		return agreed, err
+	}
+}
+
+// maxShown is how many objects of one sort are listed before the rest is only
+// counted; --json has them all.
+const maxShown = 40
+
+// printInPlace shows the difference on stderr: it is part of the question and
+// no result.
+func (a *app) printInPlace(d rebuild.InPlace) {
+	t := a.Terminal
+	t.Errf("Cluster %s exists (%s). Restoring %s onto it would:\n", d.Cluster.Name, d.Cluster.Provider, shortSHA(d.Commit.SHA))
+	remove, keep := 0, 0
+	for _, u := range d.Drift.Unexpected {
+		if d.Prune && u.Restored {
+			remove++
+		} else {
+			keep++
+		}
+	}
+	if len(d.Drift.Missing)+len(d.Drift.Changed)+remove == 0 {
+		t.Errf("  change nothing\n")
+	}
+	a.list(len(d.Drift.Missing), "create", func(i int) {
+		t.Errf("    %s %s\n", t.Paint(terminal.Good, "+"), d.Drift.Missing[i].ID)
+	})
+	a.list(len(d.Drift.Changed), "change", func(i int) { a.printChange(d.Drift.Changed[i]) })
+	var gone []drift.Unexpected
+	for _, u := range d.Drift.Unexpected {
+		if d.Prune && u.Restored {
+			gone = append(gone, u)
+		}
+	}
+	a.list(len(gone), "remove", func(i int) {
+		t.Errf("    %s %s\n", t.Paint(terminal.Bad, "-"), gone[i].ID)
+	})
+	if keep > 0 {
+		t.Errf("  leave %s that this commit does not have", count(keep, "object"))
+		if !d.Prune {
+			t.Errf(" (--prune removes what an earlier restore made)")
+		}
+		t.Errf("\n")
+	}
+}
+
+// list prints a heading with the number, and the first lines.
+func (a *app) list(n int, verb string, line func(i int)) {
+	if n == 0 {
+		return
+	}
+	a.Terminal.Errf("  %s %s\n", verb, count(n, "object"))
+	for i := range min(n, maxShown) {
+		line(i)
+	}
+	if n > maxShown {
+		a.Terminal.Errf("    … and %d more\n", n-maxShown)
+	}
+}
+
+func (a *app) printChange(c drift.Change) {
+	t := a.Terminal
+	t.Errf("    %s %s\n", t.Paint(terminal.Warn, "~"), c.ID)
+	for i, f := range c.Fields {
+		if i == 5 {
+			t.Errf("        … and %d more fields\n", len(c.Fields)-i)
+			break
+		}
+		t.Errf("        %s\n", fieldText(f))
+	}
+	if c.Refused != "" {
+		t.Errf("        the server refuses: %s\n", clip(c.Refused, 200))
+	}
+}
+
+// fieldText is one differing field: what the cluster has, and what the commit
+// wants.
+func fieldText(f drift.Field) string {
+	return fmt.Sprintf("%s: %s → %s", f.Path, valueText(f.Have), valueText(f.Want))
+}
+
+func valueText(v any) string {
+	if v == nil {
+		return "(none)"
+	}
+	return clip(fmt.Sprint(v), 60)
+}
+
+// clip cuts a text of others to about n characters.
+func clip(text string, n int) string {
+	if r := []rune(text); len(r) > n {
+		return strings.TrimSpace(string(r[:n-1])) + "…"
+	}
+	return text
+}
+
+// count is a number with its noun: "1 object", "2 objects".
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

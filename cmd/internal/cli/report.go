@@ -1,0 +1,315 @@
+package cli
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rekindle-io/rekindle/cmd/internal/terminal"
+	"github.com/rekindle-io/rekindle/recover/kube"
+	"github.com/rekindle-io/rekindle/recover/rebuild"
+	"github.com/rekindle-io/rekindle/recover/run"
+	"github.com/rekindle-io/rekindle/snapshot/drift"
+)
+
+// printReport prints the report of a run for people: what came of it, the
+// figures, what is not as it should be, and what to do next.
+func (a *app) printReport(r *rebuild.Report, req rebuild.Request) {
+	a.printVerdict(r)
+	a.printFacts(r)
+	a.printKinds(r.Kinds)
+	a.printTimes(r)
+	a.printNotApplied("Not applied", r.NotApplied)
+	a.printStatuses("Not healthy", r.Unsettled)
+	a.printUnjudged(r.Unjudged)
+	if r.Drift != nil {
+		a.printDrift(r.Drift, r.Verified)
+	}
+	a.printPruned(r)
+	a.printNotes(r)
+	a.printNext(r, req)
+}
+
+func (a *app) printVerdict(r *rebuild.Report) {
+	t := a.Terminal
+	name := t.Paint(terminal.Strong, r.Cluster)
+	switch {
+	case r.Verified:
+		t.Outf("%s is %s: %s\n", name, shortSHA(r.Commit.SHA), t.Paint(terminal.Good, "verified"))
+	case r.Outcome == run.Unverified:
+		t.Outf("%s is %s %s\n", name, t.Paint(terminal.Bad, "not"), shortSHA(r.Commit.SHA))
+	case r.Outcome == run.Done:
+		t.Outf("%s: done\n", name)
+	case r.Outcome == "":
+		t.Outf("%s: under way\n", name)
+	default:
+		t.Outf("%s: %s\n", name, t.Paint(terminal.Bad, string(r.Outcome)))
+	}
+}
+
+// printFacts prints one fact a line, its name before it.
+func (a *app) printFacts(r *rebuild.Report) {
+	commit := "-"
+	if r.Commit.SHA != "" {
+		commit = shortSHA(r.Commit.SHA) + "  " + r.Commit.Time.UTC().Format("2006-01-02 15:04Z")
+		if r.Commit.Revision != "" && !strings.HasPrefix(r.Commit.SHA, r.Commit.Revision) {
+			commit += "  " + r.Commit.Revision
+		}
+	}
+	a.fact("commit", commit)
+	if r.Commit.Subject != "" {
+		a.fact("", clip(r.Commit.Subject, 60))
+	}
+	if r.Commit.Signer != "" {
+		a.fact("signed by", r.Commit.Signer)
+	}
+	where := r.Provider
+	if r.Server != "" {
+		where += ", Kubernetes " + r.Server
+	}
+	a.fact("cluster", r.Cluster+" ("+where+")")
+	if r.Fingerprint != "" {
+		a.fact("fingerprint", r.Fingerprint)
+	}
+	if r.Live != "" && r.Live != r.Fingerprint {
+		a.fact("live", r.Live)
+	}
+	if r.Run != "" {
+		a.fact("run", r.Run)
+	}
+}
+
+func (a *app) fact(name, value string) { a.Terminal.Outf("  %-12s %s\n", name, value) }
+
+func (a *app) printKinds(kinds []rebuild.KindCount) {
+	if len(kinds) == 0 {
+		return
+	}
+	var sum rebuild.KindCount
+	var rows [][]string
+	row := func(k rebuild.KindCount) []string {
+		cells := []string{"  " + k.Kind}
+		for _, n := range []int{k.Total, k.Created, k.Changed, k.Unchanged, k.Failed} {
+			if n == 0 {
+				cells = append(cells, "·")
+			} else {
+				cells = append(cells, strconv.Itoa(n))
+			}
+		}
+		return cells
+	}
+	for _, k := range kinds {
+		rows = append(rows, row(k))
+		sum.Total += k.Total
+		sum.Created += k.Created
+		sum.Changed += k.Changed
+		sum.Unchanged += k.Unchanged
+		sum.Failed += k.Failed
+	}
+	if sum.Kind = "in all"; len(kinds) > 1 {
+		rows = append(rows, row(sum))
+	}
+	a.Terminal.Outf("\n")
+	a.Terminal.Table([]terminal.Column{{Title: "  OBJECTS", Whole: true}, {Title: "TOTAL", Right: true}, {Title: "CREATED", Right: true},
+		{Title: "CHANGED", Right: true}, {Title: "UNCHANGED", Right: true}, {Title: "FAILED", Right: true}}, rows)
+}
+
+func (a *app) printTimes(r *rebuild.Report) {
+	var rows [][]string
+	for _, s := range r.Steps {
+		if s.State == run.Skipped || s.Attempts == 0 {
+			continue
+		}
+		note := ""
+		if s.State != run.StepDone {
+			note = string(s.State)
+		}
+		if s.Attempts > 1 {
+			note = strings.TrimPrefix(note+", "+fmt.Sprintf("%d attempts", s.Attempts), ", ")
+		}
+		rows = append(rows, []string{"  " + s.Step, took(secondsOf(s.Seconds)), note})
+	}
+	if len(rows) == 0 {
+		return
+	}
+	if r.Seconds > 0 {
+		rows = append(rows, []string{"  in all", took(secondsOf(r.Seconds)), ""})
+	}
+	a.Terminal.Outf("\n")
+	a.Terminal.Table([]terminal.Column{{Title: "  STEP", Whole: true}, {Title: "TIME", Right: true, Whole: true}, {Title: ""}}, rows)
+}
+
+func secondsOf(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// section prints a heading with a number, and the first items.
+func (a *app) section(title string, n int, item func(i int)) {
+	if n == 0 {
+		return
+	}
+	t := a.Terminal
+	t.Outf("\n%s (%d)\n", t.Paint(terminal.Strong, title), n)
+	for i := range min(n, maxShown) {
+		item(i)
+	}
+	if n > maxShown {
+		t.Outf("  … and %d more: --json lists all\n", n-maxShown)
+	}
+}
+
+func (a *app) printNotApplied(title string, list []rebuild.NotApplied) {
+	a.section(title, len(list), func(i int) {
+		a.Terminal.Outf("  %s\n", list[i].ID)
+		a.detail(list[i].Reason)
+		if from := list[i].From.String(); from != "" {
+			a.detail("from " + from)
+		}
+	})
+}
+
+// detail prints a text below an item, folded to the terminal's width.
+func (a *app) detail(text string) {
+	width := 72
+	if a.Terminal.Width > 20 {
+		width = a.Terminal.Width - 8
+	}
+	for _, line := range fold(text, width) {
+		a.Terminal.Outf("      %s\n", line)
+	}
+}
+
+// fold breaks a text at spaces into lines of at most width characters, where
+// its words allow.
+func fold(text string, width int) []string {
+	var lines []string
+	line, n := "", 0
+	for _, word := range strings.Fields(text) {
+		length := len([]rune(word))
+		if n > 0 && n+1+length > width {
+			lines = append(lines, line)
+			line, n = "", 0
+		}
+		if n > 0 {
+			line, n = line+" ", n+1
+		}
+		line, n = line+word, n+length
+	}
+	if n > 0 {
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func (a *app) printStatuses(title string, list []kube.Status) {
+	a.section(title, len(list), func(i int) {
+		s := list[i]
+		a.Terminal.Outf("  %s\n", s.ID)
+		why := s.Reason
+		if s.Message != "" {
+			why = strings.TrimPrefix(why+": "+s.Message, ": ")
+		}
+		if why == "" {
+			why = string(s.State)
+		}
+		a.detail(why)
+		if s.Hint != "" {
+			a.detail("→ " + s.Hint)
+		}
+	})
+}
+
+// printUnjudged says in one line what cannot be judged on a cluster without
+// containers.
+func (a *app) printUnjudged(list []kube.Status) {
+	a.section("Not judged, because no container runs here", len(list), func(i int) {
+		a.Terminal.Outf("  %s\n", list[i].ID)
+	})
+}
+
+// printDrift prints how the cluster differs from the commit.
+func (a *app) printDrift(d *drift.Report, verified bool) {
+	t := a.Terminal
+	a.section("Missing", len(d.Missing), func(i int) {
+		t.Outf("  %s\n", d.Missing[i].ID)
+		if from := d.Missing[i].From.String(); from != "" {
+			a.detail("from " + from)
+		}
+	})
+	a.section("Different", len(d.Changed), func(i int) {
+		t.Outf("  %s\n", d.Changed[i].ID)
+		for _, f := range d.Changed[i].Fields[:min(5, len(d.Changed[i].Fields))] {
+			t.Outf("      %s: has %s, want %s\n", f.Path, valueText(f.Have), valueText(f.Want))
+		}
+		if more := len(d.Changed[i].Fields) - 5; more > 0 {
+			t.Outf("      … and %s\n", count(more, "more field"))
+		}
+		if d.Changed[i].Refused != "" {
+			a.detail("the server refuses: " + clip(d.Changed[i].Refused, 300))
+		}
+	})
+	a.section("Unexpected", len(d.Unexpected), func(i int) {
+		u := d.Unexpected[i]
+		if u.Restored {
+			t.Outf("  %s  (of an earlier restore: --prune removes it)\n", u.ID)
+		} else {
+			t.Outf("  %s\n", u.ID)
+		}
+	})
+	if len(d.Unlisted) > 0 && !verified {
+		t.Outf("\n%s could not be listed; whether there is something unexpected among them is unknown\n", count(len(d.Unlisted), "kind"))
+	}
+}
+
+func (a *app) printPruned(r *rebuild.Report) {
+	a.section("Pruned", len(r.Pruned), func(i int) { a.Terminal.Outf("  %s\n", r.Pruned[i]) })
+	a.printNotApplied("Kept, although --prune was given", r.Kept)
+}
+
+// printNotes prints what a person should know; long lists are cut shorter than
+// those of troubles.
+func (a *app) printNotes(r *rebuild.Report) {
+	var notes []string
+	for _, n := range r.Notes {
+		notes = append(notes, fmt.Sprintf("%s: %s", n.ID, n.Text))
+	}
+	for _, n := range r.RenderNotes {
+		notes = append(notes, n.String())
+	}
+	notes = append(notes, r.Warnings...)
+	const few = 8
+	a.section("Notes", min(len(notes), few), func(i int) { a.item(notes[i]) })
+	if more := len(notes) - few; more > 0 {
+		a.Terminal.Outf("  … and %d more: --json lists all\n", more)
+	}
+}
+
+// item prints a text as one item of a list, folded.
+func (a *app) item(text string) {
+	width := 76
+	if a.Terminal.Width > 20 {
+		width = a.Terminal.Width - 4
+	}
+	for i, line := range fold(text, width) {
+		if i == 0 {
+			a.Terminal.Outf("  %s\n", line)
+		} else {
+			a.Terminal.Outf("    %s\n", line)
+		}
+	}
+}
+
+// printNext prints the commands that a person is likely to want now.
+func (a *app) printNext(r *rebuild.Report, req rebuild.Request) {
+	t := a.Terminal
+	if !reached(r, "apply") {
+		return
+	}
+	t.Outf("\n%s\n", t.Paint(terminal.Strong, "Next"))
+	kubeconfig := r.Cluster + ".kubeconfig"
+	t.Outf("  rekindle clusters kubeconfig %s > %s\n", quote(r.Cluster), quote(kubeconfig))
+	t.Outf("  kubectl --kubeconfig %s get all -A\n", quote(kubeconfig))
+	if req.Source.Repo != "" && r.Commit.SHA != "" {
+		t.Outf("  rekindle verify%s\n", a.words(req, r.Commit.SHA))
+	}
+	t.Outf("  rekindle clusters delete %s\n", quote(r.Cluster))
+}

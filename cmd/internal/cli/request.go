@@ -1,0 +1,322 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/rekindle-io/rekindle/cmd/internal/config"
+	"github.com/rekindle-io/rekindle/recover/rebuild"
+	"github.com/rekindle-io/rekindle/recover/render"
+)
+
+// requestFlags are the flags that restore, plan and verify share: which commit,
+// onto what.
+type requestFlags struct {
+	repo, at, path, kind  string
+	exclude               []string
+	values, set           []string
+	release, namespace    string
+	provider, name        string
+	convert               bool
+	requireSigned, remote bool
+	keyrings              []string
+	allowedSigners        string
+}
+
+func (f *requestFlags) register(fs *pflag.FlagSet) {
+	fs.StringVar(&f.repo, "repo", "", "`REPOSITORY`: URL, path or bundle")
+	fs.StringVar(&f.at, "at", "", "`REVISION`: SHA, tag, branch, HEAD~3, or a time such as main@2026-11-20T18:00Z")
+	fs.StringVar(&f.path, "path", "", "`FOLDER` (or file) in the repository")
+	fs.StringVar(&f.kind, "kind", "", "what the folder is: auto, plain, kustomize or helm")
+	fs.StringArrayVar(&f.exclude, "exclude", nil, "`GLOB` of files to leave out, relative to the folder (repeatable)")
+	fs.StringArrayVar(&f.values, "values", nil, "Helm values `FILE` in the repository (repeatable)")
+	fs.StringArrayVar(&f.set, "set", nil, "Helm value, `NAME=VALUE` (repeatable)")
+	fs.StringVar(&f.release, "release", "", "`NAME` of the Helm release")
+	fs.StringVar(&f.namespace, "helm-namespace", "", "`NAMESPACE` of the Helm release")
+	fs.StringVar(&f.provider, "provider", "", "`PROVIDER` that makes the cluster")
+	fs.StringVar(&f.name, "name", "", "`NAME` of the cluster")
+	fs.BoolVar(&f.convert, "convert", false, "convert removed API versions where that is mechanical")
+	f.registerTrust(fs)
+}
+
+// registerTrust registers the flags that runs resume has, too.
+func (f *requestFlags) registerTrust(fs *pflag.FlagSet) {
+	fs.BoolVar(&f.requireSigned, "require-signed", false, "refuse a commit without a good signature")
+	fs.StringArrayVar(&f.keyrings, "keyring", nil, "`FILE` of OpenPGP public keys that may sign (repeatable)")
+	fs.StringVar(&f.allowedSigners, "allowed-signers", "", "`FILE` of SSH keys that may sign")
+	fs.BoolVar(&f.remote, "allow-remote", false, "let kustomizations refer to other places")
+}
+
+// wants says what a command cannot do without.
+type wants struct {
+	// target: a provider and a name must be known.
+	target bool
+	// lookup: a cluster that the journal or a provider knows needs no provider.
+	lookup bool
+}
+
+// asked is what a person asked for: a request, and whom to trust.
+type asked struct {
+	rebuild.Request
+	trust trust
+}
+
+// trust says which commits are accepted and where rendering may reach.
+type trust struct {
+	requireSigned  bool
+	allowedSigners []string
+	allowRemote    bool
+}
+
+// request puts together what rekindle.yaml declares for the cluster named in
+// args, if any, and what the flags say, which win.
+func (a *app) request(cmd *cobra.Command, args []string, f *requestFlags, w wants) (asked, error) {
+	var q asked
+	q.Source.Revision = "HEAD"
+	if len(args) > 0 {
+		declared, err := a.declared(args[0])
+		if err != nil {
+			return q, err
+		}
+		q = askedOf(declared)
+	}
+	if err := f.override(cmd.Flags(), &q); err != nil {
+		return q, err
+	}
+	if q.Source.Repo == "" {
+		return q, a.needsRepo(cmd)
+	}
+	if q.Cluster != "" {
+		if err := config.CheckName(q.Cluster); err != nil {
+			return q, &usageError{message: "--name: " + err.Error()}
+		}
+	}
+	if q.Provider != "" {
+		p, err := a.providers.Get(q.Provider)
+		if err != nil {
+			return q, err
+		}
+		if err := p.Check(q.Settings); err != nil {
+			return q, &usageError{message: fmt.Sprintf("provider %s: %v", q.Provider, err)}
+		}
+	}
+	return q, q.complete(w, a.providers.Names())
+}
+
+// complete tells what is missing to know the target.
+func (q *asked) complete(w wants, known []string) error {
+	if !w.target {
+		return nil
+	}
+	if q.Cluster == "" {
+		return &usageError{message: "which cluster? --name is missing", next: "add --name NAME, or name a cluster of rekindle.yaml"}
+	}
+	if q.Provider == "" && !w.lookup {
+		return &usageError{message: "who makes the cluster? --provider is missing",
+			next: "add --provider " + strings.Join(known, "|")}
+	}
+	return nil
+}
+
+// needsRepo is the error for want of a repository, with what could be typed.
+func (a *app) needsRepo(cmd *cobra.Command) error {
+	e := &usageError{message: "which repository? --repo is missing", next: "add --repo URL|PATH|BUNDLE"}
+	c, err := a.config()
+	switch {
+	case errors.Is(err, config.ErrNone):
+		e.next += ", or declare clusters in rekindle.yaml"
+	case err != nil:
+		return err
+	case len(c.Clusters) > 0:
+		e.message = "which cluster? none was named"
+		e.next = fmt.Sprintf("%s %s (declared in %s), or add --repo", cmd.CommandPath(), strings.Join(c.Names(), "|"), c.File)
+	}
+	return e
+}
+
+// declared returns a cluster of rekindle.yaml.
+func (a *app) declared(name string) (config.Cluster, error) {
+	c, err := a.config()
+	if errors.Is(err, config.ErrNone) {
+		return config.Cluster{}, &usageError{
+			message: fmt.Sprintf("cluster %q is not declared: %v", name, err),
+			next:    "without a rekindle.yaml give --repo, --provider and --name",
+		}
+	}
+	if err != nil {
+		return config.Cluster{}, err
+	}
+	return c.Cluster(name)
+}
+
+func askedOf(c config.Cluster) asked {
+	var q asked
+	q.Cluster, q.Provider, q.Settings = c.Name, c.Provider, c.Settings
+	q.Source = rebuild.Source{
+		Repo: c.Source.Repo, Path: c.Source.Path, Revision: c.Source.Revision,
+		Kind: render.Kind(c.Source.Kind), Exclude: c.Source.Exclude,
+		Helm: render.HelmOptions{
+			Release: c.Source.Helm.Release, Namespace: c.Source.Helm.Namespace,
+			ValuesFiles: c.Source.Helm.Values, Set: c.Source.Helm.Set,
+		},
+	}
+	q.Wait, q.Prune, q.Convert, q.AllowUnserved = c.Restore.Wait.Duration, c.Restore.Prune, c.Restore.Convert, c.Restore.AllowUnserved
+	if s := c.Source.RequireSigned; s != nil {
+		q.trust.requireSigned = true
+		q.trust.allowedSigners = slices.Clone(s.Keyrings)
+		if s.AllowedSigners != "" {
+			q.trust.allowedSigners = append(q.trust.allowedSigners, s.AllowedSigners)
+		}
+	}
+	return q
+}
+
+// override lays the flags that were given over q.
+func (f *requestFlags) override(fs *pflag.FlagSet, q *asked) error {
+	if fs.Changed("repo") {
+		repo, err := repository(f.repo)
+		if err != nil {
+			return err
+		}
+		if repo != q.Source.Repo {
+			// Another repository: what the declared one needs says nothing about it.
+			q.Source = rebuild.Source{Repo: repo, Revision: "HEAD"}
+		}
+	}
+	if fs.Changed("at") {
+		if strings.TrimSpace(f.at) == "" {
+			return &usageError{message: "--at is empty", next: "give a branch, a tag, a SHA or a time, or leave the flag out"}
+		}
+		q.Source.Revision = f.at
+	}
+	if fs.Changed("kind") {
+		kinds := []string{string(render.KindAuto), string(render.KindPlain), string(render.KindKustomize), string(render.KindHelm)}
+		if !slices.Contains(kinds, f.kind) {
+			return &usageError{message: fmt.Sprintf("--kind %q is none of %s", f.kind, strings.Join(kinds, ", ")), next: didYouMean(f.kind, kinds)}
+		}
+		q.Source.Kind = render.Kind(f.kind)
+	}
+	override(fs, "path", &q.Source.Path, f.path)
+	override(fs, "exclude", &q.Source.Exclude, f.exclude)
+	override(fs, "values", &q.Source.Helm.ValuesFiles, f.values)
+	override(fs, "set", &q.Source.Helm.Set, f.set)
+	override(fs, "release", &q.Source.Helm.Release, f.release)
+	override(fs, "helm-namespace", &q.Source.Helm.Namespace, f.namespace)
+	override(fs, "name", &q.Cluster, f.name)
+	override(fs, "convert", &q.Convert, f.convert)
+	if fs.Changed("provider") && f.provider != q.Provider {
+		q.Provider, q.Settings = f.provider, nil // settings are a provider's own
+	}
+	return f.overrideTrust(fs, &q.trust)
+}
+
+func (f *requestFlags) overrideTrust(fs *pflag.FlagSet, t *trust) error {
+	override(fs, "require-signed", &t.requireSigned, f.requireSigned)
+	override(fs, "allow-remote", &t.allowRemote, f.remote)
+	var files []string
+	for _, file := range append(slices.Clone(f.keyrings), f.allowedSigners) {
+		if file == "" {
+			continue
+		}
+		abs, err := filepath.Abs(file)
+		if err != nil {
+			return &usageError{message: err.Error()}
+		}
+		files = append(files, abs)
+	}
+	if len(files) > 0 {
+		if !t.requireSigned {
+			return &usageError{message: "--keyring and --allowed-signers mean nothing without --require-signed", next: "add --require-signed"}
+		}
+		t.allowedSigners = files
+	}
+	if t.requireSigned && len(t.allowedSigners) == 0 {
+		return &usageError{message: "--require-signed: who may sign?", next: "add --keyring FILE or --allowed-signers FILE"}
+	}
+	return nil
+}
+
+func override[T any](fs *pflag.FlagSet, name string, field *T, value T) {
+	if fs.Changed(name) {
+		*field = value
+	}
+}
+
+// repository checks an address and makes a path absolute, because a run is
+// resumed from any folder. An address with a password is refused: it would be
+// journaled.
+func repository(repo string) (string, error) {
+	if repo == "" {
+		return "", &usageError{message: "--repo is empty", next: "give a URL, a path or a bundle"}
+	}
+	if strings.Contains(repo, "://") {
+		u, err := url.Parse(repo)
+		if err != nil {
+			return "", &usageError{message: "--repo is not an address that can be read",
+				next: "percent-encode special characters in it"}
+		}
+		if _, secret := u.User.Password(); secret {
+			return "", &usageError{message: "--repo holds a password, which would end up in the shell's history and the journal",
+				next: "take it out, and set REKINDLE_GIT_TOKEN_FILE (or REKINDLE_GIT_TOKEN) instead"}
+		}
+		return repo, nil
+	}
+	if _, err := os.Stat(repo); err != nil {
+		if head, _, _ := strings.Cut(repo, "/"); strings.Contains(head, ":") {
+			return repo, nil // git@host:path
+		}
+	}
+	abs, err := filepath.Abs(repo)
+	if err != nil {
+		return "", &usageError{message: "--repo: " + err.Error()}
+	}
+	return abs, nil
+}
+
+// applyFlags are the flags of restore alone.
+type applyFlags struct {
+	wait                         time.Duration
+	prune, fresh                 bool
+	confirm                      string
+	allowUnserved, allowDataLoss bool
+	yes                          bool
+}
+
+func (f *applyFlags) register(fs *pflag.FlagSet) {
+	fs.DurationVar(&f.wait, "wait", 10*time.Minute, "how long objects may take to become healthy")
+	fs.BoolVar(&f.prune, "prune", false, "in place: remove what an earlier restore made and this commit lacks")
+	fs.BoolVar(&f.fresh, "fresh", false, "delete the cluster first and make it anew (wants --confirm)")
+	fs.StringVar(&f.confirm, "confirm", "", "`NAME` of the cluster that --fresh deletes")
+	fs.BoolVar(&f.allowUnserved, "allow-unserved", false, "go on without objects whose kind the cluster does not serve")
+	fs.BoolVar(&f.allowDataLoss, "allow-data-loss", false, "let --prune remove volume claims and what they hold")
+	fs.BoolVarP(&f.yes, "yes", "y", false, "agree to the changes on a cluster that exists")
+}
+
+func (f *applyFlags) override(fs *pflag.FlagSet, q *asked) error {
+	if fs.Changed("wait") {
+		if f.wait <= 0 {
+			return &usageError{message: fmt.Sprintf("--wait %s is not a time to wait", f.wait), next: "give a duration such as 90s or 10m"}
+		}
+		q.Wait = f.wait
+	}
+	override(fs, "prune", &q.Prune, f.prune)
+	override(fs, "allow-unserved", &q.AllowUnserved, f.allowUnserved)
+	q.AllowDataLoss, q.Fresh, q.Confirm = f.allowDataLoss, f.fresh, f.confirm
+	if f.confirm != "" && !f.fresh {
+		return &usageError{message: "--confirm means nothing without --fresh", next: "use --yes to agree to changes on a cluster that exists"}
+	}
+	if f.confirm != "" && f.confirm != q.Cluster {
+		return &refusedError{message: fmt.Sprintf("--confirm %s is not the name of the cluster, %s", f.confirm, q.Cluster),
+			next: "nothing was deleted; type the name of the cluster that may go"}
+	}
+	return nil
+}

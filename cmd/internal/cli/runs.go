@@ -1,0 +1,256 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rekindle-io/rekindle/cmd/internal/terminal"
+	"github.com/rekindle-io/rekindle/recover/rebuild"
+	"github.com/rekindle-io/rekindle/recover/run"
+)
+
+func (a *app) runsCommand() *cobra.Command {
+	c := group("runs", "List, show, resume and abort runs",
+		a.runsListCommand(), a.runsShowCommand(), a.runsEventsCommand(), a.runsResumeCommand(), a.runsAbortCommand())
+	c.Aliases = []string{"run"}
+	return c
+}
+
+func (a *app) runsListCommand() *cobra.Command {
+	var (
+		filter run.Filter
+		asJSON bool
+	)
+	cmd := &cobra.Command{
+		Use: "list", Aliases: []string{"ls"}, Short: "List runs, newest first", Args: exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if filter.Limit < 0 {
+				return &usageError{message: "--limit is less than nothing", next: "0 lists all"}
+			}
+			list, err := a.store.Runs(cmd.Context(), filter)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				if list == nil {
+					list = []run.Run{}
+				}
+				return a.Terminal.JSON(list)
+			}
+			return a.printRuns(cmd.Context(), list)
+		},
+	}
+	cmd.Flags().StringVar(&filter.Cluster, "cluster", "", "only runs of the cluster `NAME`")
+	cmd.Flags().BoolVar(&filter.Unfinished, "unfinished", false, "only runs that have not ended, or were interrupted")
+	cmd.Flags().IntVar(&filter.Limit, "limit", 20, "at most so many; 0 for all")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
+	a.completeFlag(cmd, "cluster", a.completeClusterNames)
+	return cmd
+}
+
+func (a *app) printRuns(ctx context.Context, list []run.Run) error {
+	if len(list) == 0 {
+		a.Terminal.Errf("no runs\n")
+		return nil
+	}
+	var rows [][]string
+	for _, r := range list {
+		state, err := a.stateOf(ctx, r)
+		if err != nil {
+			return err
+		}
+		length := "-"
+		if !r.Ended.IsZero() {
+			length = took(r.Ended.Sub(r.Created))
+		}
+		rows = append(rows, []string{r.ID, r.Recipe, cmp.Or(r.Cluster, "-"), state, a.ago(r.Created), length})
+	}
+	a.Terminal.Table([]terminal.Column{{Title: "RUN", Whole: true}, {Title: "RECIPE"}, {Title: "CLUSTER"},
+		{Title: "OUTCOME"}, {Title: "BEGAN"}, {Title: "TOOK", Right: true}}, rows)
+	return nil
+}
+
+// stateOf is a run's outcome, or whether a process is at it.
+func (a *app) stateOf(ctx context.Context, r run.Run) (string, error) {
+	if r.Outcome != "" {
+		return string(r.Outcome), nil
+	}
+	_, live, err := run.Alive(ctx, a.store.Leases(), r)
+	switch {
+	case err != nil:
+		return "", err
+	case live:
+		return "running", nil
+	}
+	return "cut off", nil
+}
+
+func (a *app) runsShowCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "show RUN", Short: "Show the report of a run", Args: exactly("RUN"), ValidArgsFunction: a.completeRuns,
+		Long: `Show the report of a run. RUN is its ID, the beginning of it, or its last part.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			r, err := run.Resolve(ctx, a.store, args[0])
+			if err != nil {
+				return a.unknownRun(err)
+			}
+			report, err := rebuild.ReportOf(r)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return a.Terminal.JSON(report)
+			}
+			req, _ := requestOf(r) // the report stands without it
+			a.printReport(report, req)
+			return a.printEnding(ctx, r)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
+	return cmd
+}
+
+// requestOf is what a restore was asked for.
+func requestOf(r run.Run) (rebuild.Request, error) {
+	var req rebuild.Request
+	if r.Recipe != rebuild.Recipe {
+		return req, nil
+	}
+	if err := json.Unmarshal(r.Request, &req); err != nil {
+		return req, fmt.Errorf("run %s: its request cannot be read: %w", r.ID, err)
+	}
+	return req, nil
+}
+
+// printEnding says how a run that is not done stands, and how it goes on.
+func (a *app) printEnding(ctx context.Context, r run.Run) error {
+	state, err := a.stateOf(ctx, r)
+	if err != nil {
+		return err
+	}
+	t := a.Terminal
+	if r.Error != "" {
+		t.Outf("\n%s\n", t.Paint(terminal.Strong, "Error"))
+		for line := range strings.SplitSeq(r.Error, "\n") {
+			a.item(line)
+		}
+	}
+	switch {
+	case state == "running":
+		t.Outf("\nUnder way in process %d on %s: rekindle runs events %s --follow\n", r.Process.PID, r.Process.Host, r.ID)
+	case r.Outcome.Resumable() && r.Recipe == rebuild.Recipe:
+		t.Outf("\nGo on with: rekindle runs resume %s\n", r.ID)
+	}
+	return nil
+}
+
+// unknownRun adds to the error for a run that is not there how to find it.
+func (a *app) unknownRun(err error) error {
+	if run.IsNotFound(err) {
+		return &hintedError{err, "rekindle runs list --limit 0 shows all"}
+	}
+	return err
+}
+
+func (a *app) runsResumeCommand() *cobra.Command {
+	var (
+		which       requestFlags
+		yes, asJSON bool
+	)
+	cmd := &cobra.Command{
+		Use: "resume [RUN]", Short: "Go on with a run where it stopped", Args: atMost(1), ValidArgsFunction: a.completeUnfinished,
+		Long: `Go on with a run where it stopped: the same commit onto the same cluster. What is
+made already is not made again. Without RUN it is the only one that is unfinished.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			r, err := a.resumable(ctx, args)
+			if err != nil {
+				return err
+			}
+			req, err := requestOf(r)
+			if err != nil {
+				return err
+			}
+			var t trust
+			if c, err := a.config(); err == nil {
+				t = askedOf(c.Clusters[r.Cluster]).trust
+			}
+			if err := which.overrideTrust(cmd.Flags(), &t); err != nil {
+				return err
+			}
+			if err := a.store.Check(ctx); err != nil {
+				return err
+			}
+			report, err := a.engine(t).Resume(ctx, r.ID, a.consent(yes), a.watch().observe)
+			return a.ended(report, err, req, asJSON)
+		},
+	}
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "agree to the changes on a cluster that exists")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
+	which.registerTrust(cmd.Flags())
+	return cmd
+}
+
+// resumable is the run that is named, or the only one that is unfinished.
+func (a *app) resumable(ctx context.Context, args []string) (run.Run, error) {
+	if len(args) > 0 {
+		r, err := run.Resolve(ctx, a.store, args[0])
+		return r, a.unknownRun(err)
+	}
+	list, err := a.store.Runs(ctx, run.Filter{Recipe: rebuild.Recipe, Unfinished: true})
+	if err != nil {
+		return run.Run{}, err
+	}
+	switch len(list) {
+	case 0:
+		return run.Run{}, &usageError{message: "no run is unfinished", next: "name one: rekindle runs list"}
+	case 1:
+		return list[0], nil
+	}
+	var ids []string
+	for _, r := range list {
+		ids = append(ids, r.ID+" ("+r.Cluster+")")
+	}
+	return run.Run{}, &usageError{message: fmt.Sprintf("%d runs are unfinished: which one?", len(list)), next: strings.Join(ids, ", ")}
+}
+
+func (a *app) runsAbortCommand() *cobra.Command {
+	var wait time.Duration
+	cmd := &cobra.Command{
+		Use: "abort RUN", Short: "End a run for good", Args: exactly("RUN"), ValidArgsFunction: a.completeUnfinished,
+		Long: `End a run for good: one that is under way stops, one that was interrupted can no
+longer be resumed. What it has made stays.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if wait <= 0 {
+				return &usageError{message: fmt.Sprintf("--wait %s is not a time to wait", wait)}
+			}
+			ctx, cancel := context.WithTimeout(cmd.Context(), wait)
+			defer cancel()
+			r, err := run.Resolve(ctx, a.store, args[0])
+			if err != nil {
+				return a.unknownRun(err)
+			}
+			a.stage("aborting "+r.ID, "")
+			r, err = a.executor().Abort(ctx, r.ID)
+			a.Terminal.EndProgress()
+			if err != nil {
+				return err
+			}
+			a.Terminal.Errf("aborted %s\n", r.ID)
+			if c, err := a.locate(ctx, r.Cluster, r.Provider); err == nil {
+				a.Terminal.Errf("cluster %s stays (%s); remove it with: rekindle clusters delete %s\n", c.Name, c.State, c.Name)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().DurationVar(&wait, "wait", time.Minute, "how long to wait for a run that is under way")
+	return cmd
+}

@@ -1,0 +1,32 @@
+// Command rekindle rebuilds a Kubernetes cluster from any commit of a git
+// repository. Everything that belongs to the process (arguments, streams,
+// environment, clock, chance, signals) is handed over here and nowhere else.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/rekindle-io/rekindle/cmd/internal/cli"
+	"github.com/rekindle-io/rekindle/cmd/internal/terminal"
+)
+
+func main() {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	self, _ := os.Executable() // "" is fine
+	os.Exit(cli.Main(context.Background(), cli.Process{
+		Args:       os.Args[1:],
+		Terminal:   terminal.New(os.Stdin, os.Stdout, os.Stderr, os.Getenv),
+		Getenv:     os.Getenv,
+		Now:        time.Now,
+		Rand:       rand.Reader,
+		Executable: self,
+		Signals:    signals,
+		Exit:       os.Exit,
+	}))
+}
