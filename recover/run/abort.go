@@ -81,14 +81,7 @@ func (x *Executor) askAbort(ctx context.Context, id string) error {
 
 // pause waits for a part of the time in which a live run looks at the journal.
 func (x *Executor) pause(ctx context.Context) error {
-	t := time.NewTimer(cmp.Or(x.WatchEvery, time.Second) / 4)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return sleep(ctx, cmp.Or(x.WatchEvery, time.Second)/4)
 }
 
 // watch cancels the steps when somebody asked for an abort.

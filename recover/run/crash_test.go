@@ -2,11 +2,13 @@ package run_test
 
 import (
 	"bufio"
+	"errors"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,7 +19,7 @@ import (
 // again, at random instants, and lets the next one resume, until it is done:
 // every step made its one thing, and the events have no holes.
 func TestKilledAtAnyInstant(t *testing.T) {
-	rounds, kills, resumed := 15, 0, 0
+	rounds, kills, resumed := 8, 0, 0
 	if testing.Short() {
 		rounds = 3
 	}
@@ -196,5 +198,69 @@ func TestLeaseOfAnotherProcess(t *testing.T) {
 	}
 	if h, held, err := s.Leases().Holder(t.Context(), "cluster/dev"); held || err != nil {
 		t.Errorf("after release: %+v, %v", h, err)
+	}
+}
+
+// TestLookingNeverTakesALease: many that look at who holds a lease, and one that
+// takes and returns it.
+func TestLookingNeverTakesALease(t *testing.T) {
+	s := openStore(t, t.TempDir(), run.StoreOptions{})
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				h, held, err := s.Leases().Holder(t.Context(), "cluster/dev")
+				if err != nil || (held && h.Run != "" && h.Run != "me") {
+					t.Errorf("%+v, %v", h, err)
+				}
+			}
+		})
+	}
+	for range 200 {
+		lease, err := run.AcquireLease(t.Context(), s.Leases(), "dev", run.Holder{Run: "me"})
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		if err := lease.Release(); err != nil {
+			t.Error(err)
+		}
+	}
+	close(stop)
+	wg.Wait()
+}
+
+// TestOneOfManyGetsTheLease: of all that want it at once exactly one has it.
+func TestOneOfManyGetsTheLease(t *testing.T) {
+	s := openStore(t, t.TempDir(), run.StoreOptions{})
+	got := make(chan run.Lease, 16)
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			lease, err := run.AcquireLease(t.Context(), s.Leases(), "dev", run.Holder{Run: "me"})
+			var held *run.HeldError
+			switch {
+			case err == nil:
+				got <- lease
+			case !errors.As(err, &held) || held.Holder.Run != "me":
+				t.Errorf("a refused one is told %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	close(got)
+	if n := len(got); n != 1 {
+		t.Errorf("%d have the lease", n)
+	}
+	for lease := range got {
+		if err := lease.Release(); err != nil {
+			t.Error(err)
+		}
 	}
 }

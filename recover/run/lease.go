@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -56,9 +57,6 @@ func AcquireLease(ctx context.Context, l Leases, cluster string, h Holder) (Leas
 	return l.Acquire(ctx, "cluster/"+cluster, h)
 }
 
-// probing is how long another process may hold a lock only to look who holds it.
-const probing = 250 * time.Millisecond
-
 // Acquire implements Leases.
 func (l *FileLeases) Acquire(ctx context.Context, key string, h Holder) (Lease, error) {
 	if err := l.own(); err != nil {
@@ -72,13 +70,8 @@ func (l *FileLeases) Acquire(ctx context.Context, key string, h Holder) (Lease, 
 	if err != nil {
 		return nil, classify(path, err)
 	}
-	if err := l.lock(ctx, f); err != nil {
-		defer f.Close()
-		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-			held := &HeldError{Key: key}
-			held.Holder, _ = readHolder(f)
-			return nil, held
-		}
+	if err := l.lock(ctx, f, key); err != nil {
+		f.Close()
 		return nil, err
 	}
 	if err := writeHolder(f, h); err != nil {
@@ -88,15 +81,46 @@ func (l *FileLeases) Acquire(ctx context.Context, key string, h Holder) (Lease, 
 	return &fileLease{f: f}, nil
 }
 
-// lock waits for those that only look; a true holder outlasts them, and is told
-// by having written who it is.
-func (l *FileLeases) lock(ctx context.Context, f *os.File) error {
-	if err := ctx.Err(); err != nil {
-		return err
+// lock takes the lock for itself. Those that only look share it for an instant:
+// as long as it could be shared nobody has it, and lock tries again.
+func (l *FileLeases) lock(ctx context.Context, f *os.File, key string) error {
+	pause := time.Millisecond
+	for {
+		if ok, err := tryFlock(f, syscall.LOCK_EX); err != nil || ok {
+			return err
+		}
+		shared, err := tryFlock(f, syscall.LOCK_SH)
+		if err != nil {
+			return err
+		}
+		if !shared {
+			return l.held(ctx, f, key)
+		}
+		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_UN); err != nil {
+			return classify(f.Name(), err)
+		}
+		if err := sleep(ctx, pause/2+rand.N(pause)); err != nil {
+			return err
+		}
 	}
-	short, cancel := context.WithTimeout(ctx, probing)
-	defer cancel()
-	return waitFlock(short, f, syscall.LOCK_EX)
+}
+
+// held says who has the lease, giving a new holder the time to write who it is.
+func (l *FileLeases) held(ctx context.Context, f *os.File, key string) error {
+	e := &HeldError{Key: key}
+	for range 20 {
+		h, err := readHolder(f)
+		if err != nil {
+			return classify(f.Name(), err)
+		}
+		if e.Holder = h; h.Run != "" {
+			break
+		}
+		if err := sleep(ctx, 5*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return e
 }
 
 // Holder implements Leases.
@@ -114,12 +138,9 @@ func (l *FileLeases) Holder(ctx context.Context, key string) (Holder, bool, erro
 	}
 	defer f.Close()
 	// A shared lock does not hinder others that look, and is gone with the file.
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB)
-	if err == nil {
-		return Holder{}, false, nil
-	}
-	if !errors.Is(err, syscall.EWOULDBLOCK) {
-		return Holder{}, false, classify(path, err)
+	free, err := tryFlock(f, syscall.LOCK_SH)
+	if err != nil || free {
+		return Holder{}, false, err
 	}
 	h, err := readHolder(f)
 	return h, true, classify(path, err)

@@ -187,23 +187,40 @@ func (s *Store) gate(ctx context.Context, readOnly bool) (func(), error) {
 func waitFlock(ctx context.Context, f *os.File, how int) error {
 	pause := 100 * time.Microsecond
 	for {
+		if ok, err := tryFlock(f, how); err != nil || ok {
+			return err
+		}
+		if err := sleep(ctx, pause/2+rand.N(pause)); err != nil {
+			return err
+		}
+		pause = min(2*pause, 4*time.Millisecond)
+	}
+}
+
+// tryFlock takes a lock on f if it is free.
+func tryFlock(f *os.File, how int) (bool, error) {
+	for {
 		err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)
 		switch {
 		case err == nil:
-			return nil
-		case errors.Is(err, syscall.EINTR):
-			continue
-		case !errors.Is(err, syscall.EWOULDBLOCK):
-			return classify(f.Name(), err)
+			return true, nil
+		case errors.Is(err, syscall.EWOULDBLOCK):
+			return false, nil
+		case !errors.Is(err, syscall.EINTR):
+			return false, classify(f.Name(), err)
 		}
-		t := time.NewTimer(pause/2 + rand.N(pause))
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
-			return ctx.Err()
-		}
-		pause = min(2*pause, 4*time.Millisecond)
+	}
+}
+
+// sleep waits for d, or returns ctx's error.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
