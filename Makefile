@@ -11,7 +11,7 @@ CONTROLPLANE := $(BIN)/rekindle-controlplane
 # The local provider and the tests find the control plane here.
 export REKINDLE_CONTROLPLANE ?= $(CONTROLPLANE)
 # The nested modules, each with its own go.mod.
-MODULES      := testenv/controlplane
+MODULES      := testenv/controlplane testenv/bench/kubectl
 LINT         := $(GO) tool -modfile=$(CURDIR)/.ci/tools.mod golangci-lint
 
 .DEFAULT_GOAL := help
@@ -44,7 +44,9 @@ test-short: ## Run the tests that need no control plane
 
 .PHONY: bench
 bench: build controlplane ## Measure the apply against its limits; writes docs/benchmarks.md
-	$(GO) run ./testenv/bench -rekindle $(BIN)/rekindle -controlplane $(REKINDLE_CONTROLPLANE) -write docs/benchmarks.md $(BENCHFLAGS)
+	cd testenv/bench/kubectl && CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o $(BIN)/kubectl .
+	$(GO) run ./testenv/bench -rekindle $(BIN)/rekindle -kubectl $(BIN)/kubectl -controlplane $(REKINDLE_CONTROLPLANE) \
+		-write docs/benchmarks.md $(BENCHFLAGS)
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (10s)
