@@ -61,10 +61,12 @@ func (g *graph) needAll(from int, key, title string, members []int, strength Str
 	g.need(from, b, strength, Exists, why)
 }
 
-// barrier adds a barrier. Its kind is no name a Kubernetes kind can have.
+// barrierKind is the kind of barriers; no Kubernetes kind can have this name.
+const barrierKind = "(barrier)"
+
 func (g *graph) barrier(title string) int {
 	g.vertices = append(g.vertices, vertex{
-		Node:  Node{ID: object.ID{Kind: "(barrier)", Name: title}, Barrier: true},
+		Node:  Node{ID: object.ID{Kind: barrierKind, Name: title}, Barrier: true},
 		scope: -1,
 	})
 	return len(g.vertices) - 1
