@@ -32,7 +32,7 @@ func (s *Store) Check(ctx context.Context) error {
 		return err
 	}
 	return s.write(ctx, func(tx *bbolt.Tx) error {
-		return tx.Bucket(bucketMeta).Put([]byte("checked"), strconv.AppendInt(nil, int64(os.Getpid()), 10))
+		return tx.Bucket([]byte(bucketMeta)).Put([]byte("checked"), strconv.AppendInt(nil, int64(os.Getpid()), 10))
 	})
 }
 

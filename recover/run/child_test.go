@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	if err := child(context.Background(), args[0], args[1:]); err != nil {
-		fmt.Println(err)
+		fmt.Fprintln(os.Stdout, err)
 		os.Exit(1)
 	}
 }
@@ -58,7 +58,7 @@ func child(ctx context.Context, as string, args []string) error {
 		if _, err := run.AcquireLease(ctx, s.Leases(), args[1], run.Holder{Run: args[2], Process: run.Process{PID: os.Getpid()}}); err != nil {
 			return err
 		}
-		fmt.Println("held")
+		fmt.Fprintln(os.Stdout, "held")
 		_, err := bufio.NewReader(os.Stdin).ReadString('\n')
 		return err
 	}

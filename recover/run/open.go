@@ -254,12 +254,12 @@ func initialise(path string) error {
 		return err
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{bucketMeta, bucketRuns, bucketEvents, bucketRecords} {
-			if _, err := tx.CreateBucket(name); err != nil {
+		for _, name := range []string{bucketMeta, bucketRuns, bucketEvents, bucketRecords} {
+			if _, err := tx.CreateBucket([]byte(name)); err != nil {
 				return err
 			}
 		}
-		return tx.Bucket(bucketMeta).Put(keySchema, strconv.AppendInt(nil, schema, 10))
+		return tx.Bucket([]byte(bucketMeta)).Put([]byte(keySchema), strconv.AppendInt(nil, schema, 10))
 	})
 	if closing := db.Close(); err == nil {
 		err = closing
@@ -276,19 +276,19 @@ func (s *Store) sound(tx *bbolt.Tx, file *os.File) error {
 	if fi.Size() < tx.Size() {
 		return s.damaged(fmt.Errorf("cut off: %d bytes, want %d", fi.Size(), tx.Size()))
 	}
-	meta := tx.Bucket(bucketMeta)
+	meta := tx.Bucket([]byte(bucketMeta))
 	if meta == nil {
 		return s.damaged(errors.New("a bbolt file, but not rekindle's"))
 	}
-	v, err := strconv.Atoi(string(meta.Get(keySchema)))
+	v, err := strconv.Atoi(string(meta.Get([]byte(keySchema))))
 	switch {
 	case err != nil || v < 1:
-		return s.damaged(fmt.Errorf("schema %q", meta.Get(keySchema)))
+		return s.damaged(fmt.Errorf("schema %q", meta.Get([]byte(keySchema))))
 	case v > schema:
 		return &StorageError{Path: s.Path(), Trouble: NewerSchema, Err: fmt.Errorf("schema %d, this version knows %d", v, schema)}
 	}
-	for _, name := range [][]byte{bucketRuns, bucketEvents, bucketRecords} {
-		if tx.Bucket(name) == nil {
+	for _, name := range []string{bucketRuns, bucketEvents, bucketRecords} {
+		if tx.Bucket([]byte(name)) == nil {
 			return s.damaged(fmt.Errorf("no bucket %s", name))
 		}
 	}

@@ -18,7 +18,7 @@ func (s *Store) PutRecord(ctx context.Context, kind, key string, value json.RawM
 		return fmt.Errorf("record %s %q: the value is not JSON", kind, key)
 	}
 	return s.write(ctx, func(tx *bbolt.Tx) error {
-		b, err := tx.Bucket(bucketRecords).CreateBucketIfNotExists([]byte(kind))
+		b, err := tx.Bucket([]byte(bucketRecords)).CreateBucketIfNotExists([]byte(kind))
 		if err != nil {
 			return err
 		}
@@ -33,7 +33,7 @@ func (s *Store) GetRecord(ctx context.Context, kind, key string) (json.RawMessag
 	}
 	var out json.RawMessage
 	_, err := s.read(ctx, func(tx *bbolt.Tx) error {
-		if b := tx.Bucket(bucketRecords).Bucket([]byte(kind)); b != nil {
+		if b := tx.Bucket([]byte(bucketRecords)).Bucket([]byte(kind)); b != nil {
 			out = slices.Clone(b.Get([]byte(key)))
 		}
 		return nil
@@ -53,7 +53,7 @@ func (s *Store) DeleteRecord(ctx context.Context, kind, key string) error {
 		return err
 	}
 	return s.write(ctx, func(tx *bbolt.Tx) error {
-		b := tx.Bucket(bucketRecords).Bucket([]byte(kind))
+		b := tx.Bucket([]byte(bucketRecords)).Bucket([]byte(kind))
 		if b == nil {
 			return nil
 		}
@@ -68,7 +68,7 @@ func (s *Store) RecordKeys(ctx context.Context, kind string) ([]string, error) {
 	}
 	var out []string
 	_, err := s.read(ctx, func(tx *bbolt.Tx) error {
-		b := tx.Bucket(bucketRecords).Bucket([]byte(kind))
+		b := tx.Bucket([]byte(bucketRecords)).Bucket([]byte(kind))
 		if b == nil {
 			return nil
 		}

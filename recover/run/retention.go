@@ -12,7 +12,7 @@ import (
 // events, leaving room for the one that begins. Unfinished runs stay: they hold
 // what is needed to resume.
 func (s *Store) prune(tx *bbolt.Tx) error {
-	runs := tx.Bucket(bucketRuns)
+	runs := tx.Bucket([]byte(bucketRuns))
 	var finished []Run
 	err := runs.ForEach(func(k, raw []byte) error {
 		r, err := s.decodeRun(k, raw)
@@ -29,7 +29,7 @@ func (s *Store) prune(tx *bbolt.Tx) error {
 		if err := runs.Delete([]byte(r.ID)); err != nil {
 			return err
 		}
-		err := tx.Bucket(bucketEvents).DeleteBucket([]byte(r.ID))
+		err := tx.Bucket([]byte(bucketEvents)).DeleteBucket([]byte(r.ID))
 		if err != nil && !errors.Is(err, berrors.ErrBucketNotFound) {
 			return err
 		}

@@ -74,12 +74,12 @@ func (s *Store) Leases() *FileLeases {
 
 // The buckets: runs/<id> → Run, events/<id>/<number> → Event,
 // records/<kind>/<key> → value, meta/schema → "1".
-var (
-	bucketMeta    = []byte("meta")
-	bucketRuns    = []byte("runs")
-	bucketEvents  = []byte("events")
-	bucketRecords = []byte("records")
-	keySchema     = []byte("schema")
+const (
+	bucketMeta    = "meta"
+	bucketRuns    = "runs"
+	bucketEvents  = "events"
+	bucketRecords = "records"
+	keySchema     = "schema"
 )
 
 // schema is the layout that this version writes, and the newest that it reads.
@@ -95,7 +95,7 @@ func (s *Store) Begin(ctx context.Context, r Run) error {
 		return fmt.Errorf("begin run %s: %w", r.ID, err)
 	}
 	return s.write(ctx, func(tx *bbolt.Tx) error {
-		runs := tx.Bucket(bucketRuns)
+		runs := tx.Bucket([]byte(bucketRuns))
 		if runs.Get([]byte(r.ID)) != nil {
 			return &ExistsError{ID: r.ID}
 		}
@@ -123,7 +123,7 @@ func (s *Store) Update(ctx context.Context, id string, change func(*Run) error) 
 			return fmt.Errorf("update run %s: %w", id, err)
 		}
 		out = r
-		return tx.Bucket(bucketRuns).Put([]byte(id), raw)
+		return tx.Bucket([]byte(bucketRuns)).Put([]byte(id), raw)
 	})
 	if err != nil {
 		return Run{}, err
@@ -158,7 +158,7 @@ func (s *Store) Run(ctx context.Context, id string) (Run, error) {
 func (s *Store) Runs(ctx context.Context, f Filter) ([]Run, error) {
 	var all []Run
 	_, err := s.read(ctx, func(tx *bbolt.Tx) error {
-		return tx.Bucket(bucketRuns).ForEach(func(k, raw []byte) error {
+		return tx.Bucket([]byte(bucketRuns)).ForEach(func(k, raw []byte) error {
 			r, err := s.decodeRun(k, raw)
 			if err == nil && f.Match(r) {
 				all = append(all, r)
@@ -184,7 +184,7 @@ func newestFirst(a, b Run) int {
 func (s *Store) load(tx *bbolt.Tx, id string) (Run, error) {
 	var raw []byte
 	if id != "" {
-		raw = tx.Bucket(bucketRuns).Get([]byte(id))
+		raw = tx.Bucket([]byte(bucketRuns)).Get([]byte(id))
 	}
 	if raw == nil {
 		return Run{}, &NotFoundError{What: "run", Name: id}
@@ -208,10 +208,10 @@ func (s *Store) damaged(err error) error {
 func (s *Store) Append(ctx context.Context, id string, events ...Event) ([]Event, error) {
 	out := slices.Clone(events)
 	err := s.write(ctx, func(tx *bbolt.Tx) error {
-		if id == "" || tx.Bucket(bucketRuns).Get([]byte(id)) == nil {
+		if id == "" || tx.Bucket([]byte(bucketRuns)).Get([]byte(id)) == nil {
 			return &NotFoundError{What: "run", Name: id}
 		}
-		b, err := tx.Bucket(bucketEvents).CreateBucketIfNotExists([]byte(id))
+		b, err := tx.Bucket([]byte(bucketEvents)).CreateBucketIfNotExists([]byte(id))
 		if err != nil {
 			return err
 		}
@@ -274,7 +274,7 @@ func (s *Store) Events(ctx context.Context, id string, since uint64, limit int) 
 		if _, err := s.load(tx, id); err != nil {
 			return err
 		}
-		b := tx.Bucket(bucketEvents).Bucket([]byte(id))
+		b := tx.Bucket([]byte(bucketEvents)).Bucket([]byte(id))
 		if b == nil {
 			return nil
 		}

@@ -26,7 +26,8 @@ type Limits struct {
 // Open opens an empty journal.
 type Open func(t testing.TB, l Limits) run.Journal
 
-var wide = Limits{KeepRuns: 100, EventCap: 10_000}
+// wide limits are those that a test does not meet.
+func wide() Limits { return Limits{KeepRuns: 100, EventCap: 10_000} }
 
 // at is a time of the tests' own: minute n of a day.
 func at(n int) time.Time { return time.Date(2026, 11, 22, 18, n, 0, 0, time.UTC) }
@@ -59,16 +60,16 @@ func begin(t testing.TB, j run.Journal, runs ...run.Run) {
 
 // Conform runs the suite.
 func Conform(t *testing.T, open Open) {
-	t.Run("empty", func(t *testing.T) { empty(t, open(t, wide)) })
-	t.Run("runs", func(t *testing.T) { runs(t, open(t, wide)) })
-	t.Run("update", func(t *testing.T) { update(t, open(t, wide)) })
-	t.Run("events", func(t *testing.T) { events(t, open(t, wide)) })
+	t.Run("empty", func(t *testing.T) { empty(t, open(t, wide())) })
+	t.Run("runs", func(t *testing.T) { runs(t, open(t, wide())) })
+	t.Run("update", func(t *testing.T) { update(t, open(t, wide())) })
+	t.Run("events", func(t *testing.T) { events(t, open(t, wide())) })
 	t.Run("cap", func(t *testing.T) { eventCap(t, open(t, Limits{KeepRuns: 5, EventCap: 3})) })
 	t.Run("retention", func(t *testing.T) { retention(t, open(t, Limits{KeepRuns: 2, EventCap: 100})) })
-	t.Run("records", func(t *testing.T) { records(t, open(t, wide)) })
-	t.Run("resolve", func(t *testing.T) { resolve(t, open(t, wide)) })
-	t.Run("cancelled", func(t *testing.T) { cancelled(t, open(t, wide)) })
-	t.Run("concurrent", func(t *testing.T) { concurrent(t, open(t, wide)) })
+	t.Run("records", func(t *testing.T) { records(t, open(t, wide())) })
+	t.Run("resolve", func(t *testing.T) { resolve(t, open(t, wide())) })
+	t.Run("cancelled", func(t *testing.T) { cancelled(t, open(t, wide())) })
+	t.Run("concurrent", func(t *testing.T) { concurrent(t, open(t, wide())) })
 	t.Run("model", func(t *testing.T) { model(t, open) })
 }
 
