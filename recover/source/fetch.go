@@ -52,6 +52,10 @@ func fetch(ctx context.Context, r *Repository, want plumbing.Hash) (*store, erro
 	}
 	return r.mirror.update(ctx, func(gitDir string, have *store) error {
 		err := fetchInto(ctx, r, creds, gitDir, have, want)
+		if err != nil && !want.IsZero() && strings.Contains(err.Error(), "not our ref") {
+			// The server has no such commit; what it has may be new all the same.
+			err = fetchInto(ctx, r, creds, gitDir, have, plumbing.ZeroHash)
+		}
 		return explain(ctx, err, r.loc, creds)
 	})
 }

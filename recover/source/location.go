@@ -40,7 +40,7 @@ type location struct {
 
 func (l location) remote() bool { return l.kind == httpRemote || l.kind == sshRemote }
 
-var scpLike = regexp.MustCompile(`^(?:([^@/\s:]+)@)?([^@/:\s]+|\[[0-9a-fA-F:.]+\]):(.*)$`)
+var scpLike = regexp.MustCompile(`^(?:([^@/\s:]+)@)?(\[[0-9a-fA-F:.]+\]|[^@/:\s\[]+):(.*)$`)
 
 // locate reads what a person typed as a repository.
 func locate(repo string) (location, error) {
@@ -189,9 +189,10 @@ func (l location) cacheName() string {
 	if l.kind == sshRemote {
 		scheme, user = "ssh", l.user
 	}
-	key := strings.Join([]string{scheme, user, strings.ToLower(l.host), port, strings.TrimRight(l.path, "/")}, "\x00")
+	path := strings.TrimRight(l.path, "/")
+	key := strings.Join([]string{scheme, user, strings.ToLower(l.host), port, path}, "\x00")
 	sum := sha256.Sum256([]byte(key))
-	return readable(l.host+"-"+strings.TrimSuffix(l.path, ".git")) + "-" + hex.EncodeToString(sum[:12])
+	return readable(l.host+"-"+strings.TrimSuffix(path, ".git")) + "-" + hex.EncodeToString(sum[:12])
 }
 
 // readable makes a short file name of any text.

@@ -48,6 +48,8 @@ func (m *mirror) dir() string { return filepath.Join(m.root, m.name+".git") }
 func (m *mirror) open() (*store, error) {
 	if _, err := os.Lstat(m.dir()); errors.Is(err, fs.ErrNotExist) {
 		return nil, errMirrorAbsent
+	} else if err != nil {
+		return nil, m.cacheError(err)
 	}
 	if err := verifyMirror(m.dir()); err != nil {
 		return nil, fmt.Errorf("%w: %w", errMirrorBroken, err)

@@ -340,7 +340,7 @@ func (q *resolver) walk(ctx context.Context, c *object.Commit, s step) (*object.
 			return nil, err
 		}
 		if parent >= len(c.ParentHashes) {
-			reason := fmt.Sprintf("the history ends %d commits back, with %s", i, c.Hash)
+			reason := fmt.Sprintf("its history goes back %d commits, to %s", i, c.Hash)
 			if s.nthParent && len(c.ParentHashes) > 0 {
 				reason = fmt.Sprintf("commit %s has %d parents", c.Hash, len(c.ParentHashes))
 			}

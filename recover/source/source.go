@@ -16,7 +16,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -137,7 +136,7 @@ func (r *Repository) openStore(ctx context.Context) error {
 			err = nil
 		} else if errors.Is(err, errMirrorBroken) {
 			// The first Resolve rebuilds it, with the network.
-			slog.WarnContext(ctx, "the cached mirror is damaged and will be fetched anew", "repository", r.loc.display, "reason", err)
+			r.say("the cached mirror is damaged and will be fetched anew")
 			err = nil
 		}
 	}

@@ -30,6 +30,13 @@ func options(t testing.TB, env ...string) source.Options {
 	}
 }
 
+// sharedOptions keep the corpora's mirrors from one test to the next.
+func sharedOptions(t testing.TB) source.Options {
+	opts := options(t)
+	opts.CacheDir = sharedCache
+	return opts
+}
+
 func open(t testing.TB, repo string, opts source.Options) *source.Repository {
 	t.Helper()
 	r, err := source.Open(t.Context(), repo, opts)
@@ -74,7 +81,7 @@ func cloned(t testing.TB, name string) *gitserver.Repository {
 func TestEveryCorpusOpensAsBundle(t *testing.T) {
 	for _, name := range corpora.All() {
 		t.Run(name, func(t *testing.T) {
-			r := open(t, corpora.Path(t, name), options(t))
+			r := open(t, corpora.Path(t, name), sharedOptions(t))
 			c := resolve(t, r, "main")
 			if c.SHA != resolve(t, r, "HEAD").SHA || c.Ref != "refs/heads/main" {
 				t.Errorf("main is %+v, HEAD another commit", c)
@@ -88,7 +95,7 @@ func TestEveryCorpusOpensAsBundle(t *testing.T) {
 
 func TestAllCommitsOfKubePrometheusResolveAsGitSays(t *testing.T) {
 	git := cloned(t, corpora.KubePrometheus)
-	r := open(t, corpora.Path(t, corpora.KubePrometheus), options(t))
+	r := open(t, corpora.Path(t, corpora.KubePrometheus), sharedOptions(t))
 	lines := strings.Split(git.Git("log", "--all", "--format=%H %ct %s"), "\n")
 	if len(lines) != 1018 {
 		t.Fatalf("git knows %d commits, not 1018", len(lines))
@@ -109,7 +116,7 @@ func TestTreesListAsGitDoes(t *testing.T) {
 	for _, name := range corpora.All() {
 		t.Run(name, func(t *testing.T) {
 			git := cloned(t, name)
-			r := open(t, corpora.Path(t, name), options(t))
+			r := open(t, corpora.Path(t, name), sharedOptions(t))
 			commits := strings.Split(git.Git("rev-list", "main"), "\n")
 			for i := 0; i < len(commits); i += max(1, len(commits)/8) {
 				compareListing(t, git, r, commits[i])
@@ -164,7 +171,7 @@ func compareListing(t *testing.T, git *gitserver.Repository, r *source.Repositor
 }
 
 func TestTreeIsAFileSystem(t *testing.T) {
-	r := open(t, corpora.Path(t, corpora.MicroservicesDemo), options(t))
+	r := open(t, corpora.Path(t, corpora.MicroservicesDemo), sharedOptions(t))
 	tree := treeAt(t, r, "main")
 	if err := fstest.TestFS(tree, "helm-chart/Chart.yaml", "kustomize/base/kustomization.yaml"); err != nil {
 		t.Error(err)

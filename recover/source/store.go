@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -30,6 +33,7 @@ const (
 type store struct {
 	mu      sync.Mutex
 	git     *filesystem.Storage
+	lenders []*filesystem.Storage // object stores named in info/alternates
 	shallow bool
 	partial bool
 }
@@ -41,11 +45,16 @@ func openStore(gitDir, common string) (*store, error) {
 	if common != "" {
 		dir = dotgit.NewRepositoryFilesystem(dir, osfs.New(common))
 	}
-	git := filesystem.NewStorageWithOptions(dir, cache.NewObjectLRU(deltaCacheSize), filesystem.Options{
-		ExclusiveAccess: true, KeepDescriptors: true, AlternatesFS: osfs.New(string(filepath.Separator)),
-	})
+	git := openStorage(dir)
 	st := &store{git: git}
 	if err := st.readConfig(); err != nil {
+		return nil, err
+	}
+	if common == "" {
+		common = gitDir
+	}
+	var err error
+	if st.lenders, err = openAlternates(filepath.Join(common, "objects"), 0); err != nil {
 		return nil, err
 	}
 	shallows, err := git.Shallow()
@@ -54,6 +63,62 @@ func openStore(gitDir, common string) (*store, error) {
 	}
 	st.shallow = len(shallows) > 0
 	return st, nil
+}
+
+func openStorage(dir billy.Filesystem) *filesystem.Storage {
+	return filesystem.NewStorageWithOptions(dir, cache.NewObjectLRU(deltaCacheSize), filesystem.Options{ExclusiveAccess: true, KeepDescriptors: true})
+}
+
+// maxAlternates bounds chains of repositories that borrow objects, as git does.
+const maxAlternates = 5
+
+// openAlternates opens the object stores that objects borrows from, see
+// gitrepository-layout(5). go-git knows them in part only: not for sizes, not
+// by prefix, not by a relative path.
+func openAlternates(objects string, depth int) (lenders []*filesystem.Storage, err error) {
+	b, err := os.ReadFile(filepath.Join(objects, "info", "alternates"))
+	if errors.Is(err, fs.ErrNotExist) || depth > maxAlternates {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(b)) {
+		path := strings.TrimSpace(line)
+		if path == "" || path[0] == '#' {
+			continue
+		}
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(objects, path)
+		}
+		if filepath.Base(path) != "objects" {
+			return nil, &Error{Kind: ErrUnsupported, What: "borrows objects from " + path + ", which is no repository's objects folder", Next: "run git repack -a there"}
+		}
+		lenders = append(lenders, openStorage(osfs.New(filepath.Dir(path))))
+		more, err := openAlternates(path, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		lenders = append(lenders, more...)
+	}
+	return lenders, nil
+}
+
+// all are the object stores to look into, its own first.
+func (s *store) all() []*filesystem.Storage {
+	return append([]*filesystem.Storage{s.git}, s.lenders...)
+}
+
+// holder finds the object store that has h, and the object's size.
+func (s *store) holder(h plumbing.Hash) (git *filesystem.Storage, size int64, err error) {
+	for _, git := range s.all() {
+		// HasEncodedObject overlooks packs under ExclusiveAccess (go-git v5.19.3).
+		size, err = git.EncodedObjectSize(h)
+		if err == nil || !errors.Is(err, plumbing.ErrObjectNotFound) {
+			return git, size, err
+		}
+	}
+	return nil, 0, err
 }
 
 func (s *store) readConfig() error {
@@ -80,15 +145,18 @@ func (s *store) readConfig() error {
 func (s *store) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.git.Close()
+	var errs []error
+	for _, git := range s.all() {
+		errs = append(errs, git.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // has reports whether the object is there.
 func (s *store) has(h plumbing.Hash) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	// HasEncodedObject overlooks packs under ExclusiveAccess (go-git v5.19.3).
-	_, err := s.git.EncodedObjectSize(h)
+	_, _, err := s.holder(h)
 	return err == nil
 }
 
@@ -99,14 +167,14 @@ var errTooLarge = errors.New("object too large")
 func (s *store) raw(h plumbing.Hash, want plumbing.ObjectType, limit int64) ([]byte, plumbing.ObjectType, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	size, err := s.git.EncodedObjectSize(h)
+	git, size, err := s.holder(h)
 	if err != nil {
 		return nil, 0, s.objectError(h, err)
 	}
 	if size > limit {
 		return nil, 0, errTooLarge
 	}
-	o, err := s.git.EncodedObject(want, h)
+	o, err := git.EncodedObject(want, h)
 	if err != nil {
 		return nil, 0, s.objectError(h, err)
 	}
@@ -136,7 +204,7 @@ func (s *store) raw(h plumbing.Hash, want plumbing.ObjectType, limit int64) ([]b
 func (s *store) size(h plumbing.Hash) (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	size, err := s.git.EncodedObjectSize(h)
+	_, size, err := s.holder(h)
 	if err != nil {
 		return 0, s.objectError(h, err)
 	}
@@ -264,14 +332,16 @@ func (s *store) withPrefix(prefix string) ([]plumbing.Hash, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all, err := s.git.HashesWithPrefix(whole)
-	if err != nil {
-		return nil, &Error{Kind: ErrCorrupt, What: "its object index cannot be read", Next: "run git fsck there", Err: err}
-	}
 	var found []plumbing.Hash
-	for _, h := range all {
-		if strings.HasPrefix(h.String(), prefix) {
-			found = append(found, h)
+	for _, git := range s.all() {
+		some, err := git.HashesWithPrefix(whole)
+		if err != nil {
+			return nil, &Error{Kind: ErrCorrupt, What: "its object index cannot be read", Next: "run git fsck there", Err: err}
+		}
+		for _, h := range some {
+			if strings.HasPrefix(h.String(), prefix) && !slices.Contains(found, h) {
+				found = append(found, h)
+			}
 		}
 	}
 	return found, nil

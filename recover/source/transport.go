@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/transport"
 	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
@@ -116,7 +117,7 @@ func classify(e *Error, err error, l location, creds credentials) {
 	case errors.As(err, &status):
 		e.Kind, e.What = ErrUnreachable, fmt.Sprintf("the server answered %s", status.Response.Status)
 		e.Err, e.Next = nil, "try again later, or ask whoever runs it"
-	case errors.As(err, &unexpected):
+	case errors.As(err, &unexpected), errors.Is(err, pktline.ErrInvalidPktLen):
 		e.Kind, e.What = ErrNotRepository, "the server's answer is not git's"
 		e.Err, e.Next = nil, "check the address: it must be the one that git clone takes"
 	case errors.Is(err, errTransfer), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):

@@ -2,6 +2,7 @@ package gitserver
 
 import (
 	"bytes"
+	"io"
 	"net"
 	"net/http"
 	"net/http/cgi"
@@ -61,7 +62,7 @@ func ServeHTTP(t testing.TB, root string) *HTTP {
 		Env: []string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null",
 			"GIT_CONFIG_COUNT=2", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*",
 			"GIT_CONFIG_KEY_1=uploadpack.allowReachableSHA1InWant", "GIT_CONFIG_VALUE_1=true", "PATH=" + os.Getenv("PATH")},
-		Stderr: os.Stderr,
+		Stderr: io.Discard,
 	}
 	server := httptest.NewServer(s)
 	s.URL = server.URL
