@@ -81,7 +81,7 @@ func (x *Executor) start(ctx context.Context, r Run, defs []Def) (Run, error) {
 	if err != nil {
 		return Run{}, err
 	}
-	defer lease.Release()
+	defer x.release(lease, r.ID)
 	if err := x.Journal.Begin(ctx, r); err != nil {
 		return Run{}, err
 	}
@@ -106,7 +106,7 @@ func (x *Executor) Execute(ctx context.Context, id string, defs []Def) (Run, err
 	if err != nil {
 		return r, err
 	}
-	defer lease.Release()
+	defer x.release(lease, r.ID)
 	return x.execute(ctx, id, defs)
 }
 
@@ -142,6 +142,12 @@ func Status(ctx context.Context, l Leases, r Run) (string, error) {
 
 func (x *Executor) acquire(ctx context.Context, r Run) (Lease, error) {
 	return x.Leases.Acquire(ctx, r.leaseKey(), Holder{Run: r.ID, Process: x.process()})
+}
+
+func (x *Executor) release(l Lease, id string) {
+	if err := l.Release(); err != nil { // the kernel releases it with the process at the latest
+		x.log().Warn("a lease was not returned cleanly", "run", id, "error", err)
+	}
 }
 
 func (x *Executor) process() Process {

@@ -143,15 +143,32 @@ func TestInterruptedBetweenSteps(t *testing.T) {
 	}
 }
 
+// expiring is a context whose deadline passes when over is closed.
+type expiring struct {
+	context.Context
+	over chan struct{}
+}
+
+func (e expiring) Done() <-chan struct{} { return e.over }
+
+func (e expiring) Err() error {
+	select {
+	case <-e.over:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
 func TestDeadlineIsAFailure(t *testing.T) {
 	b := newBench(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	r, err := b.Start(ctx, run.Run{Recipe: "restore"}, []run.Def{step("wait", func(ctx context.Context, _ *run.Scope) error {
+	parent := expiring{t.Context(), make(chan struct{})}
+	r, err := b.Start(parent, run.Run{Recipe: "restore"}, []run.Def{step("wait", func(ctx context.Context, _ *run.Scope) error {
+		close(parent.over)
 		<-ctx.Done()
 		return ctx.Err()
 	})})
-	if err == nil || r.Outcome != run.Failed {
+	if err == nil || r.Outcome != run.Failed || r.Steps[0].State != run.StepFailed {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
@@ -221,7 +238,7 @@ func TestAbortDeadRun(t *testing.T) {
 func TestPanicKeepsItsStack(t *testing.T) {
 	b := newBench(t)
 	r, err := b.Start(t.Context(), run.Run{Recipe: "restore"}, []run.Def{
-		step("work", func(context.Context, *run.Scope) error { var m map[string]int; m["x"]++; return nil }),
+		step("work", func(context.Context, *run.Scope) error { panic(errors.New("oh no")) }),
 	})
 	if !errors.As(err, new(*run.PanicError)) {
 		t.Fatalf("error %v", err)

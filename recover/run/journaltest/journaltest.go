@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -172,7 +173,7 @@ func events(t *testing.T, j run.Journal) {
 	if must(j.Append(ctx, id))(t); in[0].Seq != 0 {
 		t.Error("Append changed the caller's events")
 	}
-	all := append(first, second...)
+	all := slices.Concat(first, second)
 	for i, ev := range all {
 		if ev.Seq != uint64(i+1) || ev.Run != id || ev.Level == "" {
 			t.Errorf("event %d came back as %+v", i, ev)

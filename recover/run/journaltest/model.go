@@ -19,15 +19,15 @@ import (
 func model(t *testing.T, open Open) {
 	rapid.Check(t, func(rt *rapid.T) {
 		limits := Limits{KeepRuns: rapid.IntRange(1, 3).Draw(rt, "keep"), EventCap: uint64(rapid.IntRange(1, 6).Draw(rt, "cap"))}
-		real, like := open(t, limits), NewMemory(limits)
+		actual, like := open(t, limits), NewMemory(limits)
 		for n := range rapid.IntRange(1, 15).Draw(rt, "operations") {
 			do := operation(t.Context(), rt, n)
-			got, want := do(real), do(like)
+			got, want := do(actual), do(like)
 			if (got == nil) != (want == nil) || run.IsNotFound(got) != run.IsNotFound(want) {
 				rt.Fatalf("operation %d: the journal says %v, the model %v", n, got, want)
 			}
 		}
-		compare(t.Context(), rt, real, like)
+		compare(t.Context(), rt, actual, like)
 	})
 }
 
@@ -66,7 +66,7 @@ func operation(ctx context.Context, rt *rapid.T, n int) func(run.Journal) error 
 }
 
 // compare reads everything from both.
-func compare(ctx context.Context, rt *rapid.T, real, like run.Journal) {
+func compare(ctx context.Context, rt *rapid.T, actual, like run.Journal) {
 	type all struct {
 		Runs    []run.Run
 		Events  map[string][]run.Event
@@ -94,7 +94,7 @@ func compare(ctx context.Context, rt *rapid.T, real, like run.Journal) {
 		}
 		return a
 	}
-	want, got := read(like), read(real)
+	want, got := read(like), read(actual)
 	for _, events := range got.Events {
 		for i := range events {
 			if events[i].Type == run.EventsDropped {
