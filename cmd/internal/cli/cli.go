@@ -9,6 +9,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"os"
@@ -72,7 +73,7 @@ func Main(ctx context.Context, p Process) int {
 	if err == nil {
 		err = a.Terminal.Failed()
 	}
-	if err != nil {
+	if err != nil && !errors.As(err, new(*driftError)) {
 		a.explain(ctx, err)
 	}
 	return exitCode(ctx, err)

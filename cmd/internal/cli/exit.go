@@ -38,6 +38,7 @@ func exitCode(ctx context.Context, err error) int {
 		unknown   *providers.UnknownError
 		interrupt *interruptError
 		unproved  *unverifiedError
+		drifted   *driftError
 		outcome   outcomer
 		foreign   *providers.ForeignError
 		taken     *providers.TakenError
@@ -49,6 +50,8 @@ func exitCode(ctx context.Context, err error) int {
 	case errors.As(err, &usage), errors.As(err, &invalid), errors.As(err, &undefined),
 		errors.As(err, &flag), errors.As(err, &value), errors.As(err, &unknown), errors.Is(err, config.ErrNone):
 		return exitUsage
+	case errors.As(err, &drifted):
+		return exitDrift
 	case errors.As(err, &unproved):
 		return exitUnverified
 	case errors.As(err, &foreign), errors.As(err, &taken), errors.As(err, &held):
@@ -100,6 +103,12 @@ type unverifiedError struct{ message, next string }
 
 func (e *unverifiedError) Error() string { return e.message }
 func (e *unverifiedError) Hint() string  { return e.next }
+
+// driftError: there is a difference, and --exit-code asked to be told. The
+// output said so already.
+type driftError struct{}
+
+func (e *driftError) Error() string { return "there is a difference" }
 
 // interruptError is the cause of a context that a signal ended.
 type interruptError struct{ signal string }
