@@ -3,6 +3,7 @@ package source_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -148,6 +149,34 @@ func TestDamagedMirrorIsRebuilt(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A mirror that is too large to be verified whole is found out when it is read.
+func TestDamageMetLaterIsHealedNextTime(t *testing.T) {
+	_, _, url := served(t)
+	opts := options(t)
+	r := open(t, url, opts)
+	sha := resolve(t, r, "main").SHA
+	pack := only(t, only(t, opts.CacheDir, "*.git"), "objects/pack/*.pack")
+	b, err := os.ReadFile(pack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 12; i < len(b)-20; i++ {
+		b[i] = 0xff
+	}
+	if err := os.WriteFile(pack, b, 0o600); err != nil { // the open file changes too
+		t.Fatal(err)
+	}
+	if _, err = r.Tree(t.Context(), sha); err == nil {
+		_, err = treeAt(t, r, sha).ReadFile("app.yaml")
+	}
+	if !errors.Is(err, source.ErrCorrupt) || !strings.Contains(err.Error(), "try again") || !strings.Contains(err.Error(), url) {
+		t.Fatalf("got %v", err)
+	}
+	if b, err := treeAt(t, open(t, url, opts), sha).ReadFile("app.yaml"); string(b) != "a: 2\n" || err != nil {
+		t.Errorf("app.yaml is %q, %v", b, err)
 	}
 }
 

@@ -28,6 +28,7 @@ func openLocal(path string) (*store, error) {
 		}
 		return nil, &Error{Kind: ErrCorrupt, Repo: path, What: "cannot be opened", Next: "run git fsck there", Err: err}
 	}
+	st.where = path
 	return st, nil
 }
 

@@ -58,6 +58,7 @@ func (m *mirror) open() (*store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errMirrorBroken, err)
 	}
+	st.where, st.mark = m.display, filepath.Join(m.dir(), damagedMark)
 	refs, _, _, err := st.refs()
 	for name, h := range refs {
 		if err == nil && !st.has(h) {
@@ -220,8 +221,14 @@ func writeShallow(gitDir string, shallows []plumbing.Hash) error {
 // their names when they are read, whatever the size.
 const verifyLimit = 64 << 20
 
+// damagedMark is a file in a mirror in which an unreadable object was met.
+const damagedMark = "damaged"
+
 // verifyMirror finds what a crash, a full disk or a failing one left damaged.
 func verifyMirror(dir string) error {
+	if _, err := os.Lstat(filepath.Join(dir, damagedMark)); err == nil {
+		return errors.New("an object could not be read")
+	}
 	for _, name := range []string{"HEAD", "config", "packed-refs"} {
 		info, err := os.Lstat(filepath.Join(dir, name))
 		if err != nil {

@@ -36,6 +36,9 @@ type store struct {
 	lenders []*filesystem.Storage // object stores named in info/alternates
 	shallow bool
 	partial bool
+	// where names the repository in errors; mark is the file that has a damaged
+	// mirror rebuilt when it is opened next, empty for a local repository.
+	where, mark string
 }
 
 // openStore opens gitDir for reading; common is the folder shared by linked
@@ -213,18 +216,25 @@ func (s *store) size(h plumbing.Hash) (int64, error) {
 
 // objectError explains why an object cannot be read.
 func (s *store) objectError(h plumbing.Hash, err error) error {
+	e := &Error{Kind: ErrHistory, Repo: s.where}
 	missing := errors.Is(err, plumbing.ErrObjectNotFound)
 	switch {
 	case missing && s.shallow:
-		return &Error{Kind: ErrHistory, What: fmt.Sprintf("it is a shallow clone and lacks object %s", h),
-			Next: "run git fetch --unshallow in it, then try again"}
+		e.What, e.Next = fmt.Sprintf("it is a shallow clone and lacks object %s", h), "run git fetch --unshallow in it, then try again"
+		return e
 	case missing && s.partial:
-		return &Error{Kind: ErrHistory, What: fmt.Sprintf("it is a partial clone and lacks object %s", h),
-			Next: "run git fetch --refetch --no-filter in it, or name its remote as the repository"}
+		e.What, e.Next = fmt.Sprintf("it is a partial clone and lacks object %s", h), "run git fetch --refetch --no-filter in it, or name its remote as the repository"
+		return e
 	case missing:
-		return &Error{Kind: ErrCorrupt, What: fmt.Sprintf("object %s is missing", h), Next: "run git fsck there, or clone it anew"}
+		e.Kind, e.What = ErrCorrupt, fmt.Sprintf("object %s is missing", h)
+	default:
+		e.Kind, e.What, e.Err = ErrCorrupt, fmt.Sprintf("object %s cannot be read", h), err
 	}
-	return &Error{Kind: ErrCorrupt, What: fmt.Sprintf("object %s cannot be read", h), Next: "run git fsck there, or clone it anew", Err: err}
+	e.Next = "run git fsck there, or clone it anew"
+	if s.mark != "" && os.WriteFile(s.mark, nil, 0o600) == nil {
+		e.Next = "try again: its mirror will be made anew"
+	}
+	return e
 }
 
 // commit reads the commit h.
