@@ -122,6 +122,7 @@ func (p *Provider) prepare(h home, m mark) error {
 // closed when the supervisor that was started here has ended; nil when one ran
 // already.
 func (p *Provider) waitReady(ctx context.Context, h home, m mark, started <-chan struct{}) (status, error) {
+	asked := ctx
 	ctx, cancel := context.WithTimeout(ctx, p.opts.StartTimeout)
 	defer cancel()
 	tick := time.NewTicker(25 * time.Millisecond)
@@ -151,14 +152,14 @@ func (p *Provider) waitReady(ctx context.Context, h home, m mark, started <-chan
 		}
 		select {
 		case <-ctx.Done():
-			lacking, component := "it has not begun", commandSupervise
+			if asked.Err() != nil {
+				return st, context.Cause(asked)
+			}
+			lacking, component := "the supervisor has not begun", commandSupervise
 			if len(steps) > 0 {
 				lacking, component = steps[0].lacking, steps[0].component
 			}
-			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-				return st, notReady(h, st, component, fmt.Errorf("after %s %s", p.opts.StartTimeout, lacking))
-			}
-			return st, context.Cause(ctx)
+			return st, notReady(h, st, component, fmt.Errorf("after %s %s", p.opts.StartTimeout, lacking))
 		case <-started:
 			if st := readStatus(h, m.ID); st.Phase == phaseFailed {
 				return st, notReady(h, st, "", errors.New(st.Message))

@@ -17,11 +17,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The marks of a process of ours: what it calls itself, and two variables in
-// the environment that it was started with. They equal those of
-// testenv/controlplane/layout.
+// The marks of a process of ours are two variables in the environment that it
+// was started with: the random id of its cluster and the directory. A pid alone
+// means nothing. The names equal those of testenv/controlplane/layout.
 const (
-	program       = "rekindle-controlplane"
+	program       = "rekindle-controlplane" // argv[0]
 	envClusterID  = "REKINDLE_CLUSTER_ID"
 	envClusterDir = "REKINDLE_CLUSTER_DIR"
 )
@@ -79,19 +79,15 @@ func sameDir(dir string, h home) bool {
 // identify reads the marks of a process; ok is false for one that is not ours.
 func identify(pid int) (pr process, ok bool) {
 	proc := filepath.Join("/proc", strconv.Itoa(pid))
+	environ, err := os.ReadFile(filepath.Join(proc, "environ"))
+	if err != nil || !bytes.Contains(environ, []byte(envClusterID+"=")) {
+		return process{}, false
+	}
 	cmdline, err := os.ReadFile(filepath.Join(proc, "cmdline"))
 	if err != nil {
 		return process{}, false
 	}
-	args := strings.Split(string(bytes.TrimRight(cmdline, "\x00")), "\x00")
-	if len(args) < 2 || args[0] != program {
-		return process{}, false
-	}
-	environ, err := os.ReadFile(filepath.Join(proc, "environ"))
-	if err != nil {
-		return process{}, false
-	}
-	pr = process{pid: pid, command: args[1]}
+	pr = process{pid: pid, command: command(strings.Split(string(bytes.TrimRight(cmdline, "\x00")), "\x00"))}
 	for entry := range strings.SplitSeq(string(environ), "\x00") {
 		switch key, value, _ := strings.Cut(entry, "="); key {
 		case envClusterID:
@@ -100,7 +96,18 @@ func identify(pid int) (pr process, ok bool) {
 			pr.dir = value
 		}
 	}
-	return pr, pr.id != ""
+	return pr, pr.id != "" && pr.dir != ""
+}
+
+// command is the subcommand that a command line of ours names, be the binary
+// run through a script; for any other it is the program.
+func command(args []string) string {
+	for i, arg := range args[:len(args)-1] {
+		if filepath.Base(arg) == program {
+			return args[i+1]
+		}
+	}
+	return filepath.Base(args[0])
 }
 
 // signal sends sig to the process if it still bears the marks. The handle (a

@@ -7,7 +7,10 @@
 set -eu
 
 [ $# -eq 1 ] || { echo "usage: $0 OUT" >&2; exit 2; }
-out=$1
+case $1 in
+/*) out=$1 ;;
+*) out=$PWD/$1 ;;
+esac
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 go=${GO:-go}
 name=rekindle-controlplane

@@ -52,6 +52,7 @@ func runKwok() int {
 		return 1
 	}
 	command := kwok.NewCommand(ctx)
+	command.Version = "" // cobra would take the components' global --version for its own
 	command.PersistentFlags().AddFlagSet(flags)
 	if err := command.ExecuteContext(ctx); err != nil {
 		logger.Error("Execute exit", "err", err)

@@ -1,0 +1,238 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/rekindle-io/rekindle/providers"
+	"github.com/rekindle-io/rekindle/providers/providertest"
+)
+
+// envHelper makes the test executable a process that makes one call and may be
+// killed: "create ROOT NAME ID" or "delete ROOT NAME ID".
+const envHelper = "REKINDLE_TEST_HELPER"
+
+func TestMain(m *testing.M) {
+	if call := os.Getenv(envHelper); call != "" {
+		if err := helper(strings.Fields(call)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func helper(call []string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	binary, binaryErr := checkoutBinary()
+	p, err := New(Options{Root: call[1], Binary: binary, Now: time.Now})
+	if err != nil {
+		return err
+	}
+	if call[0] == "delete" {
+		return p.Delete(ctx, call[2], call[3], nil)
+	}
+	if binaryErr != nil {
+		return binaryErr
+	}
+	_, err = p.Create(ctx, providers.Spec{Name: call[2], ID: call[3]}, nil)
+	return err
+}
+
+// checkoutBinary is where make controlplane puts the binary.
+func checkoutBinary() (string, error) {
+	wd, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	return FindBinary("", os.Getenv, filepath.Join(wd, "..", "..", "bin", "test"))
+}
+
+// testBinary fails the test when there is none, or skips it under -short.
+func testBinary(t *testing.T) string {
+	t.Helper()
+	path, err := checkoutBinary()
+	if err != nil {
+		if testing.Short() {
+			t.Skip(err)
+		}
+		t.Fatal(err)
+	}
+	return path
+}
+
+// newProvider returns a provider over root whose clusters are gone after the
+// test.
+func newProvider(t *testing.T, root string) *Provider {
+	t.Helper()
+	p, err := New(Options{Root: root, Binary: testBinary(t), Now: time.Now, Tethered: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { removeAll(t, p) })
+	return p
+}
+
+// removeAll removes the clusters of a test that failed.
+func removeAll(t *testing.T, p *Provider) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	list, err := p.List(ctx)
+	for _, c := range list {
+		if t.Failed() {
+			t.Logf("%+v\n%s", c, tail(p.home(c.Name).log("kube-apiserver"), 5))
+		}
+		err = errors.Join(err, p.Delete(ctx, c.Name, c.ID, nil))
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// crash runs a call in a process of its own and kills it after a while.
+func crash(t *testing.T, after time.Duration, call ...string) bool {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), envHelper+"="+strings.Join(call, " "))
+	var output strings.Builder
+	cmd.Stderr = &output
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	timer := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
+	defer timer.Stop()
+	err = cmd.Wait()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signaled() {
+		return true
+	}
+	if err != nil {
+		t.Fatalf("%v: %v\n%s", call, err, output.String())
+	}
+	return false
+}
+
+func TestConformance(t *testing.T) {
+	testBinary(t)
+	providertest.Run(t, func(t *testing.T) providertest.World {
+		root := filepath.Join(t.TempDir(), "clusters")
+		return providertest.World{
+			New:         func(t *testing.T) providers.Provider { return newProvider(t, root) },
+			Settings:    providers.Settings{"nodes": 1},
+			BadSettings: providers.Settings{"node": 1},
+			Foreign:     func(t *testing.T, name string) func(*testing.T) { return foreignDirectory(t, root, name) },
+			Reach:       reach,
+			Moments:     4,
+			CrashCreate: func(t *testing.T, s providers.Spec, moment int) bool {
+				after := []time.Duration{15, 60, 400, 1500}[moment] * time.Millisecond
+				return crash(t, after, "create", root, s.Name, s.ID)
+			},
+			CrashDelete: func(t *testing.T, name, id string, moment int) bool {
+				after := []time.Duration{8, 14, 20, 40}[moment] * time.Millisecond
+				return crash(t, after, "delete", root, name, id)
+			},
+			Break: func(t *testing.T, c providers.Cluster) {
+				if err := killAll(t.Context(), home(filepath.Join(root, c.Name)), c.ID); err != nil {
+					t.Fatal(err)
+				}
+			},
+			Empty: func(t *testing.T) { wantEmpty(t, root) },
+		}
+	})
+}
+
+func foreignDirectory(t *testing.T, root, name string) func(*testing.T) {
+	t.Helper()
+	file := filepath.Join(root, name, "precious.txt")
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte("do not touch"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return func(t *testing.T) {
+		t.Helper()
+		content, err := os.ReadFile(file)
+		if err != nil || string(content) != "do not touch" {
+			t.Errorf("%s: %q, %v", file, content, err)
+		}
+		entries, err := os.ReadDir(root)
+		if err != nil || len(entries) != 1 {
+			t.Errorf("beside it: %v, %v", entries, err)
+		}
+		if err := os.RemoveAll(filepath.Join(root, name)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// wantEmpty: no file below root and no process that was started for it.
+func wantEmpty(t *testing.T, root string) {
+	t.Helper()
+	entries, err := os.ReadDir(root)
+	if err != nil && !errors.Is(err, os.ErrNotExist) || len(entries) > 0 {
+		t.Errorf("left in %s: %v, %v", root, entries, err)
+	}
+	found, err := processes(func(string) bool { return true })
+	if err != nil {
+		t.Error(err)
+	}
+	for _, pr := range found {
+		if strings.HasPrefix(pr.dir, root) {
+			t.Errorf("left running: %+v", pr)
+		}
+	}
+}
+
+// wantPortFree: nothing listens where the cluster did.
+func wantPortFree(t *testing.T, c providers.Cluster) {
+	t.Helper()
+	l, err := net.Listen("tcp4", strings.TrimPrefix(c.Endpoint, "https://"))
+	if err != nil {
+		t.Errorf("the port is not free: %v", err)
+		return
+	}
+	l.Close()
+}
+
+func clientset(t *testing.T, config []byte) *kubernetes.Clientset {
+	t.Helper()
+	rest, err := clientcmd.RESTConfigFromKubeConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest.QPS, rest.Burst = 100, 200
+	client, err := kubernetes.NewForConfig(rest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+func reach(ctx context.Context, t *testing.T, config []byte) {
+	t.Helper()
+	_, err := clientset(t, config).CoreV1().ServiceAccounts("default").Get(ctx, "default", metav1.GetOptions{})
+	if err != nil {
+		t.Fatalf("the credentials do not reach the cluster: %v", err)
+	}
+}
