@@ -1,0 +1,300 @@
+package rebuild
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/rekindle-io/rekindle/recover/kube"
+	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/recover/plan"
+	"github.com/rekindle-io/rekindle/recover/render"
+	"github.com/rekindle-io/rekindle/recover/run"
+)
+
+// makePlan makes the plan again, for the cluster as it is now.
+func (r *restore) makePlan(ctx context.Context, s *run.Scope) error {
+	if r.cluster == nil { // a resumed run passes over provision
+		var p provisioned
+		if _, err := s.RecallStep("provision", &p); err != nil {
+			return err
+		}
+		r.id = p.ID
+		if err := r.connect(ctx); err != nil {
+			return err
+		}
+	}
+	r.id = r.clusterID()
+	var err error
+	if r.catalogue, err = r.cluster.Discover(ctx); err != nil {
+		return err
+	}
+	if r.rendered.Kind == render.KindHelm { // a chart may ask what the server serves
+		if err := r.renderFor(ctx, r.catalogue); err != nil {
+			return err
+		}
+	}
+	exists, err := r.existing(ctx)
+	if err != nil {
+		return err
+	}
+	if r.plan, err = r.planFor(r.catalogue, exists); err != nil {
+		return err
+	}
+	r.report.ID, r.report.Server = r.id, r.catalogue.Server
+	r.report.Fingerprint, r.report.Notes = r.plan.Fingerprint, r.plan.Notes
+	s.Eventf(run.LevelInfo, "plan.made", "%d objects in %d waves", len(r.plan.Nodes), waves(r.plan))
+	return nil
+}
+
+func waves(p *plan.Plan) int {
+	most := 0
+	for _, n := range p.Nodes {
+		most = max(most, n.Wave+1)
+	}
+	return most
+}
+
+// apply brings the plan onto the cluster. What is there already just as this
+// commit has it, from an earlier restore or from the attempt that was cut off,
+// is left untouched.
+func (r *restore) apply(ctx context.Context, s *run.Scope) error {
+	if err := r.recordInventory(ctx, r.plan, false); err != nil {
+		return fmt.Errorf("write the inventory of the restore: %w", err)
+	}
+	current, err := r.current(ctx)
+	if err != nil {
+		return err
+	}
+	tally := tally{}
+	a := &applier{cluster: r.cluster, current: current, within: r.req.Wait}
+	w := &walk{target: a, nodes: r.plan.Nodes, deadline: r.req.Wait, finished: func(f fate) { r.note(s, tally, f) }}
+	awaited, err := w.run(ctx)
+	r.report.Kinds = tally.counts()
+	if err != nil {
+		return err
+	}
+	r.awaited = awaited
+	s.Eventf(run.LevelInfo, "apply.done", "%s", tally.words())
+	return nil
+}
+
+// current returns the objects that need not be applied.
+func (r *restore) current(ctx context.Context) (map[object.ID]bool, error) {
+	difference, err := r.compare(ctx, r.plan, r.catalogue)
+	if err != nil {
+		return nil, err
+	}
+	stale := make(map[object.ID]bool, len(difference.Unstamped))
+	for _, id := range difference.Unstamped {
+		stale[id] = true
+	}
+	for _, m := range difference.Missing {
+		stale[m.ID] = true
+	}
+	changed := map[object.ID]bool{}
+	for _, c := range difference.Changed {
+		stale[c.ID] = true
+		changed[c.ID] = true
+	}
+	current := map[object.ID]bool{}
+	r.changed = changed
+	for _, n := range r.plan.Nodes {
+		if !n.Barrier && !stale[n.ID] {
+			current[n.ID] = true
+		}
+	}
+	return current, nil
+}
+
+// note takes down what became of one node. The walk calls it from one goroutine.
+func (r *restore) note(s *run.Scope, t tally, f fate) {
+	n := f.node
+	if n.Barrier {
+		return
+	}
+	id := n.ID.String()
+	if f.err != nil {
+		t.add(n, failedToApply)
+		r.mu.Lock()
+		r.report.NotApplied = append(r.report.NotApplied, NotApplied{ID: n.ID, From: n.From, Reason: f.err.Error()})
+		r.mu.Unlock()
+		s.Event(run.Event{Level: run.LevelError, Type: "object.failed", Object: id, Message: f.err.Error()})
+		return
+	}
+	what := wasUnchanged
+	switch {
+	case f.applied.Created:
+		what = wasCreated
+	case r.changed[n.ID]:
+		what = wasChanged
+	}
+	t.add(n, what)
+	s.Event(run.Event{Level: run.LevelDebug, Type: "object.applied", Object: id, Message: string(what)})
+	for _, path := range f.applied.Dropped {
+		r.warn(s, id, fmt.Sprintf("%s (%s): the server does not know %s, it was left out", n.ID, n.From, path))
+	}
+	for _, w := range f.applied.Warnings {
+		r.warn(s, id, fmt.Sprintf("%s: %s", n.ID, w))
+	}
+}
+
+func (r *restore) warn(s *run.Scope, object, text string) {
+	r.mu.Lock()
+	r.report.Warnings = append(r.report.Warnings, text)
+	r.mu.Unlock()
+	s.Event(run.Event{Level: run.LevelWarn, Type: "object.warning", Object: object, Message: text})
+}
+
+// applier is the target of a walk on a live cluster.
+type applier struct {
+	cluster *kube.Cluster
+	current map[object.ID]bool // untouched
+	within  time.Duration
+}
+
+var _ target = (*applier)(nil)
+
+// patience is how long an object is tried again that the server refuses only
+// because something that was just made has not come through: the kind of a
+// definition just established, the service account of a new namespace.
+const patience = 15 * time.Second
+
+func (a *applier) apply(ctx context.Context, n *plan.Node) fate {
+	if a.current[n.ID] {
+		return fate{node: n, untouched: true}
+	}
+	ctx, cancel := context.WithTimeout(ctx, a.within)
+	defer cancel()
+	opts := kube.ApplyOptions{
+		Labels:      map[string]string{partOfLabel: inventoryID},
+		Annotations: map[string]string{object.AppliedAnnotation: object.DigestOf(object.Canonical(n.Object.Unstructured)).Short()},
+	}
+	wait := 50 * time.Millisecond
+	var waited time.Duration
+	for {
+		applied, err := a.cluster.Apply(ctx, n.Kind, n.Object.Unstructured, opts)
+		if err == nil || waited >= patience || !comes(err) {
+			return fate{node: n, applied: applied, err: err}
+		}
+		select {
+		case <-ctx.Done():
+			return fate{node: n, err: err}
+		case <-time.After(wait):
+		}
+		waited += wait
+		wait = min(2*wait, time.Second)
+	}
+}
+
+// comes tells whether what the server lacks may be on its way.
+func comes(err error) bool {
+	var refused *kube.ApplyError
+	if !errors.As(err, &refused) {
+		return false
+	}
+	return refused.Reason == kube.ReasonKindNotServed || refused.Reason == kube.ReasonNamespaceMissing ||
+		refused.Reason == kube.ReasonForbidden && strings.Contains(refused.Message, "error looking up service account")
+}
+
+func (a *applier) reach(ctx context.Context, to *plan.Node, until plan.Until) error {
+	switch until {
+	case plan.Established:
+		return a.cluster.Established(ctx, to.ID.Name)
+	case plan.Endpoints:
+		return a.cluster.EndpointsReady(ctx, to.ID.Namespace, to.ID.Name, 0)
+	case plan.Completed:
+		return a.cluster.Await(ctx, to.Kind, to.ID.Namespace, to.ID.Name, completed)
+	case plan.Settled:
+		_, err := a.cluster.Settle(ctx, []kube.Target{{Kind: to.Kind, ID: to.ID}}, kube.SettleOptions{})
+		return err
+	}
+	return fmt.Errorf("nothing is known of waiting until %q", until)
+}
+
+// completed tells whether a Job or a Pod ended well.
+func completed(u *unstructured.Unstructured) (bool, string) {
+	if u == nil {
+		return false, "it does not exist"
+	}
+	if phase, _, _ := unstructured.NestedString(u.Object, "status", "phase"); phase == "Succeeded" {
+		return true, ""
+	}
+	conditions, _, _ := unstructured.NestedSlice(u.Object, "status", "conditions")
+	for _, c := range conditions {
+		condition, _ := c.(map[string]any)
+		if condition["status"] != "True" {
+			continue
+		}
+		switch condition["type"] {
+		case "Complete":
+			return true, ""
+		case "Failed":
+			return false, fmt.Sprintf("it failed: %v", condition["message"])
+		}
+	}
+	return false, "it has not completed"
+}
+
+// doing is what became of one object.
+type doing string
+
+const (
+	wasCreated    doing = "created"
+	wasChanged    doing = "changed"
+	wasUnchanged  doing = "unchanged"
+	failedToApply doing = "failed"
+)
+
+// tally counts objects by kind.
+type tally map[string]*KindCount
+
+func (t tally) add(n *plan.Node, d doing) {
+	kind := n.ID.GroupKind().String()
+	c := t[kind]
+	if c == nil {
+		c = &KindCount{Kind: kind}
+		t[kind] = c
+	}
+	c.Total++
+	switch d {
+	case wasCreated:
+		c.Created++
+	case wasChanged:
+		c.Changed++
+	case wasUnchanged:
+		c.Unchanged++
+	case failedToApply:
+		c.Failed++
+	}
+}
+
+func (t tally) counts() []KindCount {
+	counts := make([]KindCount, 0, len(t))
+	for _, c := range t {
+		counts = append(counts, *c)
+	}
+	slices.SortFunc(counts, func(a, b KindCount) int { return cmp.Compare(a.Kind, b.Kind) })
+	return counts
+}
+
+func (t tally) words() string {
+	var sum KindCount
+	for _, c := range t {
+		sum.Created += c.Created
+		sum.Changed += c.Changed
+		sum.Unchanged += c.Unchanged
+		sum.Failed += c.Failed
+	}
+	text := fmt.Sprintf("%d created, %d changed, %d unchanged", sum.Created, sum.Changed, sum.Unchanged)
+	if sum.Failed > 0 {
+		text += fmt.Sprintf(", %d not applied", sum.Failed)
+	}
+	return text
+}

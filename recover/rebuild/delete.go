@@ -1,0 +1,97 @@
+package rebuild
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/rekindle-io/rekindle/providers"
+	"github.com/rekindle-io/rekindle/recover/run"
+)
+
+// DeleteRecipe is the name under which deletions of clusters are journaled.
+const DeleteRecipe = "delete"
+
+// DeleteRequest names a cluster to delete.
+type DeleteRequest struct {
+	Cluster string `json:"cluster"`
+	// Provider may be empty when only one provider has a cluster of that name.
+	Provider string `json:"provider"`
+	// Confirm must be the cluster's name.
+	Confirm string `json:"confirm"`
+}
+
+// Delete removes a cluster of ours and everything made for it, as a journaled
+// run. What bears no mark of ours, or another id than recorded, is refused.
+// observe may be nil.
+func (e *Engine) Delete(ctx context.Context, req DeleteRequest, observe func(run.Event)) error {
+	found, provider, err := e.locate(ctx, req.Provider, req.Cluster)
+	if err != nil {
+		return err
+	}
+	if req.Confirm != found.Name {
+		return &RefusedError{Reason: fmt.Sprintf("deleting cluster %q removes everything in it", found.Name), Remedy: "agree with --confirm " + found.Name}
+	}
+	req.Provider = provider.Name()
+	journaled, err := json.Marshal(req)
+	if err != nil {
+		return err
+	}
+	steps := []run.Def{{Name: "delete", Do: func(ctx context.Context, s *run.Scope) error {
+		doomed := removing{ID: found.ID}
+		if _, err := s.Recall(&doomed); err != nil {
+			return err
+		}
+		if err := s.Made(ctx, doomed); err != nil {
+			return err
+		}
+		if err := provider.Delete(ctx, req.Cluster, doomed.ID, progress(s)); err != nil {
+			return err
+		}
+		return e.forget(ctx, req.Provider, req.Cluster, doomed.ID)
+	}}}
+	_, err = e.executor(observe).Start(ctx, run.Run{Recipe: DeleteRecipe, Cluster: req.Cluster, Provider: req.Provider, Request: journaled}, steps)
+	return err
+}
+
+// locate finds a cluster by name, in one provider or in all.
+func (e *Engine) locate(ctx context.Context, provider, name string) (providers.Cluster, providers.Provider, error) {
+	names := e.Providers.Names()
+	if provider != "" {
+		names = []string{provider}
+	}
+	var (
+		found providers.Cluster
+		by    providers.Provider
+		errs  []error
+	)
+	for _, n := range names {
+		p, err := e.Providers.Get(n)
+		if err != nil {
+			return found, nil, err
+		}
+		c, err := p.Find(ctx, name)
+		switch {
+		case errors.Is(err, providers.ErrNotFound):
+		case err != nil:
+			errs = append(errs, err)
+		case by != nil:
+			return found, nil, fmt.Errorf("providers %s and %s both have a cluster %q: say which with --provider", by.Name(), n, name)
+		default:
+			found, by = c, p
+		}
+	}
+	if by == nil {
+		errs = append(errs, fmt.Errorf("cluster %q: %w: rekindle clusters list shows those there are", name, providers.ErrNotFound))
+		return found, nil, errors.Join(errs...)
+	}
+	return found, by, nil
+}
+
+// Locate finds a cluster by name, in one provider or, when provider is empty, in
+// all. ErrNotFound when there is none.
+func (e *Engine) Locate(ctx context.Context, provider, name string) (providers.Cluster, error) {
+	found, _, err := e.locate(ctx, provider, name)
+	return found, err
+}

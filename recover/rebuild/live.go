@@ -1,0 +1,41 @@
+package rebuild
+
+import (
+	"context"
+	"errors"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/rekindle-io/rekindle/recover/kube"
+	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/snapshot/drift"
+)
+
+// live is a connected cluster as a comparison sees it.
+type live struct{ cluster *kube.Cluster }
+
+var _ drift.Cluster = live{}
+
+func (l live) List(ctx context.Context, kind object.Kind, metadataOnly bool, each func(*unstructured.Unstructured) error) error {
+	return l.cluster.List(ctx, kind, kube.ListOptions{MetadataOnly: metadataOnly}, each)
+}
+
+func (l live) DryRun(ctx context.Context, kind object.Kind, o *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	applied, err := l.cluster.Apply(ctx, kind, o, kube.ApplyOptions{DryRun: true})
+	var refused *kube.ApplyError
+	if errors.As(err, &refused) && !refused.Reason.Later() && refused.Unwrap() == nil {
+		return nil, refusal{refused}
+	}
+	return applied.Object, err
+}
+
+// refusal is a server's word that an object cannot be applied as it is.
+type refusal struct{ *kube.ApplyError }
+
+func (refusal) Refused() bool   { return true }
+func (e refusal) Unwrap() error { return e.ApplyError }
+
+// restored tells whether an object bears the mark of an earlier restore.
+func restored(inventory string) func(*unstructured.Unstructured) bool {
+	return func(u *unstructured.Unstructured) bool { return u.GetLabels()[partOfLabel] == inventory }
+}

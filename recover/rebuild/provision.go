@@ -1,0 +1,226 @@
+package rebuild
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/rekindle-io/rekindle/providers"
+	"github.com/rekindle-io/rekindle/recover/kube"
+	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/recover/run"
+	"github.com/rekindle-io/rekindle/snapshot/drift"
+)
+
+// Kinds of records that outlive a run.
+const (
+	clusterRecord  = "cluster"
+	baselineRecord = "baseline"
+)
+
+// ClusterRecord is what the journal keeps of a cluster that a restore made.
+type ClusterRecord struct {
+	Provider string             `json:"provider"`
+	Name     string             `json:"name"`
+	ID       string             `json:"id"`
+	Settings providers.Settings `json:"settings,omitempty"`
+	Run      string             `json:"run"`
+	Source   Source             `json:"source"`
+	Commit   string             `json:"commit"`
+	Made     time.Time          `json:"made"`
+}
+
+// removing and provisioned are what the two steps journal before they touch
+// anything.
+type (
+	removing struct {
+		ID string `json:"id"`
+	}
+	provisioned struct {
+		ID string `json:"id"`
+		// InPlace: the cluster was there before this run.
+		InPlace bool `json:"inPlace,omitempty"`
+	}
+)
+
+// remove deletes the cluster that is there, for --fresh. Which one is journaled
+// first, so that a resumed run never deletes another.
+func (r *restore) remove(ctx context.Context, s *run.Scope) error {
+	if !r.req.Fresh {
+		s.Skip("not asked for")
+		return nil
+	}
+	var doomed removing
+	known, err := s.Recall(&doomed)
+	if err != nil {
+		return err
+	}
+	if !known {
+		if r.found == nil {
+			s.Skip("there is no cluster of that name")
+			return nil
+		}
+		doomed.ID = r.found.ID
+		if err := s.Made(ctx, doomed); err != nil {
+			return err
+		}
+	}
+	s.Eventf(run.LevelInfo, "cluster.delete", "deleting cluster %s (%s)", r.req.Cluster, doomed.ID)
+	if err := r.provider.Delete(ctx, r.req.Cluster, doomed.ID, progress(s)); err != nil {
+		return err
+	}
+	r.found, r.cluster = nil, nil
+	return r.e.forget(ctx, r.req.Provider, r.req.Cluster, doomed.ID)
+}
+
+// provision makes the cluster, or takes the one that is there. Its id is
+// journaled first: whatever happens then, a resumed run finishes this very
+// cluster, and a delete finds it.
+func (r *restore) provision(ctx context.Context, s *run.Scope) error {
+	var p provisioned
+	known, err := s.Recall(&p)
+	if err != nil {
+		return err
+	}
+	if !known {
+		if p, err = r.conceive(); err != nil {
+			return err
+		}
+		if err := s.Made(ctx, p); err != nil {
+			return err
+		}
+	}
+	r.id = p.ID
+	if !p.InPlace {
+		if err := r.e.remember(ctx, r, s.Run().ID); err != nil {
+			return err
+		}
+		spec := providers.Spec{Name: r.req.Cluster, ID: p.ID, Settings: r.req.Settings}
+		if _, err := r.provider.Create(ctx, spec, progress(s)); err != nil {
+			return err
+		}
+	}
+	if err := r.connect(ctx); err != nil {
+		return err
+	}
+	if err := r.cluster.Ready(ctx); err != nil {
+		return err
+	}
+	if p.InPlace {
+		return r.e.remember(ctx, r, s.Run().ID)
+	}
+	return r.recordBaseline(ctx)
+}
+
+// conceive decides what provision works on.
+func (r *restore) conceive() (provisioned, error) {
+	if r.found != nil {
+		return provisioned{ID: r.found.ID, InPlace: true}, nil
+	}
+	id, err := newID(r.e.Rand)
+	return provisioned{ID: id}, err
+}
+
+// newID returns 128 random bits in hexadecimal.
+func newID(chance io.Reader) (string, error) {
+	var bits [16]byte
+	if _, err := io.ReadFull(chance, bits[:]); err != nil {
+		return "", fmt.Errorf("no random bits for a cluster id: %w", err)
+	}
+	return hex.EncodeToString(bits[:]), nil
+}
+
+// progress hands a provider's words on as events.
+func progress(s *run.Scope) providers.Progress {
+	return func(message string) { s.Eventf(run.LevelInfo, "provider.progress", "%s", message) }
+}
+
+// connect opens a connection to the cluster.
+func (r *restore) connect(ctx context.Context) error {
+	kubeconfig, err := r.provider.Connect(ctx, r.req.Cluster)
+	if err != nil {
+		return err
+	}
+	r.cluster, err = kube.Connect(kubeconfig, "", kube.Options{
+		UserAgent: "rekindle/" + r.e.Version,
+		Log:       r.e.Log,
+		Now:       r.e.Now,
+	})
+	return err
+}
+
+// recordBaseline keeps the identities of what the new cluster has before
+// anything is applied, so that what is unexpected later can be told from it.
+func (r *restore) recordBaseline(ctx context.Context) error {
+	catalogue, err := r.cluster.Discover(ctx)
+	if err != nil {
+		return err
+	}
+	var ids []object.ID
+	for _, kind := range catalogue.Kinds() {
+		if !kind.Can("list") {
+			continue
+		}
+		err := live{r.cluster}.List(ctx, kind, true, func(u *unstructured.Unstructured) error {
+			id := object.ID{Group: kind.Group, Kind: kind.Kind, Namespace: u.GetNamespace(), Name: u.GetName()}
+			if !drift.Derived(id, u) {
+				ids = append(ids, id)
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("list what the new cluster has: %s: %w", kind.Resource, err)
+		}
+	}
+	raw, err := json.Marshal(ids)
+	if err != nil {
+		return err
+	}
+	return r.e.Journal.PutRecord(ctx, baselineRecord, r.id, raw)
+}
+
+// baseline returns what the cluster of that id had when it was new, or nil when
+// nobody recorded it.
+func (e *Engine) baseline(ctx context.Context, id string) (func(object.ID) bool, error) {
+	if id == "" {
+		return nil, nil
+	}
+	var ids []object.ID
+	known, err := run.Into(ctx, e.Journal, baselineRecord, id, &ids)
+	if err != nil || !known {
+		return nil, err
+	}
+	had := make(map[object.ID]bool, len(ids))
+	for _, id := range ids {
+		had[id] = true
+	}
+	return func(id object.ID) bool { return had[id] }, nil
+}
+
+// remember records the cluster in the journal.
+func (e *Engine) remember(ctx context.Context, r *restore, runID string) error {
+	raw, err := json.Marshal(ClusterRecord{
+		Provider: r.req.Provider, Name: r.req.Cluster, ID: r.id, Settings: r.req.Settings,
+		Run: runID, Source: r.req.Source, Commit: r.commit.SHA, Made: e.Now().UTC(),
+	})
+	if err != nil {
+		return err
+	}
+	return e.Journal.PutRecord(ctx, clusterRecord, recordKey(r.req.Provider, r.req.Cluster), raw)
+}
+
+// forget drops the records of a cluster that is gone.
+func (e *Engine) forget(ctx context.Context, provider, name, id string) error {
+	return errors.Join(
+		e.Journal.DeleteRecord(ctx, clusterRecord, recordKey(provider, name)),
+		e.Journal.DeleteRecord(ctx, baselineRecord, id),
+	)
+}
+
+func recordKey(provider, name string) string { return provider + "/" + name }

@@ -1,0 +1,119 @@
+// Package rebuild is the restore recipe: it takes a commit of a repository and
+// stands a cluster up from it, verified. In go a Request and the parts that an
+// Engine is made of; out comes a Report, and a journaled run that can be
+// resumed after the process died at any instant.
+//
+// The recipe itself is in recipe.go and fits on a screen; each step is a small
+// file of its own.
+package rebuild
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/rekindle-io/rekindle/providers"
+	"github.com/rekindle-io/rekindle/recover/plan"
+	"github.com/rekindle-io/rekindle/recover/render"
+	"github.com/rekindle-io/rekindle/recover/run"
+	"github.com/rekindle-io/rekindle/recover/source"
+	"github.com/rekindle-io/rekindle/snapshot/drift"
+)
+
+// Source is where a cluster's state is declared, as written in rekindle.yaml or
+// on the command line.
+type Source struct {
+	// Repo is a URL, a path or a bundle file, never with a password in it.
+	Repo string `json:"repo"`
+	// Path is the folder (or file) in the repository, "" for its root.
+	Path string `json:"path,omitempty"`
+	// Revision is what a person types.
+	Revision string             `json:"revision,omitempty"`
+	Kind     render.Kind        `json:"kind,omitempty"`
+	Exclude  []string           `json:"exclude,omitempty"`
+	Helm     render.HelmOptions `json:"helm,omitzero"`
+}
+
+// Request is what a person or a schedule asks for. It is journaled, so that it
+// holds no secrets.
+type Request struct {
+	Cluster  string             `json:"cluster"`
+	Provider string             `json:"provider"`
+	Settings providers.Settings `json:"settings,omitempty"`
+	Source   Source             `json:"source"`
+
+	// Wait is how long the cluster may take to settle, and the deadline of each
+	// wait in the apply step; 10 minutes when 0.
+	Wait time.Duration `json:"wait,omitempty"`
+	// Prune removes what an earlier restore made and this commit lacks.
+	Prune bool `json:"prune,omitempty"`
+	// Fresh deletes the cluster first; Confirm must then be its name.
+	Fresh   bool   `json:"fresh,omitempty"`
+	Confirm string `json:"confirm,omitempty"`
+	// Convert replaces removed API versions where that is mechanical.
+	Convert bool `json:"convert,omitempty"`
+	// AllowUnserved goes on without the objects whose kind the target does not
+	// serve; they are tried as long as Wait lasts, and named in the report.
+	AllowUnserved bool `json:"allowUnserved,omitempty"`
+	// AllowDataLoss lets Prune remove volume claims, and namespaces that hold
+	// what no restore made.
+	AllowDataLoss bool `json:"allowDataLoss,omitempty"`
+}
+
+// Engine restores clusters. Its fields are its parts, wired once; it keeps no
+// state of its own and may be used by several goroutines.
+type Engine struct {
+	Providers *providers.Registry
+	Journal   run.Journal
+	// Executor runs and journals the steps.
+	Executor *run.Executor
+	Source   source.Options
+	Render   render.Limits
+	Now      func() time.Time
+	Rand     io.Reader
+	Log      *slog.Logger
+	// Version of rekindle, stamped into the inventory of each cluster.
+	Version string
+	// AllowRemote lets kustomizations refer to other repositories.
+	AllowRemote bool
+}
+
+// Consent is asked before an existing cluster is changed: d is what a restore
+// in place would do. It returns false for no, or an error (which names a flag)
+// when nobody can be asked.
+type Consent func(ctx context.Context, d InPlace) (bool, error)
+
+// InPlace is what a restore would change on a cluster that exists.
+type InPlace struct {
+	Cluster providers.Cluster `json:"cluster"`
+	Commit  source.Commit     `json:"commit"`
+	Drift   *drift.Report     `json:"drift"`
+	// Prune tells whether what Drift calls unexpected and restored is removed.
+	Prune bool `json:"prune"`
+}
+
+// Changes tells whether anything would be changed at all.
+func (p InPlace) Changes() bool {
+	if len(p.Drift.Missing)+len(p.Drift.Changed) > 0 {
+		return true
+	}
+	if p.Prune {
+		for _, u := range p.Drift.Unexpected {
+			if u.Restored {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Planned is the answer to "what would be made".
+type Planned struct {
+	Plan   *plan.Plan    `json:"plan"`
+	Commit source.Commit `json:"commit"`
+	// Target says what the plan was made for: a live cluster, a provider's
+	// planned version, or the built-in catalogue.
+	Target string        `json:"target"`
+	Notes  []render.Note `json:"notes,omitempty"`
+}

@@ -1,0 +1,212 @@
+package rebuild
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/rekindle-io/rekindle/providers"
+	"github.com/rekindle-io/rekindle/recover/kube"
+	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/recover/plan"
+	"github.com/rekindle-io/rekindle/recover/render"
+	"github.com/rekindle-io/rekindle/recover/run"
+	"github.com/rekindle-io/rekindle/recover/source"
+)
+
+// Recipe is the name under which restores are journaled.
+const Recipe = "restore"
+
+// defaultWait is how long a cluster may take to settle when nobody says.
+const defaultWait = 10 * time.Minute
+
+// restore is one execution of the recipe: the request, and what the steps hand
+// on to each other in memory.
+type restore struct {
+	e       *Engine
+	req     Request
+	repo    string // as asked for, possibly with credentials; never journaled
+	consent Consent
+
+	provider   providers.Provider
+	found      *providers.Cluster // nil: there is no cluster of that name
+	repository *source.Repository
+	commit     source.Commit
+	tree       *source.Tree
+	catalogue  *object.Catalogue
+	rendered   *render.Result
+	id         string // of the cluster
+	cluster    *kube.Cluster
+	plan       *plan.Plan
+	changed    map[object.ID]bool // differed before they were applied
+	awaited    []*plan.Node       // of kinds that nobody serves yet
+
+	mu     sync.Mutex // guards report
+	report Report
+}
+
+// steps is the recipe. What is Fresh runs again when a run is resumed: reading,
+// planning, and also applying, which finds what is in place and leaves it.
+func (r *restore) steps() []run.Def {
+	return []run.Def{
+		{Name: "source", Fresh: true, Do: r.readSource},
+		{Name: "target", Fresh: true, Do: r.findTarget},
+		{Name: "render", Fresh: true, Do: r.render},
+		{Name: "check", Fresh: true, Do: r.check},
+		{Name: "remove", Do: r.remove},
+		{Name: "provision", Do: r.provision},
+		{Name: "plan", Fresh: true, Do: r.makePlan},
+		{Name: "apply", Fresh: true, Do: r.apply},
+		{Name: "prune", Fresh: true, Do: r.prune},
+		{Name: "settle", Fresh: true, Do: r.settle},
+		{Name: "verify", Fresh: true, Do: r.verify},
+	}
+}
+
+// Restore brings the cluster of req to its commit, as a new journaled run.
+// observe receives the run's events and may be nil. The report is not nil
+// whenever a run was begun; the error is an *run.EndError for every outcome but
+// done, and otherwise says why no run could be begun.
+func (e *Engine) Restore(ctx context.Context, req Request, consent Consent, observe func(run.Event)) (*Report, error) {
+	r, err := e.prepare(req, consent)
+	if err != nil {
+		return nil, err
+	}
+	journaled, err := json.Marshal(r.req)
+	if err != nil {
+		return nil, fmt.Errorf("request: %w", err)
+	}
+	defer r.close()
+	x := e.executor(observe)
+	done, err := x.Start(ctx, run.Run{Recipe: Recipe, Cluster: req.Cluster, Provider: req.Provider, Request: journaled}, r.steps())
+	return r.conclude(ctx, done, err)
+}
+
+// Resume goes on with a restore where it stopped: the same commit onto the same
+// cluster. Errors are those of Restore, and a *run.EndedError when the run has
+// an outcome that is final.
+func (e *Engine) Resume(ctx context.Context, id string, consent Consent, observe func(run.Event)) (*Report, error) {
+	was, err := run.Resolve(ctx, e.Journal, id)
+	if err != nil {
+		return nil, err
+	}
+	if was.Recipe != Recipe {
+		return nil, fmt.Errorf("run %s is a %s, not a restore: it cannot be resumed here", was.ID, was.Recipe)
+	}
+	var req Request
+	if err := json.Unmarshal(was.Request, &req); err != nil {
+		return nil, fmt.Errorf("run %s: its request cannot be read: %w", was.ID, err)
+	}
+	r, err := e.prepare(req, consent)
+	if err != nil {
+		return nil, err
+	}
+	defer r.close()
+	done, err := e.executor(observe).Execute(ctx, was.ID, r.steps())
+	return r.conclude(ctx, done, err)
+}
+
+// ReportOf returns what is known of a journaled restore: its report, or, while
+// it has none, its steps and times.
+func ReportOf(r run.Run) (*Report, error) {
+	report := &Report{}
+	if len(r.Result) > 0 {
+		if err := json.Unmarshal(r.Result, report); err != nil {
+			return nil, fmt.Errorf("run %s: its report cannot be read: %w", r.ID, err)
+		}
+	}
+	report.take(r)
+	return report, nil
+}
+
+func (e *Engine) executor(observe func(run.Event)) *run.Executor {
+	x := *e.Executor
+	x.Observe = observe
+	return &x
+}
+
+// prepare checks what can be checked without touching anything.
+func (e *Engine) prepare(req Request, consent Consent) (*restore, error) {
+	provider, err := e.Providers.Get(req.Provider)
+	if err != nil {
+		return nil, err
+	}
+	if err := provider.Check(req.Settings); err != nil {
+		return nil, fmt.Errorf("cluster %q, provider %s: %w", req.Cluster, req.Provider, err)
+	}
+	if req.Source.Repo == "" {
+		return nil, errNoRepository
+	}
+	if req.Fresh && req.Confirm != req.Cluster {
+		return nil, &RefusedError{Reason: fmt.Sprintf("--fresh deletes cluster %q and everything in it", req.Cluster),
+			Remedy: "agree with --confirm " + req.Cluster}
+	}
+	req.Wait = cmp.Or(req.Wait, defaultWait)
+	r := &restore{e: e, req: req, repo: req.Source.Repo, consent: consent, provider: provider}
+	r.req.Source.Repo = source.Redact(req.Source.Repo)
+	return r, nil
+}
+
+// conclude makes the report of a run that was executed, and journals it.
+func (r *restore) conclude(ctx context.Context, done run.Run, err error) (*Report, error) {
+	var ended *run.EndError
+	if done.ID == "" || err != nil && !errors.As(err, &ended) {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.report.take(done)
+	raw, marshalErr := json.Marshal(&r.report)
+	if marshalErr != nil {
+		return &r.report, errors.Join(err, marshalErr)
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	_, updateErr := r.e.Journal.Update(last, done.ID, func(j *run.Run) error {
+		j.Result = raw
+		return nil
+	})
+	return &r.report, errors.Join(err, updateErr)
+}
+
+// take copies into the report what the journal knows of the run.
+func (report *Report) take(r run.Run) {
+	report.Run, report.Cluster, report.Provider = r.ID, r.Cluster, r.Provider
+	report.Outcome, report.Error = r.Outcome, r.Error
+	report.Steps = report.Steps[:0]
+	for _, s := range r.Steps {
+		report.Steps = append(report.Steps, Timing{Step: s.Name, State: s.State, Seconds: seconds(s.Spent()), Attempts: s.Attempts})
+	}
+	if !r.Ended.IsZero() {
+		report.Seconds = seconds(r.Ended.Sub(r.Created))
+	}
+}
+
+// RefusedError: a guard stands in the way. Nothing was changed.
+type RefusedError struct {
+	Reason string
+	// Remedy says how to agree, or what to change.
+	Remedy string
+	// Unserved are the objects that made the guard refuse, if that was why.
+	Unserved []plan.Unserved
+}
+
+func (e *RefusedError) Error() string { return e.Reason }
+
+// Hint says what to do next.
+func (e *RefusedError) Hint() string { return e.Remedy }
+
+// Outcome makes a run that ends with e a refused one.
+func (e *RefusedError) Outcome() run.Outcome { return run.Refused }
+
+// UnverifiedError: everything was tried, and the cluster is not the commit.
+type UnverifiedError struct{ Reason string }
+
+func (e *UnverifiedError) Error() string { return "the cluster is not the commit: " + e.Reason }
+
+// Outcome makes a run that ends with e an unverified one.
+func (e *UnverifiedError) Outcome() run.Outcome { return run.Unverified }
