@@ -152,8 +152,8 @@ func isBundle(path string) (bool, error) {
 }
 
 var (
-	userinfo   = regexp.MustCompile(`://.*@`)
-	urlQuery   = regexp.MustCompile(`[?#].*$`)
+	userinfo   = regexp.MustCompile(`(?s)://.*@`)
+	urlQuery   = regexp.MustCompile(`(?s)[?#].*$`)
 	notInNames = regexp.MustCompile(`[^a-z0-9]+`)
 )
 
