@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -53,7 +54,9 @@ func validateSchema(file string, data []byte, values map[string]any) (err error)
 	err = compiled.Validate(values)
 	var invalid *jsonschema.ValidationError
 	if errors.As(err, &invalid) {
-		return &FileError{File: file, Message: "the values do not fit the schema: " + strings.Join(violations(invalid), "; ")}
+		list := violations(invalid)
+		slices.Sort(list) // the library walks maps
+		return &FileError{File: file, Message: "the values do not fit the schema: " + strings.Join(list, "; ")}
 	}
 	return err
 }

@@ -91,7 +91,11 @@ func (k *kustFS) CleanedAbs(p string) (filesys.ConfirmedDir, string, error) {
 
 func (k *kustFS) ReadFile(p string) ([]byte, error) {
 	if k.clones.has(p) {
-		return k.clones.disk.ReadFile(p)
+		data, err := k.clones.disk.ReadFile(p)
+		if err != nil {
+			return nil, err
+		}
+		return data, k.keep(k.guard.check(filepath.Base(p), data))
 	}
 	name, ok := inTree(p)
 	if !ok {
@@ -118,7 +122,7 @@ func (k *kustFS) ReadFile(p string) ([]byte, error) {
 // keep remembers the first fault that is ours.
 func (k *kustFS) keep(err error) error {
 	var path *fs.PathError
-	if k.fault == nil && !asPathError(err, &path) {
+	if err != nil && k.fault == nil && !asPathError(err, &path) {
 		k.fault = err
 	}
 	return err

@@ -111,6 +111,9 @@ func fileFields() []string {
 // walk checks the fields of a mapping, at any depth, that name what to load.
 func (g kustGuard) walk(doc *document, n *yaml.Node) error {
 	n = follow(n)
+	if n.Kind == yaml.ScalarNode && mayAlias([]byte(n.Value)) {
+		return g.inline(doc, n) // a patch or a plugin's configuration
+	}
 	if n.Kind != yaml.MappingNode {
 		for _, child := range n.Content {
 			if err := g.walk(doc, child); err != nil {
@@ -152,7 +155,7 @@ func (g kustGuard) field(doc *document, key, v *yaml.Node) error {
 
 // reference checks one file, folder or inline document.
 func (g kustGuard) reference(doc *document, n *yaml.Node, folder bool) error {
-	if strings.ContainsRune(n.Value, '\n') {
+	if strings.Contains(n.Value, ": ") || strings.ContainsRune(n.Value, '\n') {
 		return g.inline(doc, n)
 	}
 	ref := n.Value

@@ -154,6 +154,7 @@ func kustomizeFault(dir string, k *kustFS, err error) error {
 		return fmt.Errorf("%s: %w", made, k.fault)
 	}
 	msg := buildConfig.ReplaceAllString(err.Error(), "")
+	msg = anchorName.ReplaceAllString(msg, "anchor") // it may be an unquoted password
 	for _, secret := range k.guard.secrets.longestFirst() {
 		msg = strings.ReplaceAll(msg, secret, "[redacted]")
 	}
