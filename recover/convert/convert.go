@@ -60,6 +60,7 @@ func To(o *object.Object, cat *object.Catalogue) (converted *object.Object, chan
 	}
 	c := o.Copy()
 	c.SetGroupVersionKind(next)
+	delete(c.Object, "status") // the server's own, and of another shape
 	changes, err = row.reshape(c.Object)
 	if err != nil {
 		return fail("%s", err)

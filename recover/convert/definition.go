@@ -21,6 +21,7 @@ func definition(content map[string]any) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.keep(spec, "Namespaced", "scope")
 	unpruned := true // the default of v1beta1
 	if keep, ok := spec["preserveUnknownFields"].(bool); ok {
 		unpruned = keep

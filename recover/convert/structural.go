@@ -61,7 +61,7 @@ func (s *structure) root(schema map[string]any) {
 func trimMetadata(meta map[string]any) {
 	properties := mapAt(meta, "properties")
 	for field := range meta {
-		if field != "properties" && field != "type" && field != "description" {
+		if field != "properties" {
 			delete(meta, field)
 		}
 	}
