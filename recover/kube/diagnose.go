@@ -44,6 +44,8 @@ type evidence struct {
 	claims map[string]*unstructured.Unstructured
 	// classes are the StorageClasses; looked up only when there are claims.
 	classes []*unstructured.Unstructured
+	// nodes are those of Pods that have not started, by name.
+	nodes map[string]*unstructured.Unstructured
 	// claimUsed tells whether a Pod uses the subject, when that is a claim.
 	claimUsed bool
 }
@@ -105,7 +107,7 @@ func (c *Cluster) gather(ctx context.Context, t Target) (evidence, error) {
 	if err != nil {
 		return evidence{}, err
 	}
-	e := evidence{subject: u, events: map[string][]event{}, claims: map[string]*unstructured.Unstructured{}}
+	e := evidence{subject: u, events: map[string][]event{}, claims: map[string]*unstructured.Unstructured{}, nodes: map[string]*unstructured.Unstructured{}}
 	c.gatherEvents(ctx, e, u)
 	switch {
 	case u.GetKind() == "Pod":
@@ -118,6 +120,7 @@ func (c *Cluster) gather(ctx context.Context, t Target) (evidence, error) {
 	}
 	for _, p := range e.pods {
 		c.gatherClaims(ctx, e, p)
+		c.gatherNode(ctx, e, p)
 	}
 	if len(e.claims) > 0 {
 		_ = c.List(ctx, storageClassKind(), ListOptions{}, collect(&e.classes, podsToSee))
@@ -219,6 +222,18 @@ func (c *Cluster) gatherClaims(ctx context.Context, e evidence, pod *unstructure
 			e.claims[claim] = u
 			c.gatherEvents(ctx, e, u)
 		}
+	}
+}
+
+// gatherNode reads the node of a Pod that has one and has not started.
+func (c *Cluster) gatherNode(ctx context.Context, e evidence, pod *unstructured.Unstructured) {
+	node := text(pod.Object, "spec", "nodeName")
+	if node == "" || text(pod.Object, "status", "phase") != "Pending" || e.nodes[node] != nil || len(e.nodes) >= 3 {
+		return
+	}
+	nodes := object.Kind{GroupVersionKind: schema.GroupVersionKind{Version: "v1", Kind: "Node"}, Resource: "nodes"}
+	if u, err := c.Get(ctx, nodes, "", node); err == nil {
+		e.nodes[node] = u
 	}
 }
 

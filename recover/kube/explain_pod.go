@@ -194,10 +194,14 @@ func explainStart(e evidence, p *unstructured.Unstructured) finding {
 			return finding{Reason: "ReadinessGate", Message: fmt.Sprintf("the readiness gate %s is not open", kind), Hint: "the controller that opens it has to run"}
 		}
 	}
-	if f := warned(e, p); f.Reason != "" {
+	node := text(p.Object, "spec", "nodeName")
+	if n := e.nodes[node]; n != nil && conditionOf(n, "Ready").Status != "True" {
+		return finding{Reason: "NodeNotReady", Message: fmt.Sprintf("its node %s is not ready: %s", node, or(conditionOf(n, "Ready").Message, "nothing was heard from it yet")), Hint: "see why the node is not ready"}
+	}
+	if f := warned(e, p); f.Reason != "" && f.Reason != "FailedScheduling" { // that is over when it has a node
 		return f
 	}
-	if node := text(p.Object, "spec", "nodeName"); node != "" {
+	if node != "" {
 		return finding{Reason: reasonStarting, Message: "it has node " + node + " and is starting"}
 	}
 	return finding{Reason: reasonStarting, Message: "the scheduler has not looked at it yet"}
