@@ -16,10 +16,12 @@ import (
 	"github.com/rekindle-io/rekindle/testenv/gitserver"
 )
 
-const envVictim = "REKINDLE_TEST_VICTIM"
-
-// sharedCache holds the corpora, indexed once for all tests.
-var sharedCache string
+const (
+	// envVictim has the test binary resolve "ADDRESS CACHE" and end.
+	envVictim = "REKINDLE_TEST_VICTIM"
+	// envSharedCache holds the corpora, indexed once for all tests.
+	envSharedCache = "REKINDLE_TEST_CACHE"
+)
 
 // TestMain lets the test binary be the process that is killed.
 func TestMain(m *testing.M) {
@@ -30,7 +32,7 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	sharedCache = dir
+	os.Setenv(envSharedCache, dir)
 	code := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(code)
@@ -44,7 +46,7 @@ func victim(url, cache string) int {
 		_, err = r.Resolve(ctx, "main")
 	}
 	if err != nil {
-		fmt.Println(err)
+		fmt.Fprintln(os.Stdout, err)
 		return 1
 	}
 	return 0
@@ -80,7 +82,9 @@ func TestKilledFetchSpoilsNothing(t *testing.T) {
 		if err := victim.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		victim.Wait()
+		if err := victim.Wait(); err == nil {
+			t.Fatal("the victim ended well, so nothing was tested")
+		}
 
 		server.Set(gitserver.None)
 		want := work.Git("rev-parse", "main")
@@ -118,22 +122,24 @@ func TestDamagedMirrorIsRebuilt(t *testing.T) {
 			t.Fatal(err)
 		}
 		b[len(b)/2] ^= 0xff
-		os.Chmod(path, 0o600)
+		must(t, os.Chmod(path, 0o600))
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for name, damage := range map[string]func(git string){
-		"pack":        func(git string) { flip(only(t, git, "objects/pack/*.pack")) },
-		"index":       func(git string) { flip(only(t, git, "objects/pack/*.idx")) },
-		"pack gone":   func(git string) { os.Remove(only(t, git, "objects/pack/*.pack")) },
-		"index gone":  func(git string) { os.Remove(only(t, git, "objects/pack/*.idx")) },
-		"pack cut":    func(git string) { os.Truncate(only(t, git, "objects/pack/*.pack"), 30) },
-		"pack empty":  func(git string) { os.Truncate(only(t, git, "objects/pack/*.pack"), 0) },
-		"HEAD":        func(git string) { os.Truncate(filepath.Join(git, "HEAD"), 0) },
-		"packed-refs": func(git string) { os.WriteFile(filepath.Join(git, "packed-refs"), []byte("\x00\x01 rubbish\n"), 0o600) },
-		"config gone": func(git string) { os.Remove(filepath.Join(git, "config")) },
-		"all gone":    func(git string) { os.RemoveAll(git); os.Mkdir(git, 0o700) },
+		"pack":       func(git string) { flip(only(t, git, "objects/pack/*.pack")) },
+		"index":      func(git string) { flip(only(t, git, "objects/pack/*.idx")) },
+		"pack gone":  func(git string) { must(t, os.Remove(only(t, git, "objects/pack/*.pack"))) },
+		"index gone": func(git string) { must(t, os.Remove(only(t, git, "objects/pack/*.idx"))) },
+		"pack cut":   func(git string) { must(t, os.Truncate(only(t, git, "objects/pack/*.pack"), 30)) },
+		"pack empty": func(git string) { must(t, os.Truncate(only(t, git, "objects/pack/*.pack"), 0)) },
+		"HEAD":       func(git string) { must(t, os.Truncate(filepath.Join(git, "HEAD"), 0)) },
+		"packed-refs": func(git string) {
+			must(t, os.WriteFile(filepath.Join(git, "packed-refs"), []byte("\x00\x01 rubbish\n"), 0o600))
+		},
+		"config gone": func(git string) { must(t, os.Remove(filepath.Join(git, "config"))) },
+		"all gone":    func(git string) { must(t, errors.Join(os.RemoveAll(git), os.Mkdir(git, 0o700))) },
 	} {
 		for _, repo := range []string{url, bundle} {
 			t.Run(name+" "+filepath.Base(repo), func(t *testing.T) {
@@ -177,6 +183,13 @@ func TestDamageMetLaterIsHealedNextTime(t *testing.T) {
 	}
 	if b, err := treeAt(t, open(t, url, opts), sha).ReadFile("app.yaml"); string(b) != "a: 2\n" || err != nil {
 		t.Errorf("app.yaml is %q, %v", b, err)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

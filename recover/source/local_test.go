@@ -70,7 +70,9 @@ func TestLocalRepositoryIsNeverWrittenTo(t *testing.T) {
 	opts := options(t)
 	r := open(t, work.Dir, opts)
 	treeAt(t, r, "main~1")
-	r.Resolve(t.Context(), "no-such-thing")
+	if _, err := r.Resolve(t.Context(), "no-such-thing"); err == nil {
+		t.Error("no-such-thing was found")
+	}
 	if after := snapshot(t, work.Dir); after != before {
 		t.Errorf("the repository changed:\n%s\n%s", before, after)
 	}

@@ -87,7 +87,7 @@ func (m *mirror) update(ctx context.Context, fill func(gitDir string, have *stor
 		}
 		return nil, m.cacheError(err)
 	}
-	defer lock.Unlock()
+	defer func() { _ = lock.Unlock() }() // it ends with the process anyway
 	m.sweep()
 	have, err := m.open()
 	if errors.Is(err, errMirrorBroken) {

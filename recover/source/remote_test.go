@@ -381,7 +381,7 @@ func sshAgent(t *testing.T, keyFile string) (socket string) {
 			}
 			go func() {
 				defer conn.Close()
-				agent.ServeAgent(ring, conn)
+				_ = agent.ServeAgent(ring, conn) // until the client has gone
 			}()
 		}
 	}()

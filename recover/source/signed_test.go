@@ -143,8 +143,12 @@ func armored(t *testing.T, kind string, write func(*bytes.Buffer) error) string 
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.Write(binary.Bytes())
-	w.Close()
+	if _, err := w.Write(binary.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
 	return text.String() + "\n"
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
+	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -33,7 +34,7 @@ func options(t testing.TB, env ...string) source.Options {
 // sharedOptions keep the corpora's mirrors from one test to the next.
 func sharedOptions(t testing.TB) source.Options {
 	opts := options(t)
-	opts.CacheDir = sharedCache
+	opts.CacheDir = os.Getenv(envSharedCache)
 	return opts
 }
 

@@ -44,7 +44,7 @@ type store struct {
 // openStore opens gitDir for reading; common is the folder shared by linked
 // work trees, or "".
 func openStore(gitDir, common string) (*store, error) {
-	var dir billy.Filesystem = osfs.New(gitDir)
+	dir := osfs.New(gitDir)
 	if common != "" {
 		dir = dotgit.NewRepositoryFilesystem(dir, osfs.New(common))
 	}
@@ -295,7 +295,7 @@ func metaError(h plumbing.Hash, err error) error {
 func memoryObject(t plumbing.ObjectType, b []byte) *plumbing.MemoryObject {
 	o := &plumbing.MemoryObject{}
 	o.SetType(t)
-	o.Write(b) // a memory object takes everything
+	_, _ = o.Write(b) // a memory object takes everything
 	return o
 }
 

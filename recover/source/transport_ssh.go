@@ -100,7 +100,7 @@ func (s *sshSession) explain(err error) error {
 	case errors.As(err, &line):
 		words = line.Text
 	case errors.Is(err, packp.ErrEmptyInput):
-		s.ssh.Wait() // stderr is complete afterwards
+		_ = s.ssh.Wait() // stderr is complete afterwards
 		words = s.stderr.String()
 	default:
 		return err

@@ -113,7 +113,7 @@ func TestSubmoduleIsToldOnlyWhenAskedFor(t *testing.T) {
 	work.CommitFile("app.yaml", "a: 1\n", "with a submodule")
 	tree := treeAt(t, open(t, work.Dir, options(t)), "main")
 	var names []string
-	if err := fs.WalkDir(tree, ".", func(path string, d fs.DirEntry, err error) error {
+	if err := fs.WalkDir(tree, ".", func(path string, _ fs.DirEntry, err error) error {
 		names = append(names, path)
 		return err
 	}); err != nil {

@@ -1,7 +1,6 @@
 package gitserver
 
 import (
-	"bytes"
 	"io"
 	"net"
 	"net/http"
@@ -117,7 +116,7 @@ func (s *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, strings.Repeat("the disk is full\n", 1<<16), http.StatusInternalServerError)
 	case fault == NotGit:
 		w.Header().Set("Content-Type", "text/html")
-		w.Write([]byte("<html><body>Welcome to our site</body></html>"))
+		_, _ = w.Write([]byte("<html><body>Welcome to our site</body></html>"))
 	case fault == HangInPack && pack, fault == CutInPack && pack:
 		s.half(w, r, fault == HangInPack)
 	default:
@@ -143,7 +142,7 @@ func (s *HTTP) half(w http.ResponseWriter, r *http.Request, hang bool) {
 	w.Header().Del("Content-Length")
 	w.WriteHeader(whole.Code)
 	body := whole.Body.Bytes()
-	bytes.NewReader(body[:len(body)/2]).WriteTo(w)
+	_, _ = w.Write(body[:len(body)/2]) // the client may have gone
 	http.NewResponseController(w).Flush()
 	if hang {
 		s.wait(r)
@@ -151,7 +150,7 @@ func (s *HTTP) half(w http.ResponseWriter, r *http.Request, hang bool) {
 	}
 	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
 		if tcp, ok := conn.(*net.TCPConn); ok {
-			tcp.SetLinger(0)
+			_ = tcp.SetLinger(0)
 		}
 		conn.Close()
 	}

@@ -56,7 +56,7 @@ func (r *Repository) Git(args ...string) string {
 
 // Try is Git for commands that may fail.
 func (r *Repository) Try(args ...string) (string, error) {
-	cmd := exec.Command("git", args...)
+	cmd := exec.CommandContext(r.t.Context(), "git", args...)
 	cmd.Dir = r.Dir
 	cmd.Env = Env(r.Now)
 	var stderr strings.Builder

@@ -1,6 +1,7 @@
 package gitserver
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/pem"
@@ -27,6 +28,7 @@ type SSH struct {
 	// HostKey is the line for KnownHosts.
 	HostKey string
 
+	ctx     context.Context // ends with the test
 	root    string
 	config  *ssh.ServerConfig
 	reached chan struct{}
@@ -42,7 +44,7 @@ func ServeSSH(t testing.TB, root string) *SSH {
 		t.Skip("git is absent: install it to run this test")
 	}
 	dir := t.TempDir()
-	s := &SSH{root: root, conns: map[net.Conn]bool{}, reached: make(chan struct{}, 64), ClientKey: filepath.Join(dir, "id"), KnownHosts: filepath.Join(dir, "known_hosts")}
+	s := &SSH{ctx: t.Context(), root: root, conns: map[net.Conn]bool{}, reached: make(chan struct{}, 64), ClientKey: filepath.Join(dir, "id"), KnownHosts: filepath.Join(dir, "known_hosts")}
 	client := NewSSHKey(t, s.ClientKey)
 	host := NewSSHKey(t, filepath.Join(dir, "host"))
 	allowed := string(client.PublicKey().Marshal())
@@ -53,7 +55,7 @@ func ServeSSH(t testing.TB, root string) *SSH {
 		return nil, nil
 	}}
 	s.config.AddHostKey(host)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +147,7 @@ func (s *SSH) serve(conn net.Conn) {
 	go ssh.DiscardRequests(requests)
 	for offered := range channels {
 		if offered.ChannelType() != "session" {
-			offered.Reject(ssh.UnknownChannelType, "sessions only")
+			_ = offered.Reject(ssh.UnknownChannelType, "sessions only")
 			continue
 		}
 		channel, requests, err := offered.Accept()
@@ -162,12 +164,12 @@ func (s *SSH) session(channel ssh.Channel, requests <-chan *ssh.Request) {
 	for req := range requests {
 		var command struct{ Line string }
 		if req.Type != "exec" || ssh.Unmarshal(req.Payload, &command) != nil || !strings.HasPrefix(command.Line, "git-upload-pack '") {
-			req.Reply(false, nil)
+			_ = req.Reply(false, nil)
 			continue
 		}
-		req.Reply(true, nil)
+		_ = req.Reply(true, nil)
 		// As sshd does, the line goes to a shell, so quoting is tested too.
-		cmd := exec.Command("sh", "-c", command.Line)
+		cmd := exec.CommandContext(s.ctx, "sh", "-c", command.Line)
 		cmd.Env = append(Env(Epoch()), "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*")
 		cmd.Stdout, cmd.Stderr = channel, channel.Stderr()
 		in, err := cmd.StdinPipe()
@@ -187,9 +189,9 @@ func (s *SSH) session(channel ssh.Channel, requests <-chan *ssh.Request) {
 				}
 			}
 		}()
-		cmd.Wait()
+		_ = cmd.Wait() // its status is handed on
 		status := struct{ Status uint32 }{uint32(cmd.ProcessState.ExitCode())}
-		channel.SendRequest("exit-status", false, ssh.Marshal(status))
+		_, _ = channel.SendRequest("exit-status", false, ssh.Marshal(status))
 		return
 	}
 }
