@@ -101,10 +101,16 @@ func (a *app) config() (*config.Config, error) {
 		return a.loaded, nil
 	}
 	path, err := config.Discover(a.flags.config, a.Getenv)
+	if err != nil && !errors.Is(err, config.ErrNone) {
+		return nil, &usageError{message: err.Error()}
+	}
 	if err != nil {
 		return nil, err
 	}
 	c, err := config.Read(path)
+	if err != nil && !errors.As(err, new(*config.InvalidError)) {
+		return nil, &usageError{message: err.Error()}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -105,7 +105,13 @@ func (a *app) printDiagnosis(d diagnosis) {
 		case !f.OK:
 			mark = t.Paint(terminal.Bad, "✗")
 		}
-		t.Outf("  %s %-21s %s\n", mark, f.Subject, f.Message)
+		for i, line := range fold(f.Message, 52) {
+			if i == 0 {
+				t.Outf("  %s %-21s %s\n", mark, f.Subject, line)
+			} else {
+				t.Outf("    %-21s %s\n", "", line)
+			}
+		}
 		if f.Remedy != "" {
 			for i, line := range fold(f.Remedy, 70) {
 				arrow := "→"
@@ -140,10 +146,10 @@ func (a *app) writable(subject, dir, flag string) ailment {
 		info, err = os.Stat(there)
 	}
 	switch {
+	case errors.Is(err, syscall.ENOTDIR), err == nil && !info.IsDir():
+		return bad("a file is in its way")
 	case err != nil:
 		return bad("%v", err)
-	case !info.IsDir():
-		return bad("%s is not a folder", there)
 	}
 	const writeAndSearch = 3 // W_OK | X_OK
 	if err := syscall.Access(there, writeAndSearch); err != nil {

@@ -306,7 +306,7 @@ func (a *app) printNext(r *rebuild.Report, req rebuild.Request) {
 	}
 	t.Outf("\n%s\n", t.Paint(terminal.Strong, "Next"))
 	kubeconfig := r.Cluster + ".kubeconfig"
-	t.Outf("  rekindle clusters kubeconfig %s > %s\n", quote(r.Cluster), quote(kubeconfig))
+	t.Outf("  rekindle clusters kubeconfig %s --output %s\n", quote(r.Cluster), quote(kubeconfig))
 	t.Outf("  kubectl --kubeconfig %s get all -A\n", quote(kubeconfig))
 	if req.Source.Repo != "" && r.Commit.SHA != "" {
 		t.Outf("  rekindle verify%s\n", a.words(req, r.Commit.SHA))
