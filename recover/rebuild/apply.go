@@ -16,6 +16,7 @@ import (
 	"github.com/rekindle-io/rekindle/recover/plan"
 	"github.com/rekindle-io/rekindle/recover/render"
 	"github.com/rekindle-io/rekindle/recover/run"
+	"github.com/rekindle-io/rekindle/snapshot/drift"
 )
 
 // makePlan makes the plan again, for the cluster as it is now.
@@ -73,7 +74,7 @@ func (r *restore) apply(ctx context.Context, s *run.Scope) error {
 		return err
 	}
 	tally := tally{}
-	a := &applier{cluster: r.cluster, current: current, within: r.req.Wait}
+	a := &applier{cluster: r.cluster, current: current, changed: r.changed, within: r.req.Wait}
 	w := &walk{target: a, nodes: r.plan.Nodes, deadline: r.req.Wait, finished: func(f fate) { r.note(s, tally, f) }}
 	awaited, err := w.run(ctx)
 	r.report.Kinds = tally.counts()
@@ -98,13 +99,12 @@ func (r *restore) current(ctx context.Context) (map[object.ID]bool, error) {
 	for _, m := range difference.Missing {
 		stale[m.ID] = true
 	}
-	changed := map[object.ID]bool{}
+	r.changed = make(map[object.ID]drift.Change, len(difference.Changed))
 	for _, c := range difference.Changed {
 		stale[c.ID] = true
-		changed[c.ID] = true
+		r.changed[c.ID] = c
 	}
 	current := map[object.ID]bool{}
-	r.changed = changed
 	for _, n := range r.plan.Nodes {
 		if !n.Barrier && !stale[n.ID] {
 			current[n.ID] = true
@@ -129,10 +129,11 @@ func (r *restore) note(s *run.Scope, t tally, f fate) {
 		return
 	}
 	what := wasUnchanged
+	_, differed := r.changed[n.ID]
 	switch {
 	case f.applied.Created:
 		what = wasCreated
-	case r.changed[n.ID]:
+	case differed:
 		what = wasChanged
 	}
 	t.add(n, what)
@@ -156,6 +157,7 @@ func (r *restore) warn(s *run.Scope, object, text string) {
 type applier struct {
 	cluster *kube.Cluster
 	current map[object.ID]bool // untouched
+	changed map[object.ID]drift.Change
 	within  time.Duration
 }
 
@@ -175,6 +177,11 @@ func (a *applier) apply(ctx context.Context, n *plan.Node) fate {
 	opts := kube.ApplyOptions{
 		Labels:      map[string]string{partOfLabel: inventoryID},
 		Annotations: map[string]string{object.AppliedAnnotation: object.DigestOf(object.Canonical(n.Object.Unstructured)).Short()},
+	}
+	if a.changed[n.ID].ByHand {
+		if err := a.cluster.TakeOver(ctx, n.Kind, n.ID.Namespace, n.ID.Name, drift.ByPeople); err != nil {
+			return fate{node: n, err: err}
+		}
 	}
 	wait := 50 * time.Millisecond
 	var waited time.Duration

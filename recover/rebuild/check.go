@@ -123,7 +123,7 @@ func (r *restore) compare(ctx context.Context, p *plan.Plan, catalogue *object.C
 		Commit:    r.commit.SHA,
 		Catalogue: catalogue,
 		Baseline:  baseline,
-		Restored:  restored(inventoryID),
+		Restored:  restored,
 	})
 }
 

@@ -35,7 +35,10 @@ type refusal struct{ *kube.ApplyError }
 func (refusal) Refused() bool   { return true }
 func (e refusal) Unwrap() error { return e.ApplyError }
 
-// restored tells whether an object bears the mark of an earlier restore.
-func restored(inventory string) func(*unstructured.Unstructured) bool {
-	return func(u *unstructured.Unstructured) bool { return u.GetLabels()[partOfLabel] == inventory }
+// restored tells whether an object bears the marks of an earlier restore. The
+// label alone does not do: controllers copy the labels of a Service to its
+// EndpointSlices.
+func restored(u *unstructured.Unstructured) bool {
+	return u.GetLabels()[partOfLabel] == inventoryID &&
+		u.GetAnnotations()[object.AppliedAnnotation] != "" && len(u.GetOwnerReferences()) == 0
 }

@@ -84,7 +84,6 @@ func (r *restore) leftovers(ctx context.Context) ([]leftover, map[object.ID]int,
 	for _, n := range r.plan.Nodes {
 		planned[n.ID] = true
 	}
-	ours := restored(inventoryID)
 	strangers := map[object.ID]int{}
 	var found []leftover
 	for _, kind := range r.catalogue.Kinds() {
@@ -98,7 +97,7 @@ func (r *restore) leftovers(ctx context.Context) ([]leftover, map[object.ID]int,
 			case planned[id]:
 				strangers[definition]++
 				strangers[object.ID{Kind: "Namespace", Name: id.Namespace}]++
-			case ours(u):
+			case restored(u):
 				found = append(found, leftover{id: id, kind: kind, uid: u.GetUID()})
 				if holdsData(id) {
 					strangers[object.ID{Kind: "Namespace", Name: id.Namespace}]++

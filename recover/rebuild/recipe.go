@@ -16,6 +16,7 @@ import (
 	"github.com/rekindle-io/rekindle/recover/render"
 	"github.com/rekindle-io/rekindle/recover/run"
 	"github.com/rekindle-io/rekindle/recover/source"
+	"github.com/rekindle-io/rekindle/snapshot/drift"
 )
 
 // Recipe is the name under which restores are journaled.
@@ -42,8 +43,8 @@ type restore struct {
 	id         string // of the cluster
 	cluster    *kube.Cluster
 	plan       *plan.Plan
-	changed    map[object.ID]bool // differed before they were applied
-	awaited    []*plan.Node       // of kinds that nobody serves yet
+	changed    map[object.ID]drift.Change // before they were applied
+	awaited    []*plan.Node               // of kinds that nobody serves yet
 
 	mu     sync.Mutex // guards report
 	report Report

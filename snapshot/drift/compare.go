@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -102,6 +103,7 @@ type suspect struct {
 	expected Expected
 	live     *unstructured.Unstructured
 	fields   []Field
+	byHand   []Field
 }
 
 // listAll lists every kind once: fully where the commit has objects of it,
@@ -180,6 +182,7 @@ func (c *comparison) meet(kind object.Kind, u *unstructured.Unstructured) {
 	projected, _ := project(live, want).(map[string]any)
 	digest := object.DigestOf(projected)
 	fields := Set(want, live)
+	people := byHand(whole, live, u)
 	stamp, current := u.GetAnnotations()[object.AppliedAnnotation], object.DigestOf(whole).Short()
 	restored := c.opts.Restored != nil && c.opts.Restored(u)
 
@@ -191,8 +194,8 @@ func (c *comparison) meet(kind object.Kind, u *unstructured.Unstructured) {
 	if stamp != current || !restored {
 		c.report.Unstamped = append(c.report.Unstamped, id)
 	}
-	if len(fields) > 0 || stamp != "" && stamp != current {
-		c.suspects = append(c.suspects, suspect{expected: e, live: u, fields: fields})
+	if len(fields)+len(people) > 0 || stamp != "" && stamp != current {
+		c.suspects = append(c.suspects, suspect{expected: e, live: u, fields: fields, byHand: people})
 	}
 }
 
@@ -248,6 +251,8 @@ func (c *comparison) ask(ctx context.Context, s suspect) (*Change, error) {
 	switch {
 	case err == nil:
 		change.Fields = Both(c.mind(id, object.Canonical(result)), c.mind(id, object.Canonical(s.live)))
+		change.Fields = append(change.Fields, s.byHand...)
+		change.ByHand = len(s.byHand) > 0
 		if len(change.Fields) == 0 {
 			return nil, nil
 		}
@@ -269,6 +274,10 @@ func hide(id object.ID, fields []Field) []Field {
 	hidden := make([]Field, len(fields))
 	for i, f := range fields {
 		hidden[i] = Field{Path: f.Path}
+		if strings.HasPrefix(f.Path, "metadata.labels") {
+			hidden[i] = f
+			continue
+		}
 		if f.Want != nil {
 			hidden[i].Want = "(hidden)"
 		}

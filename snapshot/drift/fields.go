@@ -99,11 +99,7 @@ func (c *comparer) lists(path string, want, have []any) {
 		return
 	}
 	for i := range want {
-		label := strconv.Itoa(i)
-		if name, ok := nameOf(want[i]); ok {
-			label = name
-		}
-		c.values(path+"["+label+"]", want[i], have[i])
+		c.values(path+itemLabel(i, want[i]), want[i], have[i])
 	}
 }
 
@@ -127,6 +123,14 @@ func (c *comparer) named(path string, want, have map[string]any) {
 	if len(c.fields) == before {
 		c.differ(path, "the order "+fmt.Sprint(slices.Sorted(maps.Keys(want))), "another order")
 	}
+}
+
+// itemLabel is how a list's item is called in a path: [web], or [3].
+func itemLabel(i int, item any) string {
+	if name, ok := nameOf(item); ok {
+		return "[" + name + "]"
+	}
+	return "[" + strconv.Itoa(i) + "]"
 }
 
 func nameOf(item any) (string, bool) {

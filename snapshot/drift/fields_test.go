@@ -24,9 +24,9 @@ func TestSetNamesTheFieldsThatDiffer(t *testing.T) {
 		name: "what only the server has is not looked at",
 		want: `{spec: {a: 1}}`, have: `{spec: {a: 1, b: 2}, status: {x: 1}}`,
 	}, {
-		name: "another value",
-		want: `{spec: {template: {spec: {containers: [{name: web, image: "a:1"}]}}}}`,
-		have: `{spec: {template: {spec: {containers: [{name: web, image: "a:2", terminationMessagePath: x}]}}}}`,
+		name:   "another value",
+		want:   `{spec: {template: {spec: {containers: [{name: web, image: "a:1"}]}}}}`,
+		have:   `{spec: {template: {spec: {containers: [{name: web, image: "a:2", terminationMessagePath: x}]}}}}`,
 		fields: []Field{{"spec.template.spec.containers[web].image", "a:1", "a:2"}},
 	}, {
 		name: "a container that somebody added",

@@ -60,6 +60,9 @@ type Change struct {
 	ID     object.ID         `json:"object"`
 	From   object.Provenance `json:"from"`
 	Fields []Field           `json:"fields"`
+	// ByHand: some of the fields were set by people and are not the commit's.
+	// To undo them a restore has to take them over first.
+	ByHand bool `json:"byHand,omitempty"`
 	// Refused is the server's word when it would not let the difference be
 	// undone in place (an immutable field), empty otherwise.
 	Refused string `json:"refused,omitempty"`
