@@ -47,6 +47,7 @@ type named struct{ kind, namespace, name string }
 type builder struct {
 	*graph
 	notes       []Note
+	unserved    []Unserved
 	exists      func(object.ID) bool
 	definitions map[schema.GroupKind]*definition
 	byID        map[object.ID]int
@@ -71,6 +72,7 @@ func newBuilder(n *normaliser) *builder {
 	b := &builder{
 		graph:       &graph{vertices: n.vertices, barriers: map[string]int{}},
 		notes:       n.notes,
+		unserved:    n.unserved,
 		exists:      n.opts.Exists,
 		definitions: n.definitions,
 		byID:        make(map[object.ID]int, len(n.vertices)),
@@ -189,7 +191,7 @@ func (b *builder) assemble(opts Options) (*Plan, error) {
 		}
 	}
 	p.Fingerprint = object.Fingerprint(set)
-	p.Notes = b.notes
+	p.Unserved, p.Notes = b.unserved, b.notes
 	slices.SortStableFunc(p.Notes, compareNotes)
 	return p, nil
 }

@@ -66,19 +66,3 @@ func parseKinds(text string) ([]object.Kind, error) {
 	}
 	return kinds, nil
 }
-
-// formatKinds is the inverse of parseKinds.
-func formatKinds(kinds []object.Kind) string {
-	var b strings.Builder
-	for _, k := range kinds {
-		group, scope := k.Group, "Cluster"
-		if group == "" {
-			group = "-"
-		}
-		if k.Namespaced {
-			scope = "Namespaced"
-		}
-		fmt.Fprintln(&b, group, k.Version, k.Kind, k.Resource, scope, strings.Join(k.Verbs, ","))
-	}
-	return b.String()
-}

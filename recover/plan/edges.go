@@ -19,10 +19,10 @@ func (b *builder) hardEdges(i int) {
 		}
 	}
 	if d, ok := b.definitions[v.ID.GroupKind()]; ok {
-		if to, ok := b.byID[d.id]; ok {
+		if to, ok := b.byID[d.id]; ok && d.blocked == "" {
 			b.need(i, to, Hard, Established, "the definition of its kind")
 		}
-		if d.webhook != nil && v.Kind.Version != d.storage {
+		if d.webhook != nil && !v.Removed && v.Kind.Version != d.storage {
 			b.backend(i, textAt(d.webhook, "namespace"), textAt(d.webhook, "name"), "converts its version")
 		}
 	}

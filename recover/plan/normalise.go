@@ -92,13 +92,15 @@ func (n *normaliser) lookup(gvk schema.GroupVersionKind) (object.Kind, verdict) 
 	unknown := object.Kind{GroupVersionKind: gvk}
 	if d, ok := n.definitions[gvk.GroupKind()]; ok {
 		kind := object.Kind{GroupVersionKind: gvk, Resource: d.plural, Namespaced: d.namespaced, Verbs: customVerbs}
+		_, already := n.opts.Catalogue.Lookup(gvk)
 		switch {
-		case d.blocked != "":
+		case d.blocked != "" && !already:
 			return kind, verdict{reason: fmt.Sprintf("its definition %s cannot be made: %s", d.id.Name, d.blocked)}
-		case !slices.Contains(d.served, gvk.Version):
+		case d.blocked == "" && !slices.Contains(d.served, gvk.Version):
 			return kind, verdict{
-				reason: fmt.Sprintf("its definition %s serves %s, not %s", d.id.Name, strings.Join(d.served, ", "), gvk.Version),
-				remedy: "write it in a version that the definition serves",
+				reason:  fmt.Sprintf("its definition %s serves %s, not %s", d.id.Name, strings.Join(d.served, ", "), gvk.Version),
+				remedy:  "write it in a version that the definition serves",
+				removed: true,
 			}
 		}
 		return kind, verdict{}

@@ -172,14 +172,17 @@ func (b *builder) postpone() {
 		if v.scope < 0 {
 			continue
 		}
+		latest, behind := v.stage, -1
 		for _, e := range v.edges {
 			to := &b.vertices[e.to]
-			if e.strength != Late || to.scope != v.scope || to.stage.compare(v.stage) <= 0 {
-				continue
+			if e.strength == Late && to.scope == v.scope && to.stage.compare(latest) > 0 {
+				latest, behind = to.stage, e.to
 			}
+		}
+		if behind >= 0 {
 			b.note(Moved, i, fmt.Sprintf("comes with %s instead of %s, since it waits for %s",
-				to.stage.title(true), v.stage.title(true), to.ID))
-			v.stage = to.stage
+				latest.title(true), v.stage.title(true), b.vertices[behind].ID))
+			v.stage = latest
 		}
 	}
 }
