@@ -1,0 +1,64 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// limit bounds every wait: no test hangs, and none fails on a slow machine.
+const limit = 3 * time.Minute
+
+// rekindle is the real binary, built once for all tests.
+var rekindle string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "rekindle-e2e-")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		rekindle = filepath.Join(dir, "rekindle")
+		build := exec.Command("go", "build", "-o", rekindle, "github.com/rekindle-io/rekindle/cmd/rekindle")
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "build rekindle: %v\n%s", err, out)
+			return 1
+		}
+		return m.Run()
+	}())
+}
+
+// rounds is how often a test that chance has a part in is repeated.
+func rounds(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv("REKINDLE_E2E_ROUNDS")
+	if text == "" {
+		return 1
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("REKINDLE_E2E_ROUNDS=%q is no number of rounds", text)
+	}
+	return n
+}
+
+// eventually waits until done says true.
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	end := time.After(limit)
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-end:
+			t.Fatalf("%s: not within %s", what, limit)
+		}
+	}
+}
