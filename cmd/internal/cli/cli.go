@@ -13,6 +13,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -51,6 +52,8 @@ type app struct {
 	log       *slog.Logger
 
 	loaded *config.Config
+	// asking: a question is on the screen, and nothing may be drawn over it.
+	asking atomic.Bool
 }
 
 type globalFlags struct {

@@ -16,6 +16,8 @@ import (
 // flag.
 func (a *app) consent(yes bool) rebuild.Consent {
 	return func(ctx context.Context, d rebuild.InPlace) (bool, error) {
+		a.asking.Store(true)
+		defer a.asking.Store(false)
 		a.Terminal.EndProgress()
 		a.printInPlace(d)
 		if yes {

@@ -64,7 +64,10 @@ func (a *app) diagnose(ctx context.Context) diagnosis {
 	d := diagnosis{Usable: []string{}}
 	own := []ailment{a.writable("state directory", a.flags.stateDir, "--state-dir"), a.writable("cache directory", a.flags.cacheDir, "--cache-dir")}
 	sound := own[0].OK
-	d.Findings = append(own, a.journal(ctx), a.configuration(), a.agent())
+	if sound {
+		own = append(own, a.journal(ctx))
+	}
+	d.Findings = append(own, a.configuration(), a.agent())
 	for _, name := range a.providers.Names() {
 		p, err := a.providers.Get(name)
 		if err != nil {
@@ -89,7 +92,10 @@ func (a *app) diagnose(ctx context.Context) diagnosis {
 
 func (a *app) printDiagnosis(d diagnosis) {
 	t := a.Terminal
-	part := ""
+	part, room := "", 4096 // a pipe takes lines of any length
+	if t.Width > 0 {
+		room = max(t.Width-26, 20)
+	}
 	for _, f := range d.Findings {
 		if f.Part != part {
 			if part != "" {
@@ -105,7 +111,7 @@ func (a *app) printDiagnosis(d diagnosis) {
 		case !f.OK:
 			mark = t.Paint(terminal.Bad, "✗")
 		}
-		for i, line := range fold(f.Message, 52) {
+		for i, line := range fold(f.Message, room) {
 			if i == 0 {
 				t.Outf("  %s %-21s %s\n", mark, f.Subject, line)
 			} else {

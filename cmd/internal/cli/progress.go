@@ -13,8 +13,9 @@ import (
 // for each failure, and on a terminal a line that is redrawn for the step that
 // is under way.
 type watcher struct {
-	a     *app
-	step  string
+	a    *app
+	step string
+	// total is how many objects are planned, 0 while unknown.
 	total int
 	// objects counts what is done in the step.
 	objects map[string]bool
@@ -60,9 +61,9 @@ func (w *watcher) observe(ev run.Event) {
 	t := w.a.Terminal
 	switch {
 	case ev.Type == run.StepBegin:
-		w.step, w.total, w.objects = ev.Step, 0, map[string]bool{}
+		w.step, w.objects = ev.Step, map[string]bool{}
 		if t.IsTTY {
-			t.Progress(doing(ev.Step), "")
+			w.a.stage(doing(ev.Step), "")
 		}
 	case ev.Type == run.StepEnd:
 		w.ended(ev)
@@ -120,11 +121,8 @@ func (w *watcher) trouble(ev run.Event) {
 // counted redraws the line with the number of objects that are done.
 func (w *watcher) counted(ev run.Event) {
 	t := w.a.Terminal
-	var d struct {
-		Total int `json:"total"`
-	}
-	if len(ev.Data) > 0 && json.Unmarshal(ev.Data, &d) == nil && d.Total > 0 {
-		w.total = d.Total
+	if ev.Type == "plan.made" {
+		_, _ = fmt.Sscanf(ev.Message, "%d objects", &w.total) // else it stays unknown
 	}
 	if ev.Object != "" {
 		w.objects[ev.Object] = true
@@ -134,12 +132,12 @@ func (w *watcher) counted(ev run.Event) {
 	}
 	detail := ev.Message
 	switch n := len(w.objects); {
-	case w.total > 0:
+	case n > 0 && w.total >= n:
 		detail = fmt.Sprintf("%d of %d objects", n, w.total)
 	case n > 0:
 		detail = count(n, "object")
 	}
-	t.Progress(doing(w.step), detail)
+	w.a.stage(doing(w.step), detail)
 }
 
 // took is a length of time as people read it: 0.3 s, 12.4 s, 3m05s.

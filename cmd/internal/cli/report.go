@@ -18,8 +18,8 @@ import (
 func (a *app) printReport(r *rebuild.Report, req rebuild.Request) {
 	a.printVerdict(r)
 	a.printFacts(r)
-	a.printKinds(r.Kinds)
 	a.printTimes(r)
+	a.printKinds(r.Kinds)
 	a.printNotApplied("Not applied", r.NotApplied)
 	a.printStatuses("Not healthy", r.Unsettled)
 	a.printUnjudged(r.Unjudged)
@@ -99,7 +99,14 @@ func (a *app) printKinds(kinds []rebuild.KindCount) {
 		}
 		return cells
 	}
+	same := map[string]int{} // kinds of one name in different groups
 	for _, k := range kinds {
+		same[withoutGroup(k.Kind)]++
+	}
+	for _, k := range kinds {
+		if short := withoutGroup(k.Kind); same[short] == 1 {
+			k.Kind = short
+		}
 		rows = append(rows, row(k))
 		sum.Total += k.Total
 		sum.Created += k.Created
@@ -111,34 +118,57 @@ func (a *app) printKinds(kinds []rebuild.KindCount) {
 		rows = append(rows, row(sum))
 	}
 	a.Terminal.Outf("\n")
-	a.Terminal.Table([]terminal.Column{{Title: "  OBJECTS", Whole: true}, {Title: "TOTAL", Right: true}, {Title: "CREATED", Right: true},
-		{Title: "CHANGED", Right: true}, {Title: "UNCHANGED", Right: true}, {Title: "FAILED", Right: true}}, rows)
+	a.Terminal.Table([]terminal.Column{{Title: "  OBJECTS"}, number("TOTAL"), number("CREATED"),
+		number("CHANGED"), number("UNCHANGED"), number("FAILED")}, rows)
 }
 
+// number is a column of numbers, which are not cut.
+func number(title string) terminal.Column {
+	return terminal.Column{Title: title, Right: true, Whole: true}
+}
+
+// withoutGroup is the kind alone of "Deployment.apps".
+func withoutGroup(kind string) string {
+	short, _, _ := strings.Cut(kind, ".")
+	return short
+}
+
+// printTimes prints how long it took in all, and below it each step that was
+// begun, with what is not as usual about it.
 func (a *app) printTimes(r *rebuild.Report) {
-	var rows [][]string
+	var steps []string
+	attempts := 0
 	for _, s := range r.Steps {
+		attempts = max(attempts, s.Attempts)
 		if s.State == run.Skipped || s.Attempts == 0 {
 			continue
 		}
-		note := ""
+		// Joined by hard spaces, so that a step is not broken over lines.
+		text := s.Step + hardSpace + strings.ReplaceAll(took(secondsOf(s.Seconds)), " ", hardSpace)
 		if s.State != run.StepDone {
-			note = string(s.State)
+			text += hardSpace + "(" + string(s.State) + ")"
 		}
-		if s.Attempts > 1 {
-			note = strings.TrimPrefix(note+", "+fmt.Sprintf("%d attempts", s.Attempts), ", ")
-		}
-		rows = append(rows, []string{"  " + s.Step, took(secondsOf(s.Seconds)), note})
-	}
-	if len(rows) == 0 {
-		return
+		steps = append(steps, text)
 	}
 	if r.Seconds > 0 {
-		rows = append(rows, []string{"  in all", took(secondsOf(r.Seconds)), ""})
+		all := took(secondsOf(r.Seconds))
+		if attempts > 1 {
+			all += " from the beginning to the end, in " + count(attempts, "attempt")
+		}
+		a.fact("took", all)
 	}
-	a.Terminal.Outf("\n")
-	a.Terminal.Table([]terminal.Column{{Title: "  STEP", Whole: true}, {Title: "TIME", Right: true, Whole: true}, {Title: ""}}, rows)
+	name := ""
+	if r.Seconds == 0 {
+		name = "steps"
+	}
+	for _, line := range fold(strings.Join(steps, ", "), 64) {
+		a.fact(name, strings.ReplaceAll(line, hardSpace, " "))
+		name = ""
+	}
 }
+
+// hardSpace is a space at which no line is broken.
+const hardSpace = "\x00"
 
 func secondsOf(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
@@ -309,7 +339,7 @@ func (a *app) printNext(r *rebuild.Report, req rebuild.Request) {
 	t.Outf("  rekindle clusters kubeconfig %s --output %s\n", quote(r.Cluster), quote(kubeconfig))
 	t.Outf("  kubectl --kubeconfig %s get all -A\n", quote(kubeconfig))
 	if req.Source.Repo != "" && r.Commit.SHA != "" {
-		t.Outf("  rekindle verify%s\n", a.words(req, r.Commit.SHA))
+		t.Outf("  rekindle verify%s\n", a.words(verifying(req), r.Commit.SHA))
 	}
 	t.Outf("  rekindle clusters delete %s\n", quote(r.Cluster))
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -205,7 +206,16 @@ func (f *requestFlags) override(fs *pflag.FlagSet, q *asked) error {
 		}
 		q.Source.Kind = render.Kind(f.kind)
 	}
-	override(fs, "path", &q.Source.Path, f.path)
+	for _, p := range append(slices.Clone(f.values), f.path) {
+		if p != "" && !filepath.IsLocal(p) {
+			return &usageError{message: fmt.Sprintf("%q is not a path inside the repository", p),
+				next: "give it from the repository's root, with slashes and without .."}
+		}
+	}
+	override(fs, "path", &q.Source.Path, path.Clean(f.path))
+	if q.Source.Path == "." {
+		q.Source.Path = ""
+	}
 	override(fs, "exclude", &q.Source.Exclude, f.exclude)
 	override(fs, "values", &q.Source.Helm.ValuesFiles, f.values)
 	override(fs, "set", &q.Source.Helm.Set, f.set)

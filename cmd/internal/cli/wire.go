@@ -102,9 +102,13 @@ func (a *app) redact(text string) string {
 
 // stage says what is going on, unless nobody wants to know.
 func (a *app) stage(stage, detail string) {
-	if !a.flags.quiet {
-		a.Terminal.Progress(stage, detail)
+	if a.flags.quiet || a.asking.Load() {
+		return
 	}
+	if a.Terminal.IsTTY && detail != "" {
+		stage += ":"
+	}
+	a.Terminal.Progress(stage, detail)
 }
 
 // folder returns the folder that the flag names, or rekindle's in the place

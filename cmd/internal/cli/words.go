@@ -44,13 +44,19 @@ func (a *app) words(req rebuild.Request, sha string) string {
 	return b.String()
 }
 
+// verifying leaves out what verify finds out by itself.
+func verifying(req rebuild.Request) rebuild.Request {
+	req.Provider = ""
+	return req
+}
+
 // isDeclared tells whether rekindle.yaml, if it was read, says the same.
 func (a *app) isDeclared(req rebuild.Request) bool {
 	if a.loaded == nil {
 		return false
 	}
 	c, ok := a.loaded.Clusters[req.Cluster]
-	return ok && c.Provider == req.Provider && c.Source.Repo == req.Source.Repo && c.Source.Path == req.Source.Path
+	return ok && (req.Provider == "" || c.Provider == req.Provider) && c.Source.Repo == req.Source.Repo && c.Source.Path == req.Source.Path
 }
 
 // quote makes a text one word of a shell.
