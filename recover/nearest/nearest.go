@@ -48,24 +48,29 @@ func Names(word string, known []string, limit int) []string {
 	return names
 }
 
-// distance is the Levenshtein distance between a and b, counted in runes.
+// distance is how many letters have to be changed, added, dropped or swapped
+// with their neighbour to make b of a (optimal string alignment), in runes.
 func distance(a, b string) int {
 	ra, rb := []rune(a), []rune(b)
-	row := make([]int, len(rb)+1)
-	for j := range row {
-		row[j] = j
+	var before []int // the row above the last
+	last := make([]int, len(rb)+1)
+	for j := range last {
+		last[j] = j
 	}
-	for i, ca := range ra {
-		diagonal := row[0]
+	for i := range ra {
+		row := make([]int, len(rb)+1)
 		row[0] = i + 1
-		for j, cb := range rb {
-			cost := diagonal
-			if ca != cb {
-				cost++
+		for j := range rb {
+			change := last[j]
+			if ra[i] != rb[j] {
+				change++
 			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+			row[j+1] = min(change, last[j+1]+1, row[j]+1)
+			if i > 0 && j > 0 && ra[i] == rb[j-1] && ra[i-1] == rb[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
 		}
+		before, last = last, row
 	}
-	return row[len(rb)]
+	return last[len(rb)]
 }

@@ -159,8 +159,8 @@ var existingKinds = map[string]bool{
 	"GatewayClass.gateway.networking.k8s.io": true, "CustomResourceDefinition.apiextensions.k8s.io": true,
 }
 
-// existing lists what a plan asks the target for: namespaces, classes,
-// definitions.
+// existing lists what a plan asks the target for, namespaces, classes,
+// definitions, as far as others made them.
 func (r *restore) existing(ctx context.Context) (func(object.ID) bool, error) {
 	have := map[object.ID]bool{}
 	for _, kind := range r.catalogue.Kinds() {
@@ -168,6 +168,9 @@ func (r *restore) existing(ctx context.Context) (func(object.ID) bool, error) {
 			continue
 		}
 		err := live{r.cluster}.List(ctx, kind, true, func(u *unstructured.Unstructured) error {
+			if restored(u) { // what a restore made, this plan has to account for
+				return nil
+			}
 			have[object.ID{Group: kind.Group, Kind: kind.Kind, Name: u.GetName()}] = true
 			return nil
 		})

@@ -3,7 +3,9 @@ package rebuild
 import (
 	"context"
 	"errors"
+	"fmt"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/rekindle-io/rekindle/recover/kube"
@@ -17,7 +19,11 @@ type live struct{ cluster *kube.Cluster }
 var _ drift.Cluster = live{}
 
 func (l live) List(ctx context.Context, kind object.Kind, metadataOnly bool, each func(*unstructured.Unstructured) error) error {
-	return l.cluster.List(ctx, kind, kube.ListOptions{MetadataOnly: metadataOnly}, each)
+	err := l.cluster.List(ctx, kind, kube.ListOptions{MetadataOnly: metadataOnly}, each)
+	if apierrors.IsNotFound(err) {
+		return fmt.Errorf("%w: %w", drift.ErrNotServed, err)
+	}
+	return err
 }
 
 func (l live) DryRun(ctx context.Context, kind object.Kind, o *unstructured.Unstructured) (*unstructured.Unstructured, error) {

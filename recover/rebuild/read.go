@@ -52,7 +52,13 @@ func (r *restore) openCommit(ctx context.Context, sha string) error {
 	if r.commit, err = repo.Resolve(ctx, revision); err != nil {
 		return err
 	}
-	r.tree, err = repo.Tree(ctx, r.commit.SHA)
+	if r.tree, err = repo.Tree(ctx, r.commit.SHA); err != nil || r.req.Source.Path == "" {
+		return err
+	}
+	if info, err := r.tree.Stat(r.req.Source.Path); err == nil && !info.IsDir() {
+		return nil // one file
+	}
+	_, err = repo.Folder(ctx, r.commit.SHA, r.req.Source.Path)
 	return err
 }
 

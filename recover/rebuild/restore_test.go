@@ -13,6 +13,7 @@ import (
 	"github.com/rekindle-io/rekindle/providers"
 	"github.com/rekindle-io/rekindle/providers/local"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
+	"github.com/rekindle-io/rekindle/recover/render"
 	"github.com/rekindle-io/rekindle/recover/run"
 	"github.com/rekindle-io/rekindle/recover/source"
 	"github.com/rekindle-io/rekindle/testenv"
@@ -98,11 +99,94 @@ func words(t testing.TB, v any) string {
 	return string(raw)
 }
 
-func TestKubePrometheusComesBack(t *testing.T) {
+// unchanged fails the test unless a report says that nothing had to be done.
+func unchanged(t testing.TB, report *rebuild.Report) {
+	t.Helper()
+	for _, k := range report.Kinds {
+		if k.Unchanged != k.Total {
+			t.Errorf("%s: a second restore changed something: %+v", k.Kind, k)
+		}
+	}
+}
+
+// comesBack restores from onto two fresh clusters, and onto the first of them
+// again.
+func comesBack(t *testing.T, from rebuild.Source, expect func(*testing.T, *rebuild.Report)) {
+	t.Helper()
 	b := newBench(t)
-	from := rebuild.Source{Repo: corpora.Path(t, corpora.KubePrometheus), Path: "manifests", Revision: "HEAD"}
-	report := b.restore(t, rebuild.Request{Cluster: "one", Source: from})
-	if !report.Verified {
+	req := rebuild.Request{Cluster: "one", Source: from, Convert: true}
+	first := b.restore(t, req)
+	if !first.Verified || first.Live == "" {
 		t.Error("not verified")
+	}
+	expect(t, first)
+	again := b.restore(t, req)
+	unchanged(t, again)
+	if again.Live != first.Live {
+		t.Errorf("a second restore changed the fingerprint from %s to %s", first.Live, again.Live)
+	}
+	verdict, err := b.Verify(t.Context(), provided(req))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !verdict.Verified || verdict.Live != first.Live {
+		t.Errorf("verify: %s", words(t, verdict))
+	}
+	req.Cluster = "two"
+	if other := b.restore(t, req); other.Live != first.Live || other.Fingerprint != first.Fingerprint {
+		t.Errorf("another fresh cluster has another fingerprint: %s, not %s", other.Live, first.Live)
+	}
+}
+
+func provided(req rebuild.Request) rebuild.Request {
+	req.Provider = "local"
+	return req
+}
+
+// Eight commits of kube-prometheus, from before the definitions moved to
+// apiextensions.k8s.io/v1 to the newest.
+func TestKubePrometheusComesBack(t *testing.T) {
+	bundle := corpora.Path(t, corpora.KubePrometheus)
+	for revision, objects := range map[string]int{
+		"main@2020-01-15": 90, "main@2020-09-01": 90, "main@2021-06-01": 100, "main@2022-01-01": 100,
+		"main@2023-01-01": 120, "main@2024-01-01": 120, "main@2025-01-01": 120, "main": 131,
+	} {
+		t.Run(revision, func(t *testing.T) {
+			comesBack(t, rebuild.Source{Repo: bundle, Path: "manifests", Revision: revision}, func(t *testing.T, r *rebuild.Report) {
+				if r.Drift.Compared < objects {
+					t.Errorf("only %d objects were compared, want at least %d", r.Drift.Compared, objects)
+				}
+				if len(r.NotApplied)+len(r.Unsettled) > 0 {
+					t.Errorf("not applied %v, not settled %v", r.NotApplied, r.Unsettled)
+				}
+				if len(r.Unjudged) != 1 || r.Unjudged[0].ID.Name != "v1beta1.metrics.k8s.io" {
+					t.Errorf("the metrics API has no backend here, and that is to be said: %v", r.Unjudged)
+				}
+			})
+		})
+	}
+}
+
+func TestMicroservicesDemoComesBackInThreeShapes(t *testing.T) {
+	bundle := corpora.Path(t, corpora.MicroservicesDemo)
+	for name, from := range map[string]rebuild.Source{
+		"kustomize": {Path: "kustomize"},
+		"helm":      {Path: "helm-chart", Helm: render.HelmOptions{Release: "demo", Namespace: "shop"}},
+		"flat file": {Path: "release/kubernetes-manifests.yaml"},
+	} {
+		from.Repo, from.Revision = bundle, "main"
+		t.Run(name, func(t *testing.T) {
+			comesBack(t, from, func(t *testing.T, r *rebuild.Report) {
+				deployments := 0
+				for _, k := range r.Kinds {
+					if k.Kind == "Deployment.apps" {
+						deployments = k.Created
+					}
+				}
+				if deployments < 10 {
+					t.Errorf("only %d Deployments were created", deployments)
+				}
+			})
+		})
 	}
 }

@@ -32,10 +32,14 @@ type Cluster interface {
 type Expected struct {
 	Object *object.Object
 	Kind   object.Kind
-	// Unserved: the cluster does not serve the kind (yet), so that there is
-	// nothing to list and the object is missing.
+	// Unserved: discovery does not show the kind, which may only lag behind. The
+	// kind is listed all the same; ErrNotServed means that the object is missing.
 	Unserved bool
 }
+
+// ErrNotServed is what Cluster.List returns, wrapped, when the server does not
+// have the kind.
+var ErrNotServed = errors.New("the server does not serve the kind")
 
 // Options say what to compare with, and what is no surprise.
 type Options struct {
@@ -111,11 +115,10 @@ type suspect struct {
 func (c *comparison) listAll(ctx context.Context) error {
 	wantedKinds := map[schema.GroupVersionKind]object.Kind{}
 	covered := map[schema.GroupKind]bool{}
+	doubtful := map[schema.GroupVersionKind]bool{}
 	for _, e := range c.wanted {
-		if e.Unserved {
-			continue
-		}
 		wantedKinds[e.Kind.GroupVersionKind] = e.Kind
+		doubtful[e.Kind.GroupVersionKind] = e.Unserved
 		covered[e.Kind.GroupKind()] = true
 	}
 	g, ctx := errgroup.WithContext(ctx)
@@ -126,7 +129,7 @@ func (c *comparison) listAll(ctx context.Context) error {
 				c.meet(kind, u)
 				return nil
 			})
-			if err != nil {
+			if err != nil && !(doubtful[kind.GroupVersionKind] && errors.Is(err, ErrNotServed)) {
 				return fmt.Errorf("list %s: %w", kind.Resource, err)
 			}
 			return nil
