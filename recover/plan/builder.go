@@ -37,7 +37,7 @@ func Make(objects *object.Set, opts Options) (*Plan, error) {
 	}
 	b.notes = append(b.notes, broken...)
 	b.waves()
-	return b.assemble(opts)
+	return b.assemble(opts), nil
 }
 
 // named finds vertices by what a reference says: kind, namespace and name.
@@ -158,7 +158,7 @@ func (b *builder) note(kind NoteKind, i int, text string) {
 }
 
 // assemble returns the plan: vertices sorted by wave, then identity.
-func (b *builder) assemble(opts Options) (*Plan, error) {
+func (b *builder) assemble(opts Options) *Plan {
 	order := make([]int, len(b.vertices))
 	for i := range order {
 		order[i] = i
@@ -171,7 +171,7 @@ func (b *builder) assemble(opts Options) (*Plan, error) {
 		return v.ID.Compare(w.ID)
 	})
 	p := &Plan{Commit: opts.Commit, Server: opts.Catalogue.Server, Namespace: opts.Namespace, Nodes: make([]Node, 0, len(order))}
-	set := object.NewSet()
+	digests := make(map[object.ID]object.Digest, len(order))
 	for _, i := range order {
 		v := &b.vertices[i]
 		node := v.Node
@@ -183,15 +183,12 @@ func (b *builder) assemble(opts Options) (*Plan, error) {
 			slices.SortFunc(node.Edges, func(a, c Edge) int { return a.To.Compare(c.To) })
 		}
 		p.Nodes = append(p.Nodes, node)
-		if node.Object == nil {
-			continue
-		}
-		if err := set.Add(node.Object); err != nil {
-			return nil, err
+		if node.Object != nil {
+			digests[node.ID] = object.DigestOf(object.Canonical(node.Object.Unstructured))
 		}
 	}
-	p.Fingerprint = object.Fingerprint(set)
+	p.Fingerprint = object.FingerprintOf(digests)
 	p.Unserved, p.Notes = b.unserved, b.notes
 	slices.SortStableFunc(p.Notes, compareNotes)
-	return p, nil
+	return p
 }

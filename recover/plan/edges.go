@@ -104,13 +104,14 @@ func (b *builder) soft(i int, kind, namespace, name, why string) {
 }
 
 // class makes i wait for the class that it names. Classes that are nowhere are
-// remembered for a note.
+// remembered for a note. Classes name no classes: what looks like it is a
+// malformed object, and must not close a circle.
 func (b *builder) class(i int, kind, name string) {
-	if name == "" {
+	if _, isClass := classGroups[b.vertices[i].ID.Kind]; name == "" || isClass {
 		return
 	}
-	if found := b.byName[named{kind, "", name}]; len(found) > 0 {
-		b.need(i, found[0], Hard, Exists, "its "+kind)
+	if to, ok := b.find(kind, classGroups[kind], "", name); ok {
+		b.need(i, to, Hard, Exists, "its "+kind)
 		return
 	}
 	if b.exists(object.ID{Group: classGroups[kind], Kind: kind, Name: name}) {

@@ -30,7 +30,10 @@ func normalise(objects *object.Set, opts Options) (*normaliser, error) {
 	n := &normaliser{opts: opts, definitions: map[schema.GroupKind]*definition{}, builtin: builtinGroups()}
 	list := slices.Collect(objects.All())
 	slices.SortFunc(list, func(a, b *object.Object) int {
-		return cmp.Or(compareFrom(a.From, b.From), a.ID().Compare(b.ID()))
+		if c := compareFrom(a.From, b.From); c != 0 {
+			return c
+		}
+		return a.ID().Compare(b.ID())
 	})
 	n.vertices = make([]vertex, 0, len(list)+8)
 	for _, o := range list {
@@ -274,5 +277,8 @@ func versions(group string, list []string) string {
 }
 
 func compareFrom(a, b object.Provenance) int {
-	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Made, b.Made), cmp.Compare(a.Commit, b.Commit))
+	if c := cmp.Compare(a.File, b.File); c != 0 {
+		return c
+	}
+	return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Made, b.Made), cmp.Compare(a.Commit, b.Commit))
 }
