@@ -207,7 +207,7 @@ func (e *Engine) baseline(ctx context.Context, id string) (func(object.ID) bool,
 func (e *Engine) remember(ctx context.Context, r *restore, runID string) error {
 	raw, err := json.Marshal(ClusterRecord{
 		Provider: r.req.Provider, Name: r.req.Cluster, ID: r.id, Settings: r.req.Settings,
-		Run: runID, Source: r.req.Source, Commit: r.commit.SHA, Made: e.Now().UTC(),
+		Run: runID, Source: r.req.forJournal().Source, Commit: r.commit.SHA, Made: e.Now().UTC(),
 	})
 	if err != nil {
 		return err

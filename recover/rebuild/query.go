@@ -22,7 +22,7 @@ func (e *Engine) Plan(ctx context.Context, req Request) (*Planned, error) {
 	if req.Source.Repo == "" {
 		return nil, errNoRepository
 	}
-	r := &restore{e: e, req: req, repo: req.Source.Repo}
+	r := &restore{e: e, req: req}
 	defer r.close()
 	if err := r.openCommit(ctx, ""); err != nil {
 		return nil, err
@@ -147,7 +147,7 @@ func (r *restore) verdict(found providers.Cluster, took float64) *Report {
 
 // Resolve returns the commit that a revision of a source names.
 func (e *Engine) Resolve(ctx context.Context, from Source) (source.Commit, error) {
-	r := &restore{e: e, req: Request{Source: from}, repo: from.Repo}
+	r := &restore{e: e, req: Request{Source: from}}
 	defer r.close()
 	err := r.openCommit(ctx, "")
 	return r.commit, err

@@ -36,7 +36,7 @@ func (r *restore) readSource(ctx context.Context, s *run.Scope) error {
 // openCommit opens the repository and the tree at sha, or at what the request's
 // revision resolves to when sha is empty.
 func (r *restore) openCommit(ctx context.Context, sha string) error {
-	repo, err := source.Open(ctx, r.repo, r.e.Source)
+	repo, err := source.Open(ctx, r.req.Source.Repo, r.e.Source)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,8 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/rekindle-io/rekindle/providers"
@@ -59,6 +61,30 @@ type Request struct {
 	// AllowDataLoss lets Prune remove volume claims, and namespaces that hold
 	// what no restore made.
 	AllowDataLoss bool `json:"allowDataLoss,omitempty"`
+
+	// Withheld: values that look secret were left out of the journaled request,
+	// so that the run cannot be resumed from it.
+	Withheld bool `json:"withheld,omitempty"`
+}
+
+// telling are parts of names whose values are not for the journal.
+var telling = regexp.MustCompile(`(?i)(passw|secret|token|credential|private|api.?key)`)
+
+// forJournal returns req without credentials and without values whose names say
+// that they are secret.
+func (req Request) forJournal() Request {
+	req.Source.Repo = source.Redact(req.Source.Repo)
+	var kept []string
+	for _, set := range req.Source.Helm.Set {
+		name, _, _ := strings.Cut(set, "=")
+		if telling.MatchString(name) {
+			set = name + "=(withheld)"
+			req.Withheld = true
+		}
+		kept = append(kept, set)
+	}
+	req.Source.Helm.Set = kept
+	return req
 }
 
 // Engine restores clusters. Its fields are its parts, wired once; it keeps no

@@ -30,7 +30,6 @@ const defaultWait = 10 * time.Minute
 type restore struct {
 	e       *Engine
 	req     Request
-	repo    string // as asked for, possibly with credentials; never journaled
 	consent Consent
 
 	provider   providers.Provider
@@ -77,7 +76,7 @@ func (e *Engine) Restore(ctx context.Context, req Request, consent Consent, obse
 	if err != nil {
 		return nil, err
 	}
-	journaled, err := json.Marshal(r.req)
+	journaled, err := json.Marshal(r.req.forJournal())
 	if err != nil {
 		return nil, fmt.Errorf("request: %w", err)
 	}
@@ -101,6 +100,9 @@ func (e *Engine) Resume(ctx context.Context, id string, consent Consent, observe
 	var req Request
 	if err := json.Unmarshal(was.Request, &req); err != nil {
 		return nil, fmt.Errorf("run %s: its request cannot be read: %w", was.ID, err)
+	}
+	if req.Withheld {
+		return nil, fmt.Errorf("run %s was given secret values, which are not kept: restore %s again with the same flags, and what is in place stays", was.ID, was.Cluster)
 	}
 	r, err := e.prepare(req, consent)
 	if err != nil {
@@ -147,9 +149,7 @@ func (e *Engine) prepare(req Request, consent Consent) (*restore, error) {
 			Remedy: "agree with --confirm " + req.Cluster}
 	}
 	req.Wait = cmp.Or(req.Wait, defaultWait)
-	r := &restore{e: e, req: req, repo: req.Source.Repo, consent: consent, provider: provider}
-	r.req.Source.Repo = source.Redact(req.Source.Repo)
-	return r, nil
+	return &restore{e: e, req: req, consent: consent, provider: provider}, nil
 }
 
 // conclude makes the report of a run that was executed, and journals it.

@@ -1,0 +1,29 @@
+package rebuild
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/rekindle-io/rekindle/recover/render"
+)
+
+func TestSecretsStayOutOfTheJournal(t *testing.T) {
+	req := Request{Cluster: "dev", Source: Source{
+		Repo: "https://user:hunter2@git.example.com/deploy.git",
+		Helm: render.HelmOptions{Set: []string{"replicas=2", "db.password=hunter2", "auth.apiKey=hunter2"}},
+	}}
+	raw, err := json.Marshal(req.forJournal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(raw), "hunter2") {
+		t.Errorf("a secret is journaled: %s", raw)
+	}
+	if !strings.Contains(string(raw), "replicas=2") || !req.forJournal().Withheld {
+		t.Errorf("what is no secret is kept, and it is said that something was left out: %s", raw)
+	}
+	if !strings.Contains(req.Source.Repo, "hunter2") || !strings.Contains(req.Source.Helm.Set[1], "hunter2") {
+		t.Error("the request itself was changed")
+	}
+}
