@@ -105,7 +105,6 @@ func (v *victim) finish() string {
 	return report.Live
 }
 
-
 // remove deletes the cluster and wants that nothing is left.
 func (v *victim) remove() {
 	v.t.Helper()
@@ -176,8 +175,13 @@ func TestKilledAnytime(t *testing.T) {
 	for round := range rounds(t) {
 		v := &victim{machine: newMachine(t), cluster: "victim", repo: example.Repo(t), path: "overlays/staging", at: "v1.2"}
 		for range 4 {
-			reached := v.reaches(steps[chance.IntN(len(steps))])
-			delay := time.Duration(chance.Int64N(int64([]time.Duration{5 * time.Millisecond, 100 * time.Millisecond, 3 * time.Second}[chance.IntN(3)])))
+			step := chance.IntN(len(steps))
+			reached := v.reaches(steps[step])
+			within := []time.Duration{5 * time.Millisecond, 100 * time.Millisecond, 3 * time.Second}
+			if steps[step] != "provision" {
+				within = within[:2] // the others are short
+			}
+			delay := time.Duration(chance.Int64N(int64(within[chance.IntN(len(within))])))
 			if !v.strike(func(j *job) {
 				reached(j)
 				select {

@@ -113,7 +113,7 @@ func (a *app) ended(report *rebuild.Report, err error, req rebuild.Request, asJS
 		return err
 	}
 	if asJSON {
-		return errors.Join(err, a.Terminal.JSON(report))
+		return errors.Join(a.endOf(err, report), a.Terminal.JSON(report))
 	}
 	if report.Outcome == run.Done || reached(report, "provision") {
 		a.printReport(report, req)

@@ -1,0 +1,57 @@
+package e2e
+
+import (
+	"syscall"
+	"testing"
+)
+
+// TestComponentsDie kills components of the control plane in the middle of
+// three restores of one cluster. The supervisor starts them again; the restore
+// gets through, or ends in its deadline and can be resumed.
+func TestComponentsDie(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	second := estate()
+	second["more.yaml"] = "apiVersion: v1\nkind: Namespace\nmetadata: {name: more}\n---\n" + deployment("more", "web", "")
+	third := estate()
+	for n := range 300 {
+		third["more-"+string(rune('a'+n%26))+string(rune('a'+n/26))+".yaml"] = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c-" + string(rune('a'+n%26)) + string(rune('a'+n/26)) + ", namespace: team-0}\n"
+	}
+	repo := gitRepo(t, estate(), second, third)
+	for _, c := range []struct{ at, step, component string }{
+		{"main~2", "apply", "kube-apiserver"},
+		{"main~1", "settle", "kube-apiserver"},
+		{"main", "apply", "etcd"},
+	} {
+		j := m.start("restore", "--repo", repo, "--at", c.at, "--provider", "local", "--name", "frail", "--wait", "90s", "--yes", "--prune", "--json")
+		eventually(t, c.step, func() bool {
+			r, _ := m.newest("frail")
+			s, _ := r.Step(c.step)
+			return j.over() || r.Outcome == "" && s != nil && s.Attempts > 0
+		})
+		if j.over() {
+			j.wait().want(t, 0)
+			t.Fatalf("%s: the restore was over before it was reached", c.step)
+		}
+		p, ok := m.component("frail", c.component, 0)
+		if !ok {
+			t.Fatalf("no %s among %+v", c.component, m.processes())
+		}
+		if err := syscall.Kill(p.pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		r := j.wait()
+		t.Logf("%s killed in %s: exit code %d after %s", c.component, c.step, r.code, r.took)
+		if r.code != 0 {
+			if r.code != 1 && r.code != 4 {
+				r.want(t, 0)
+			}
+			now, _ := m.newest("frail")
+			r = m.must(0, "runs", "resume", now.ID, "--json")
+		}
+		if report := r.report(t); !report.Verified {
+			t.Errorf("%s killed in %s: not verified: %s", c.component, c.step, report.Error)
+		}
+	}
+	m.must(0, "clusters", "delete", "frail", "--confirm", "frail")
+}
