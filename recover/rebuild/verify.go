@@ -14,12 +14,24 @@ func (r *restore) verify(ctx context.Context, s *run.Scope) error {
 	if err := r.judge(ctx); err != nil {
 		return err
 	}
-	if reason := r.report.shortcomings(); reason != "" {
+	reason := r.report.shortcomings()
+	r.report.Verified = reason == ""
+	// Before the run's outcome: whoever dies between the two leaves a report.
+	if err := r.journal(ctx, s); err != nil {
+		return err
+	}
+	if reason != "" {
 		return &UnverifiedError{Reason: reason}
 	}
-	r.report.Verified = true
 	s.Eventf(run.LevelInfo, "verify.done", "%d objects are what the commit says, fingerprint %.16s", r.report.Drift.Compared, r.report.Live)
 	return nil
+}
+
+// journal stores the report as it is now.
+func (r *restore) journal(ctx context.Context, s *run.Scope) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return s.Result(ctx, &r.report)
 }
 
 // judge compares and fills in the report.
