@@ -47,7 +47,7 @@ func To(o *object.Object, cat *object.Catalogue) (converted *object.Object, chan
 	fail := func(format string, args ...any) (*object.Object, []string, error) {
 		return nil, nil, &NotMechanicalError{ID: o.ID(), APIVersion: o.GetAPIVersion(), From: o.From, Reason: fmt.Sprintf(format, args...)}
 	}
-	row, known := removals[gvk]
+	row, known := lookup(gvk)
 	if !known {
 		return fail("nothing is known about %s %s", o.GetAPIVersion(), o.GetKind())
 	}

@@ -43,7 +43,7 @@ func (r Removal) String() string {
 // Removed tells whether gvk is a version that Kubernetes once served and serves
 // no more, and what took its place. It knows nothing of custom resources.
 func Removed(gvk schema.GroupVersionKind) (Removal, bool) {
-	row, ok := removals[gvk]
+	row, ok := lookup(gvk)
 	return row.Removal, ok
 }
 
@@ -131,20 +131,23 @@ func guide() []rule {
 		{old: "resource.k8s.io/v1beta2", kinds: "DeviceClass ResourceClaim ResourceClaimTemplate ResourceSlice", new: "resource.k8s.io/v1", reshape: sameShape},
 		{old: "settings.k8s.io/v1alpha1", kinds: "PodPreset", removedIn: "v1.20", note: "write the fields into the pod templates or use a mutating webhook"},
 		{old: "auditregistration.k8s.io/v1alpha1", kinds: "AuditSink", removedIn: "v1.19", note: "use the audit flags of the API server"},
-	}
 }
 
 const podSecurity = "use pod-security.kubernetes.io labels on the namespaces, or an admission policy"
 
-// removals is the guide by kind; it is only read.
-var removals = index(guide())
-
-func index(rules []rule) map[schema.GroupVersionKind]removal {
-	table := map[schema.GroupVersionKind]removal{}
-	for _, r := range rules {
-		from := groupVersion(r.old)
+// lookup finds the line about gvk in the guide.
+func lookup(gvk schema.GroupVersionKind) (removal, bool) {
+	old := gvk.GroupVersion().String()
+	for i := range guide {
+		r := &guide[i]
+		if r.old != old {
+			continue
+		}
 		for name := range strings.FieldsSeq(r.kinds) {
 			kind, renamed, ok := strings.Cut(name, ">")
+			if kind != gvk.Kind {
+				continue
+			}
 			if !ok {
 				renamed = kind
 			}
@@ -153,10 +156,10 @@ func index(rules []rule) map[schema.GroupVersionKind]removal {
 			if r.new != "" {
 				row.Replacement = groupVersion(r.new).WithKind(renamed)
 			}
-			table[from.WithKind(kind)] = row
+			return row, true
 		}
 	}
-	return table
+	return removal{}, false
 }
 
 // groupVersion splits "group/version"; every one in the guide has both.

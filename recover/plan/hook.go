@@ -81,13 +81,13 @@ func (s stage) compare(other stage) int {
 	return 0
 }
 
-// ordinary is the stage of what says nothing.
-var ordinary = stage{phase: 2}
+// duringSync is the phase of what is no hook.
+const duringSync = 2
 
 // stageOf reads the stage of o from its hook and its wave. Staged tells that o
 // says something; malformed is a wave that is no number.
 func stageOf(o *object.Object, hook *Hook) (s stage, staged bool, malformed string) {
-	s = ordinary
+	s = stage{phase: duringSync}
 	if hook != nil {
 		s, staged = stage{phase: phases[hook.Phase], wave: hook.Weight}, true
 	}
@@ -104,9 +104,9 @@ func stageOf(o *object.Object, hook *Hook) (s stage, staged bool, malformed stri
 // title names a stage: "Argo CD wave 3", "hooks pre-install, weight 5".
 func (s stage) title(argo bool) string {
 	switch {
-	case s.phase == ordinary.phase && argo:
+	case s.phase == duringSync && argo:
 		return fmt.Sprintf("wave %d", s.wave)
-	case s.phase == ordinary.phase:
+	case s.phase == duringSync:
 		return "everything that is no hook"
 	case s.phase == 0:
 		return fmt.Sprintf("crd-install hooks, weight %d", s.wave)
