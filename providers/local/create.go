@@ -62,42 +62,61 @@ func (p *Provider) freshMark(s providers.Spec) (mark, error) {
 }
 
 // bringUp makes whatever the cluster lacks and waits until it is ready. The
-// caller holds the cluster's lock. When it fails, nothing is left running.
+// caller holds the cluster's lock. When it fails, nothing that was not running
+// before is left running.
 func (p *Provider) bringUp(ctx context.Context, m mark, progress providers.Progress) (providers.Cluster, error) {
 	h := p.home(m.Name)
 	fail := func(err error) (providers.Cluster, error) {
-		// The processes must not outlive a failure; ctx may be what ended it.
-		killCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		err = fmt.Errorf("provider local: cluster %q: %w", m.Name, err)
-		return providers.Cluster{}, errors.Join(err, killAll(killCtx, h, m.ID))
+		return providers.Cluster{}, fmt.Errorf("provider local: cluster %q: %w", m.Name, err)
 	}
-	if err := p.prepare(h, m); err != nil {
+	if err := ctx.Err(); err != nil {
 		return fail(err)
 	}
-	started, err := p.ensureSupervisor(ctx, h, m, progress)
+	running, err := p.supervised(h, m.ID)
 	if err != nil {
 		return fail(err)
+	}
+	var started <-chan struct{}
+	if !running {
+		if started, err = p.startAnew(ctx, h, m, progress); err != nil {
+			return fail(err)
+		}
 	}
 	st, err := p.waitReady(ctx, h, m, started)
+	if err == nil {
+		err = p.record(h, &m, st)
+	}
 	if err != nil {
+		if !running || m.State == providers.StateCreating {
+			// ctx may be what ended it.
+			killCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			defer cancel()
+			err = errors.Join(err, killAll(killCtx, h, m.ID))
+		}
 		return fail(err)
 	}
 	if st.Moved && started != nil {
 		progress.Say(fmt.Sprintf("a port of cluster %s was taken, its API server is now at %s", m.Name, endpoint(st.Ports.API)))
 	}
-	config, err := kubeconfig(h, m.Name, st.Ports.API)
-	if err == nil {
-		err = writeFile(h.path("kubeconfig"), config)
-	}
-	if err == nil {
-		m.State, m.Version = providers.StateRunning, st.Version
-		err = m.write(h)
-	}
-	if err != nil {
-		return fail(err)
-	}
 	return p.describe(m, st, providers.StateRunning, ""), nil
+}
+
+// record writes down that the cluster is ready, and how to reach it.
+func (p *Provider) record(h home, m *mark, st status) error {
+	config, err := kubeconfig(h, m.Name, st.Ports.API)
+	if err != nil {
+		return err
+	}
+	if err := writeFile(h.path("kubeconfig"), config); err != nil {
+		return err
+	}
+	done := *m
+	done.State, done.Version = providers.StateRunning, st.Version
+	if err := done.write(h); err != nil {
+		return err
+	}
+	*m = done
+	return nil
 }
 
 // prepare makes the files that the supervisor needs.

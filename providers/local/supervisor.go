@@ -18,22 +18,18 @@ import (
 // told from its components'.
 const commandSupervise = "supervise"
 
-// ensureSupervisor starts the supervisor unless a healthy one runs. The channel
-// is closed when the one that was started ends; nil when one ran already.
-func (p *Provider) ensureSupervisor(ctx context.Context, h home, m mark, progress providers.Progress) (<-chan struct{}, error) {
-	running, err := p.supervised(h, m.ID)
-	if err != nil {
-		return nil, err
-	}
-	if running {
-		return nil, nil
-	}
+// startAnew starts the supervisor of a cluster that has none. The channel is
+// closed when it ends.
+func (p *Provider) startAnew(ctx context.Context, h home, m mark, progress providers.Progress) (<-chan struct{}, error) {
 	// What a supervisor left behind would hold the data and the ports.
 	if err := killAll(ctx, h, m.ID); err != nil {
 		return nil, err
 	}
 	path, err := p.binary(m.Settings)
 	if err != nil {
+		return nil, err
+	}
+	if err := p.prepare(h, m); err != nil {
 		return nil, err
 	}
 	progress.Say(fmt.Sprintf("starting the control plane of %s (Kubernetes %s)", m.Name, Version))

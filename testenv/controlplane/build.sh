@@ -39,6 +39,7 @@ place() {
 }
 
 if [ -x "$ready" ]; then
+	touch "$cache"
 	place
 	exit 0
 fi
@@ -46,7 +47,8 @@ fi
 echo "Building the local control plane (Kubernetes $kubernetes, etcd, kwok): the first build takes minutes." >&2
 mkdir -p "$cache"
 work=$(mktemp -d "$cache/build.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+builder=
+trap '[ -z "$builder" ] || kill "$builder" 2>/dev/null; rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
@@ -62,6 +64,7 @@ minor=${minor%%.*}
 		-o "$work/$name" . 2>"$work/log" || status=$?
 	echo "$status" >"$work/status"
 ) &
+builder=$!
 
 # -v names each package that had to be compiled. A line that changes on a
 # terminal, a line every 15 s elsewhere.
@@ -85,4 +88,6 @@ if [ "$(cat "$work/status")" -ne 0 ]; then
 fi
 mv -f "$work/$name" "$ready"
 place
+# What nobody has asked for in two weeks was made from older inputs.
+find "$(dirname -- "$cache")" -mindepth 1 -maxdepth 1 -type d -mtime +14 -exec rm -rf {} +
 echo "Built $out in ${seconds}s." >&2
