@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/rekindle-io/rekindle/cmd/internal/terminal"
@@ -19,6 +20,8 @@ type watcher struct {
 	total int
 	// objects counts what is done in the step.
 	objects map[string]bool
+	// failed counts those of them that did not work.
+	failed int
 }
 
 // watch returns a watcher of one run.
@@ -61,7 +64,7 @@ func (w *watcher) observe(ev run.Event) {
 	t := w.a.Terminal
 	switch {
 	case ev.Type == run.StepBegin:
-		w.step, w.objects = ev.Step, map[string]bool{}
+		w.step, w.objects, w.failed = ev.Step, map[string]bool{}, 0
 		if t.IsTTY {
 			w.a.stage(doing(ev.Step), "")
 		}
@@ -98,6 +101,10 @@ func (w *watcher) ended(ev run.Event) {
 	if n := len(w.objects); n > 0 {
 		extra = ", " + count(n, "object")
 	}
+	if w.failed > 0 && d.State == run.StepDone {
+		mark = t.Paint(terminal.Warn, "!")
+		extra += fmt.Sprintf(", %d failed", w.failed)
+	}
 	t.Errf("%s %-9s %8s  %s%s\n", mark, ev.Step, took(time.Duration(d.SpentMS)*time.Millisecond), doing(ev.Step), extra)
 }
 
@@ -112,10 +119,14 @@ func (w *watcher) trouble(ev run.Event) {
 		style = terminal.Bad
 	}
 	what := ev.Message
-	if ev.Object != "" {
-		what = ev.Object + ": " + ev.Message
+	if ev.Object != "" && !strings.HasPrefix(what, ev.Object) {
+		what = ev.Object + ": " + what
 	}
-	t.Errf("  %s %s\n", t.Paint(style, "!"), clip(what, 400))
+	if ev.Type == "object.failed" {
+		w.failed++
+	}
+	// The report has it in full.
+	t.Errf("  %s %s\n", t.Paint(style, "!"), clip(what, 160))
 }
 
 // counted redraws the line with the number of objects that are done.

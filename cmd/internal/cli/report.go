@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,7 +25,7 @@ func (a *app) printReport(r *rebuild.Report, req rebuild.Request) {
 	a.printStatuses("Not healthy", r.Unsettled)
 	a.printUnjudged(r.Unjudged)
 	if r.Drift != nil {
-		a.printDrift(r.Drift, r.Verified)
+		a.printDrift(r)
 	}
 	a.printPruned(r)
 	a.printNotes(r)
@@ -73,7 +74,7 @@ func (a *app) printFacts(r *rebuild.Report) {
 		a.fact("fingerprint", r.Fingerprint)
 	}
 	if r.Live != "" && r.Live != r.Fingerprint {
-		a.fact("live", r.Live)
+		a.fact("in cluster", r.Live)
 	}
 	if r.Run != "" {
 		a.fact("run", r.Run)
@@ -190,7 +191,7 @@ func (a *app) section(title string, n int, item func(i int)) {
 func (a *app) printNotApplied(title string, list []rebuild.NotApplied) {
 	a.section(title, len(list), func(i int) {
 		a.Terminal.Outf("  %s\n", list[i].ID)
-		a.detail(list[i].Reason)
+		a.detail(strings.TrimPrefix(list[i].Reason, list[i].ID.String()+" was not applied "))
 		if from := list[i].From.String(); from != "" {
 			a.detail("from " + from)
 		}
@@ -256,27 +257,20 @@ func (a *app) printUnjudged(list []kube.Status) {
 	})
 }
 
-// printDrift prints how the cluster differs from the commit.
-func (a *app) printDrift(d *drift.Report, verified bool) {
-	t := a.Terminal
-	a.section("Missing", len(d.Missing), func(i int) {
-		t.Outf("  %s\n", d.Missing[i].ID)
-		if from := d.Missing[i].From.String(); from != "" {
+// printDrift prints how the cluster differs from the commit. What is missing
+// because it was not applied was printed before.
+func (a *app) printDrift(r *rebuild.Report) {
+	t, d := a.Terminal, r.Drift
+	missing := slices.DeleteFunc(slices.Clone(d.Missing), func(m drift.Missing) bool {
+		return slices.ContainsFunc(r.NotApplied, func(n rebuild.NotApplied) bool { return n.ID == m.ID })
+	})
+	a.section("Missing", len(missing), func(i int) {
+		t.Outf("  %s\n", missing[i].ID)
+		if from := missing[i].From.String(); from != "" {
 			a.detail("from " + from)
 		}
 	})
-	a.section("Different", len(d.Changed), func(i int) {
-		t.Outf("  %s\n", d.Changed[i].ID)
-		for _, f := range d.Changed[i].Fields[:min(5, len(d.Changed[i].Fields))] {
-			t.Outf("      %s: has %s, want %s\n", f.Path, valueText(f.Have), valueText(f.Want))
-		}
-		if more := len(d.Changed[i].Fields) - 5; more > 0 {
-			t.Outf("      … and %s\n", count(more, "more field"))
-		}
-		if d.Changed[i].Refused != "" {
-			a.detail("the server refuses: " + clip(d.Changed[i].Refused, 300))
-		}
-	})
+	a.printDifferent(d.Changed)
 	a.section("Unexpected", len(d.Unexpected), func(i int) {
 		u := d.Unexpected[i]
 		if u.Restored {
@@ -285,9 +279,26 @@ func (a *app) printDrift(d *drift.Report, verified bool) {
 			t.Outf("  %s\n", u.ID)
 		}
 	})
-	if len(d.Unlisted) > 0 && !verified {
+	if len(d.Unlisted) > 0 && !r.Verified {
 		t.Outf("\n%s could not be listed; whether there is something unexpected among them is unknown\n", count(len(d.Unlisted), "kind"))
 	}
+}
+
+func (a *app) printDifferent(list []drift.Change) {
+	t := a.Terminal
+	a.section("Different", len(list), func(i int) {
+		c := list[i]
+		t.Outf("  %s\n", c.ID)
+		for _, f := range c.Fields[:min(5, len(c.Fields))] {
+			t.Outf("      %s: has %s, want %s\n", f.Path, valueText(f.Have), valueText(f.Want))
+		}
+		if more := len(c.Fields) - 5; more > 0 {
+			t.Outf("      … and %s\n", count(more, "more field"))
+		}
+		if c.Refused != "" {
+			a.detail("the server refuses: " + clip(c.Refused, 300))
+		}
+	})
 }
 
 func (a *app) printPruned(r *rebuild.Report) {

@@ -12,8 +12,9 @@ import (
 
 func (a *app) verifyCommand() *cobra.Command {
 	var (
-		which  requestFlags
-		asJSON bool
+		which         requestFlags
+		allowUnserved bool
+		asJSON        bool
 	)
 	cmd := &cobra.Command{
 		Use:   "verify [CLUSTER]",
@@ -31,11 +32,13 @@ CLUSTER is declared in rekindle.yaml; flags win over what is declared there.`,
 			if err != nil {
 				return err
 			}
+			override(cmd.Flags(), "allow-unserved", &q.AllowUnserved, allowUnserved)
 			return a.verify(cmd.Context(), q, asJSON)
 		},
 	}
 	cmd.Flags().SortFlags = false
 	which.register(cmd.Flags())
+	cmd.Flags().BoolVar(&allowUnserved, "allow-unserved", false, "do not count objects whose kind the cluster does not serve")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
 	a.completeRequest(cmd)
 	return cmd
@@ -84,6 +87,6 @@ func (a *app) printVerification(r *rebuild.Report) {
 	a.printNotApplied("Cannot be there", r.NotApplied)
 	a.printStatuses("Not healthy", r.Unsettled)
 	if r.Drift != nil {
-		a.printDrift(r.Drift, r.Verified)
+		a.printDrift(r)
 	}
 }

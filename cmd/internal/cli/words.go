@@ -20,7 +20,7 @@ func (a *app) words(req rebuild.Request, sha string) string {
 	if a.isDeclared(req) {
 		b.WriteString(" " + quote(req.Cluster))
 		add("--at", sha[:min(12, len(sha))])
-		return b.String()
+		return b.String() + switches(req)
 	}
 	add("--repo", req.Source.Repo)
 	add("--at", sha[:min(12, len(sha))])
@@ -41,7 +41,19 @@ func (a *app) words(req rebuild.Request, sha string) string {
 	add("--helm-namespace", req.Source.Helm.Namespace)
 	add("--provider", req.Provider)
 	add("--name", req.Cluster)
-	return b.String()
+	return b.String() + switches(req)
+}
+
+// switches are the flags without a value that change what is made.
+func switches(req rebuild.Request) string {
+	line := ""
+	if req.Convert {
+		line += " --convert"
+	}
+	if req.AllowUnserved {
+		line += " --allow-unserved"
+	}
+	return line
 }
 
 // verifying leaves out what verify finds out by itself.
