@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/rekindle-io/rekindle/providers"
@@ -29,6 +30,9 @@ func (p *Provider) Create(ctx context.Context, s providers.Spec, progress provid
 	}
 	if _, err := p.binary(fresh.Settings); err != nil {
 		return providers.Cluster{}, err
+	}
+	if err := p.room(); err != nil {
+		return providers.Cluster{}, fmt.Errorf("provider local: cluster %q: %w", s.Name, err)
 	}
 	m, lock, err := p.claim(ctx, fresh)
 	if err != nil {
@@ -119,15 +123,26 @@ func (p *Provider) record(h home, m *mark, st status) error {
 	return nil
 }
 
-// prepare makes the files that the supervisor needs.
-func (p *Provider) prepare(h home, m mark) error {
-	free, err := freeSpace(string(h))
+// room refuses to begin where the disk is too full for a cluster.
+func (p *Provider) room() error {
+	if err := os.MkdirAll(p.opts.Root, 0o700); err != nil {
+		return err
+	}
+	free, err := freeSpace(p.opts.Root)
 	if err != nil {
 		return err
 	}
 	if free < minimumSpace {
 		return fmt.Errorf("only %d MB are free below %s, a cluster needs %d MB: free some, or put the state directory elsewhere",
 			free>>20, p.opts.Root, minimumSpace>>20)
+	}
+	return nil
+}
+
+// prepare makes the files that the supervisor needs.
+func (p *Provider) prepare(h home, m mark) error {
+	if err := p.room(); err != nil {
+		return err
 	}
 	if err := ensurePKI(h, p.opts.Now()); err != nil {
 		return err

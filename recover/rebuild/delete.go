@@ -24,9 +24,13 @@ type DeleteRequest struct {
 
 // Delete removes a cluster of ours and everything made for it, as a journaled
 // run. What bears no mark of ours, or another id than recorded, is refused.
-// observe may be nil.
+// A cluster that no provider finds, but that was never seen deleted to the end,
+// is deleted as well: parts of it may be left. observe may be nil.
 func (e *Engine) Delete(ctx context.Context, req DeleteRequest, observe func(run.Event)) error {
 	found, provider, err := e.locate(ctx, req.Provider, req.Cluster)
+	if errors.Is(err, providers.ErrNotFound) {
+		found, provider, err = e.remains(ctx, req.Provider, req.Cluster, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -87,6 +91,36 @@ func (e *Engine) locate(ctx context.Context, provider, name string) (providers.C
 		return found, nil, errors.Join(errs...)
 	}
 	return found, by, nil
+}
+
+// remains is the cluster of that name which no provider finds although the
+// journal still has it: its delete was cut off, or somebody else removed it.
+// otherwise is the error when the journal has none.
+func (e *Engine) remains(ctx context.Context, provider, name string, otherwise error) (providers.Cluster, providers.Provider, error) {
+	names := e.Providers.Names()
+	if provider != "" {
+		names = []string{provider}
+	}
+	for _, n := range names {
+		var rec ClusterRecord
+		known, err := run.Into(ctx, e.Journal, clusterRecord, recordKey(n, name), &rec)
+		if err != nil {
+			return providers.Cluster{}, nil, err
+		}
+		if !known {
+			continue
+		}
+		p, err := e.Providers.Get(n)
+		return providers.Cluster{Provider: n, Name: name, ID: rec.ID, State: providers.StateDeleting, Created: rec.Made}, p, err
+	}
+	return providers.Cluster{}, nil, otherwise
+}
+
+// Remains finds what Delete still has to delete of a cluster that no provider
+// finds any more. ErrNotFound when nothing is known of one.
+func (e *Engine) Remains(ctx context.Context, provider, name string) (providers.Cluster, error) {
+	found, _, err := e.remains(ctx, provider, name, providers.ErrNotFound)
+	return found, err
 }
 
 // Locate finds a cluster by name, in one provider or, when provider is empty, in

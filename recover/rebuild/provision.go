@@ -92,6 +92,9 @@ func (r *restore) provision(ctx context.Context, s *run.Scope) error {
 		if p, err = r.conceive(); err != nil {
 			return err
 		}
+		if err := r.clearRemains(ctx, s, p); err != nil {
+			return err
+		}
 		if err := s.Made(ctx, p); err != nil {
 			return err
 		}
@@ -125,6 +128,23 @@ func (r *restore) conceive() (provisioned, error) {
 	}
 	id, err := newID(r.e.Rand)
 	return provisioned{ID: id}, err
+}
+
+// clearRemains finishes the delete of an earlier cluster of that name, before
+// its record gives way to that of the new one: nobody would find the rest.
+func (r *restore) clearRemains(ctx context.Context, s *run.Scope, p provisioned) error {
+	old, _, err := r.e.remains(ctx, r.req.Provider, r.req.Cluster, providers.ErrNotFound)
+	if p.InPlace || errors.Is(err, providers.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s.Eventf(run.LevelInfo, "cluster.remains", "removing what may be left of the earlier cluster %s (%s)", old.Name, old.ID)
+	if err := r.provider.Delete(ctx, old.Name, old.ID, progress(s)); err != nil {
+		return err
+	}
+	return r.e.forget(ctx, r.req.Provider, old.Name, old.ID)
 }
 
 // newID returns 128 random bits in hexadecimal.

@@ -178,6 +178,12 @@ func (a *app) deleteCluster(ctx context.Context, name, provider, confirm string)
 		return &refusedError{message: fmt.Sprintf("--confirm %s is not the name of the cluster, %s", confirm, name), next: "nothing was deleted"}
 	}
 	c, err := a.locate(ctx, name, provider)
+	if errors.As(err, new(*unknownClusterError)) {
+		// A delete that was cut off may have left something.
+		if rest, restErr := a.engine(trust{}).Remains(ctx, provider, name); !errors.Is(restErr, providers.ErrNotFound) {
+			c, err = rest, restErr
+		}
+	}
 	if err != nil {
 		return err
 	}
