@@ -1,9 +1,6 @@
 package e2e
 
-import (
-	"syscall"
-	"testing"
-)
+import "testing"
 
 // TestComponentsDie kills components of the control plane in the middle of
 // three restores of one cluster. The supervisor starts them again; the restore
@@ -37,9 +34,7 @@ func TestComponentsDie(t *testing.T) {
 		if !ok {
 			t.Fatalf("no %s among %+v", c.component, m.processes())
 		}
-		if err := syscall.Kill(p.pid, syscall.SIGKILL); err != nil {
-			t.Fatal(err)
-		}
+		kill(t, p)
 		r := j.wait()
 		t.Logf("%s killed in %s: exit code %d after %s", c.component, c.step, r.code, r.took)
 		if r.code != 0 {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -266,7 +267,11 @@ func (m *machine) processes() []proc {
 		}
 		cluster, _, _ := strings.Cut(rest, "\x00")
 		cmdline, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
-		p := proc{pid: number(filepath.Base(dir)), cluster: cluster}
+		pid, err := strconv.Atoi(filepath.Base(dir))
+		if err != nil {
+			continue
+		}
+		p := proc{pid: pid, cluster: cluster}
 		if args := bytes.Split(cmdline, []byte{0}); len(args) > 1 {
 			p.command = string(args[1])
 		}
@@ -286,12 +291,12 @@ func (m *machine) component(cluster, command string, not int) (proc, bool) {
 	return proc{}, false
 }
 
-func number(text string) int {
-	n := 0
-	for _, c := range text {
-		n = 10*n + int(c-'0')
+// kill ends a process.
+func kill(t *testing.T, p proc) {
+	t.Helper()
+	if err := syscall.Kill(p.pid, syscall.SIGKILL); err != nil {
+		t.Fatalf("kill %s: %v", p.command, err)
 	}
-	return n
 }
 
 // safeBuffer is a buffer for a process's output that is read while it grows.
