@@ -69,7 +69,7 @@ func Main(ctx context.Context, p Process) int {
 	a := &app{Process: p}
 	go a.obey(ctx, cancel)
 
-	root := a.root()
+	root := a.root() //nolint:contextcheck // the commands have it from cobra
 	root.SetArgs(p.Args)
 	err := root.ExecuteContext(ctx)
 	a.Terminal.EndProgress()

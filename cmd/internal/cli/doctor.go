@@ -67,7 +67,8 @@ func (a *app) diagnose(ctx context.Context) diagnosis {
 	if sound {
 		own = append(own, a.journal(ctx))
 	}
-	d.Findings = append(own, a.configuration(), a.agent())
+	own = append(own, a.configuration(), a.agent(ctx))
+	d.Findings = own
 	for _, name := range a.providers.Names() {
 		p, err := a.providers.Get(name)
 		if err != nil {
@@ -209,14 +210,15 @@ func (a *app) configuration() ailment {
 }
 
 // agent looks whether an ssh agent answers, or a key was named.
-func (a *app) agent() ailment {
+func (a *app) agent(ctx context.Context) ailment {
 	f := ailment{Part: "rekindle", Optional: true, Finding: providers.Finding{Subject: "ssh agent"}}
 	socket := a.Getenv("SSH_AUTH_SOCK")
 	if socket == "" {
 		f.Message = "none; keys in ~/.ssh and $" + source.EnvSSHKey + " are used for ssh repositories"
 		return f
 	}
-	conn, err := net.Dial("unix", socket)
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "unix", socket)
 	if err != nil {
 		f.Message, f.Remedy = "does not answer at "+socket, "start it, or name a key with $"+source.EnvSSHKey
 		return f
