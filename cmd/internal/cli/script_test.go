@@ -1,7 +1,6 @@
 package cli_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -248,9 +247,14 @@ func intact(ts *testscript.TestScript, _ bool, _ []string) {
 			ts.Fatalf("left behind: %s", filepath.Join(root, e.Name()))
 		}
 	}
-	out, _ := exec.Command("pgrep", "-f", root).Output() // exit code 1 when there is none
-	if len(bytes.TrimSpace(out)) > 0 {
-		ts.Fatalf("processes left behind: %s", out)
+	p, err := local.New(local.Options{Root: root, Now: time.Now})
+	ts.Check(err)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	left, err := p.Leftovers(ctx)
+	ts.Check(err)
+	if len(left) > 0 {
+		ts.Fatalf("left behind: %v", left)
 	}
 }
 
