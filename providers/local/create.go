@@ -25,14 +25,18 @@ func (p *Provider) Create(ctx context.Context, s providers.Spec, progress provid
 		return providers.Cluster{}, err
 	}
 	// Whose the name is comes before what this machine lacks.
-	if _, err := p.owned(s.Name, s.ID); err != nil && !errors.Is(err, providers.ErrNotFound) {
+	_, err = p.owned(s.Name, s.ID)
+	unknown := errors.Is(err, providers.ErrNotFound)
+	if err != nil && !unknown {
 		return providers.Cluster{}, err
 	}
 	if _, err := p.binary(fresh.Settings); err != nil {
 		return providers.Cluster{}, err
 	}
-	if err := p.room(); err != nil {
-		return providers.Cluster{}, fmt.Errorf("provider local: cluster %q: %w", s.Name, err)
+	if unknown { // nothing is made where there is no room
+		if err := p.room(); err != nil {
+			return providers.Cluster{}, fmt.Errorf("provider local: cluster %q: %w", s.Name, err)
+		}
 	}
 	m, lock, err := p.claim(ctx, fresh)
 	if err != nil {
@@ -96,6 +100,9 @@ func (p *Provider) bringUp(ctx context.Context, m mark, progress providers.Progr
 			killCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 			defer cancel()
 			err = errors.Join(err, killAll(killCtx, h, m.ID))
+		}
+		if full := p.room(); full != nil && ctx.Err() == nil { // likely why
+			err = fmt.Errorf("%w; %w", full, err)
 		}
 		return fail(err)
 	}
