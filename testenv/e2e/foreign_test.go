@@ -130,15 +130,39 @@ func TestDeleteKilled(t *testing.T) {
 			var mark struct{ State string }
 			return err != nil || json.Unmarshal(raw, &mark) == nil && mark.State == "deleting"
 		})
-		report := v.must(0, "restore", "--repo", v.repo, "--provider", "local", "--name", "doomed", "--fresh", "--confirm", "doomed", "--json").report(t)
-		if !report.Verified {
-			t.Errorf("not verified: %s", report.Error)
+
+		// Making it anew is killed while it removes the old one, and while it makes
+		// the new one; it is the old one alone that goes.
+		v.next("main", nil, "--fresh", "--confirm", "doomed")
+		v.uids = nil
+		for _, step := range []string{"remove", "provision", "plan"} {
+			v.strike(v.reaches(step))
+		}
+		old := v.id()
+		v.finish()
+		t.Logf("fresh: killed at %v", v.kills)
+		if v.id() != old {
+			t.Errorf("a resume made the cluster anew: it was %s and is %s", old, v.id())
 		}
 		if have := v.clusters(); len(have) != 1 {
 			t.Errorf("after a fresh restore there are %v", have)
 		}
 		v.remove()
 	}
+}
+
+// id is what the cluster's mark says.
+func (v *victim) id() string {
+	v.t.Helper()
+	raw, err := os.ReadFile(filepath.Join(v.root(), v.cluster, "cluster.json"))
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	var mark struct{ ID string }
+	if err := json.Unmarshal(raw, &mark); err != nil {
+		v.t.Fatal(err)
+	}
+	return mark.ID
 }
 
 // half leaves a cluster that was killed while it was made, of a run of its own.

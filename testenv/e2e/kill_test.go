@@ -3,10 +3,12 @@ package e2e
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -25,17 +27,34 @@ type victim struct {
 	repo    string
 	path    string
 	at      string // main when empty
-	kills   []string
-	uids    map[string]string // of the objects that were there after the last kill
+	// flags are more of the restore, consent those of the resume as well.
+	flags, consent []string
+	previous       string // the run of the restore before this one
+	kills          []string
+	uids           map[string]string // of the objects that were there after the last kill
 }
 
 // command is what a person types after the last kill: the restore itself as
-// long as no run was journaled, else resume.
+// long as no run of it was journaled, else resume.
 func (v *victim) command() []string {
-	if r, ok := v.newest(v.cluster); ok {
-		return []string{"runs", "resume", r.ID, "--json"}
+	if r, ok := v.begun(); ok {
+		return append([]string{"runs", "resume", r.ID, "--json"}, v.consent...)
 	}
-	return []string{"restore", "--repo", v.repo, "--path", v.path, "--at", cmp.Or(v.at, "main"), "--provider", "local", "--name", v.cluster, "--json"}
+	return slices.Concat([]string{"restore", "--repo", v.repo, "--path", v.path, "--at", cmp.Or(v.at, "main"), "--provider", "local",
+		"--name", v.cluster, "--json"}, v.flags, v.consent)
+}
+
+// begun is the run of the restore, once it is journaled.
+func (v *victim) begun() (run.Run, bool) {
+	r, ok := v.newest(v.cluster)
+	return r, ok && r.ID != v.previous
+}
+
+// next makes the victim another restore of the same cluster.
+func (v *victim) next(at string, consent []string, flags ...string) {
+	v.t.Helper()
+	r, _ := v.newest(v.cluster)
+	v.previous, v.at, v.flags, v.consent, v.kills = r.ID, at, flags, consent, nil
 }
 
 // strike lets the restore go on until when returns, and kills it then. False:
@@ -53,7 +72,7 @@ func (v *victim) strike(when func(*job)) bool {
 		r.want(v.t, 0)
 	}
 	at := "before the journal"
-	if now, ok := v.newest(v.cluster); ok {
+	if now, ok := v.begun(); ok {
 		if at = running(now); at == "" {
 			at = "between steps"
 		}
@@ -90,7 +109,7 @@ func (v *victim) look() {
 func (v *victim) finish() string {
 	v.t.Helper()
 	args := v.command()
-	if r, ok := v.newest(v.cluster); ok && r.Outcome == run.Done {
+	if r, ok := v.begun(); ok && r.Outcome == run.Done {
 		args = []string{"runs", "show", r.ID, "--json"} // it was done when it was killed
 	}
 	report := v.must(0, args...).report(v.t)
@@ -124,7 +143,7 @@ func (v *victim) remove() {
 func (v *victim) reaches(step string) func(*job) {
 	before := steps[:slices.Index(steps, step)]
 	attempt := 0
-	if r, ok := v.newest(v.cluster); ok {
+	if r, ok := v.begun(); ok {
 		attempt = r.Attempts
 	}
 	return func(j *job) {
@@ -132,7 +151,7 @@ func (v *victim) reaches(step string) func(*job) {
 			if j.over() {
 				return true
 			}
-			r, ok := v.newest(v.cluster)
+			r, ok := v.begun()
 			now := running(r)
 			return ok && r.Attempts > attempt && now != "" && !slices.Contains(before, now)
 		})
@@ -140,11 +159,13 @@ func (v *victim) reaches(step string) func(*job) {
 }
 
 // TestKilledAtEachStep kills one and the same restore at the beginning of each
-// of its steps, while another one goes undisturbed.
+// of its steps, while another one goes undisturbed; then one in place.
 func TestKilledAtEachStep(t *testing.T) {
 	t.Parallel()
 	for round := range rounds(t) {
-		repo := gitRepo(t, estate())
+		smaller := estate()
+		delete(smaller, "teams/team-5.yaml")
+		repo := gitRepo(t, smaller, estate())
 		calm := &victim{machine: newMachine(t), cluster: "calm", repo: repo}
 		undisturbed := calm.start(calm.command()...)
 
@@ -156,6 +177,22 @@ func TestKilledAtEachStep(t *testing.T) {
 		t.Logf("round %d: killed at %v", round, v.kills)
 		if want := undisturbed.wait().want(t, 0).report(t).Live; live != want || live == "" {
 			t.Errorf("after kills at %v the fingerprint is %s, undisturbed it is %s", v.kills, live, want)
+		}
+
+		// The same for a change in place: an older commit that lacks a team.
+		kept := maps.Clone(v.uids)
+		maps.DeleteFunc(kept, func(id, _ string) bool { return strings.Contains(id, "team-5") })
+		v.next("main~1", []string{"--yes"}, "--prune")
+		for _, step := range steps {
+			// What is pruned is no longer to be there after the next kill.
+			v.uids = kept
+			v.strike(v.reaches(step))
+		}
+		v.uids = kept
+		v.finish()
+		t.Logf("round %d, in place: killed at %v", round, v.kills)
+		if !maps.Equal(v.uids, kept) {
+			t.Errorf("after kills at %v there are %d objects, want the %d that both commits have", v.kills, len(v.uids), len(kept))
 		}
 		v.remove()
 		calm.remove()
