@@ -12,6 +12,8 @@ CONTROLPLANE := $(BIN)/rekindle-controlplane
 export REKINDLE_CONTROLPLANE ?= $(CONTROLPLANE)
 # The nested modules, each with its own go.mod.
 MODULES      := testenv/controlplane testenv/bench/kubectl
+# How build.sh builds: with other flags all of Kubernetes would be compiled again.
+NESTED       := CGO_ENABLED=0
 LINT         := $(GO) tool -modfile=$(CURDIR)/.ci/tools.mod golangci-lint
 
 .DEFAULT_GOAL := help
@@ -36,7 +38,7 @@ demo: build controlplane ## Restore the example repository onto a new local clus
 .PHONY: test
 test: controlplane ## Run every test, those against the real control plane included
 	$(GO) test -timeout $(TIMEOUT) ./...
-	@set -e; for m in $(MODULES); do echo "$(GO) test ./... ($$m)"; (cd $$m && $(GO) test -timeout $(TIMEOUT) ./...); done
+	cd testenv/controlplane && $(NESTED) $(GO) test -trimpath -timeout $(TIMEOUT) ./...
 
 .PHONY: test-short
 test-short: ## Run the tests that need no control plane

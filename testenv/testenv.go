@@ -11,6 +11,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -60,7 +61,7 @@ func Start(t testing.TB, settings ...providers.Settings) *Cluster {
 // Main is for TestMain of a package whose tests share one cluster, because they
 // keep to namespaces of their own: it makes the cluster, hands it to use, runs
 // the tests, removes the cluster and returns the exit code. Under -short
-// without the binary, use receives nil.
+// without the binary use is not called; such tests skip by Binary.
 //
 //	func TestMain(m *testing.M) { os.Exit(testenv.Main(m, func(c *testenv.Cluster) { shared = c })) }
 func Main(m *testing.M, use func(*Cluster)) int {
@@ -70,6 +71,10 @@ func Main(m *testing.M, use func(*Cluster)) int {
 	}
 	binary, err := binary()
 	if err != nil {
+		flag.Parse()
+		if testing.Short() {
+			return m.Run()
+		}
 		return fail(err)
 	}
 	root, err := os.MkdirTemp("", "rekindle-testenv-")

@@ -67,7 +67,7 @@ func (p *Provider) startSupervisor(path string, h home, id string) (<-chan struc
 	defer logFile.Close()
 
 	// Not CommandContext: the process has to outlive every context here.
-	cmd := exec.Command(path, commandSupervise, "--dir", string(h)) //nolint:noctx
+	cmd := exec.Command(path, commandSupervise, "--dir", string(h)) //nolint:noctx // the process outlives every context here
 	cmd.Args[0] = program
 	cmd.Dir = "/"
 	cmd.Env = []string{

@@ -160,7 +160,9 @@ func unmarshalProtobuf(body []byte, into interface{ Unmarshal([]byte) error }) e
 
 // stamps are the fields of metadata that a server sets and refuses, or reads
 // as preconditions, when they are sent.
-var stamps = [...]string{"creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"}
+// ownerReferences name uids of another cluster, at which the garbage collector
+// would delete the object.
+var stamps = [...]string{"ownerReferences", "creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"}
 
 // outgoing returns the content to send for an object. It shares all that it
 // does not change with content.

@@ -27,6 +27,9 @@ func assess(u *unstructured.Unstructured) Status {
 	if gvk.Group == "batch" && gvk.Kind == "Job" {
 		return assessJob(u)
 	}
+	if gvk.Group == "apiregistration.k8s.io" && gvk.Kind == "APIService" {
+		return assessAPIService(u)
+	}
 	isPod := gvk.Group == "" && gvk.Kind == "Pod"
 	if isPod && text(u.Object, "status", "phase") == "Failed" {
 		return Status{State: StateFailed, Reason: or(text(u.Object, "status", "reason"), "PodFailed"), Message: or(text(u.Object, "status", "message"), "the Pod has failed")}
@@ -57,6 +60,22 @@ func reasonOf(res *kstatus.Result) string {
 		}
 	}
 	return string(res.Status)
+}
+
+// assessAPIService: an API that does not answer makes discovery partial and holds
+// the deletion of every namespace, so that existing is not enough.
+func assessAPIService(u *unstructured.Unstructured) Status {
+	for _, c := range conditionsOf(u) {
+		if c.Type != "Available" {
+			continue
+		}
+		if c.Status == "True" {
+			return Status{State: StateSettled}
+		}
+		return Status{State: StateWaiting, Reason: or(c.Reason, "Unavailable"), Message: or(c.Message, "the API does not answer"),
+			Hint: "see the Pods behind its Service"}
+	}
+	return Status{State: StateWaiting, Reason: "Unavailable", Message: "it is not known yet whether the API answers"}
 }
 
 func assessJob(u *unstructured.Unstructured) Status {

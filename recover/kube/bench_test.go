@@ -154,7 +154,6 @@ func BenchmarkListMemory(b *testing.B) {
 	if err := g.Wait(); err != nil {
 		b.Fatal(err)
 	}
-	namespaces, rest = nil, nil
 	var kinds []object.Kind
 	for _, k := range cat.Kinds() {
 		if k.Can("list") {

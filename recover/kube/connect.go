@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -27,6 +28,9 @@ func Connect(kubeconfig []byte, contextName string, opts Options) (*Cluster, err
 	config, err := clientcmd.NewDefaultClientConfig(*raw, overrides).ClientConfig()
 	if err != nil {
 		return nil, fmt.Errorf("the kubeconfig is not complete: %w", err)
+	}
+	if opts.Now == nil {
+		return nil, errors.New("kube: Options.Now must be set")
 	}
 	return connect(config, opts.withDefaults())
 }

@@ -34,7 +34,7 @@ type Options struct {
 	UserAgent string
 	// Log receives what is worth knowing afterwards; discarded when nil.
 	Log *slog.Logger
-	// Now is the clock; time.Now when nil.
+	// Now is the clock, required.
 	Now func() time.Time
 	// Warning receives the text of each warning that the server sends, from
 	// any goroutine. Apply returns its warnings in Applied as well.
@@ -70,9 +70,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.Now == nil {
-		o.Now = time.Now
 	}
 	if o.Warning == nil {
 		o.Warning = func(string) {}

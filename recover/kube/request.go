@@ -50,8 +50,6 @@ type call struct {
 	// measured: its latency is comparable to that of others, so it may teach
 	// the limiter.
 	measured bool
-	// unlimited: not counted in flight, because it lasts (a watch).
-	unlimited bool
 }
 
 // pathOf returns the path of a collection, or of one object with a name.

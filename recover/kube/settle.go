@@ -136,7 +136,7 @@ func (c *Cluster) Settle(ctx context.Context, targets []Target, opts SettleOptio
 	stop()
 	wg.Wait()
 	s.finish(ctx)
-	return s.result(targets, ctx)
+	return s.result(ctx, targets)
 }
 
 // settling is one Settle under way.
@@ -291,7 +291,7 @@ func (s *settling) finish(ctx context.Context) {
 }
 
 // result sums up.
-func (s *settling) result(targets []Target, ctx context.Context) ([]Status, error) {
+func (s *settling) result(ctx context.Context, targets []Target) ([]Status, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := &UnsettledError{}

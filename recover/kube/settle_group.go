@@ -163,7 +163,7 @@ func passive(gk schema.GroupKind) bool {
 	switch gk.Kind {
 	case "Pod", "PersistentVolumeClaim", "ReplicationController", "Node",
 		"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet",
-		"Job", "PodDisruptionBudget", "CustomResourceDefinition":
+		"Job", "PodDisruptionBudget", "CustomResourceDefinition", "APIService":
 		return false
 	}
 	return true

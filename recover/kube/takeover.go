@@ -74,7 +74,7 @@ func mergeEntries(entries []metav1.ManagedFieldsEntry, manager, apiVersion strin
 		mine := e.Manager == manager && e.Operation == metav1.ManagedFieldsOperationApply && e.Subresource == ""
 		take := !mine && e.Subresource == "" && e.FieldsV1 != nil && chosen(e)
 		var set fieldpath.Set
-		if (mine || take) && e.FieldsV1 != nil && set.FromJSON(bytes.NewReader(e.FieldsV1.Raw)) != nil {
+		if (mine || take) && e.FieldsV1 != nil && set.FromJSON(bytes.NewReader(e.FieldsV1.GetRawBytes())) != nil {
 			mine, take = false, false // not to be read: it stays as it is
 		}
 		if !mine && !take {
@@ -91,6 +91,6 @@ func mergeEntries(entries []metav1.ManagedFieldsEntry, manager, apiVersion strin
 	if err != nil {
 		return entries, false
 	}
-	ours.FieldsV1 = &metav1.FieldsV1{Raw: raw}
+	ours.FieldsV1 = metav1.NewFieldsV1(string(raw))
 	return append(merged, ours), found
 }

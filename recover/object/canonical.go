@@ -90,7 +90,8 @@ func FingerprintOf(digests map[ID]Digest) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// canonicalMetadata keeps what a person writes in metadata.
+// canonicalMetadata keeps what a person writes in metadata. ownerReferences are
+// not among it: they name an owner by a uid that only one cluster has.
 func canonicalMetadata(u *unstructured.Unstructured) map[string]any {
 	meta, _ := u.Object["metadata"].(map[string]any)
 	kept := map[string]any{}
@@ -111,9 +112,6 @@ func canonicalMetadata(u *unstructured.Unstructured) map[string]any {
 			kept["finalizers"] = own
 		}
 	}
-	if owners, ok := meta["ownerReferences"].([]any); ok && len(owners) > 0 {
-		kept["ownerReferences"] = withoutUIDs(owners)
-	}
 	return kept
 }
 
@@ -127,19 +125,6 @@ func without(value any, stamped func(key string) bool) map[string]any {
 		if !stamped(k) {
 			kept[k] = v
 		}
-	}
-	return kept
-}
-
-func withoutUIDs(owners []any) []any {
-	kept := make([]any, 0, len(owners))
-	for _, o := range owners {
-		if m, ok := o.(map[string]any); ok {
-			m = shallow(m)
-			delete(m, "uid")
-			o = m
-		}
-		kept = append(kept, o)
 	}
 	return kept
 }

@@ -79,7 +79,7 @@ func ownership(u *unstructured.Unstructured) owner {
 				continue
 			}
 			var fields map[string]any
-			if json.Unmarshal(e.FieldsV1.Raw, &fields) == nil && owns(fields, path) {
+			if json.Unmarshal(e.FieldsV1.GetRawBytes(), &fields) == nil && owns(fields, path) {
 				return true
 			}
 		}

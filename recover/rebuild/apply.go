@@ -27,6 +27,9 @@ func (r *restore) makePlan(ctx context.Context, s *run.Scope) error {
 			return err
 		}
 		r.id = p.ID
+		if err := r.revive(ctx, s); err != nil {
+			return err
+		}
 		if err := r.connect(ctx); err != nil {
 			return err
 		}
@@ -50,16 +53,20 @@ func (r *restore) makePlan(ctx context.Context, s *run.Scope) error {
 	}
 	r.report.ID, r.report.Server = r.id, r.catalogue.Server
 	r.report.Fingerprint, r.report.Notes = r.plan.Fingerprint, r.plan.Notes
-	s.Eventf(run.LevelInfo, "plan.made", "%d objects in %d waves", len(r.plan.Nodes), waves(r.plan))
+	objects, waves := extent(r.plan)
+	s.Eventf(run.LevelInfo, "plan.made", "%d objects in %d waves", objects, waves)
 	return nil
 }
 
-func waves(p *plan.Plan) int {
-	most := 0
-	for _, n := range p.Nodes {
-		most = max(most, n.Wave+1)
+// extent is how many objects a plan has, and how many waves deep it is.
+func extent(p *plan.Plan) (objects, waves int) {
+	for i := range p.Nodes {
+		if !p.Nodes[i].Barrier {
+			objects++
+		}
+		waves = max(waves, p.Nodes[i].Wave+1)
 	}
-	return most
+	return objects, waves
 }
 
 // apply brings the plan onto the cluster. What is there already just as this
@@ -122,10 +129,11 @@ func (r *restore) note(s *run.Scope, t tally, f fate) {
 	id := n.ID.String()
 	if f.err != nil {
 		t.add(n, failedToApply)
+		reason := f.reason()
 		r.mu.Lock()
-		r.report.NotApplied = append(r.report.NotApplied, NotApplied{ID: n.ID, From: n.From, Reason: f.err.Error()})
+		r.report.NotApplied = append(r.report.NotApplied, NotApplied{ID: n.ID, From: n.From, Reason: reason})
 		r.mu.Unlock()
-		s.Event(run.Event{Level: run.LevelError, Type: "object.failed", Object: id, Message: f.err.Error()})
+		s.Event(run.Event{Level: run.LevelError, Type: "object.failed", Object: id, Message: reason})
 		return
 	}
 	what := wasUnchanged

@@ -2,6 +2,7 @@ package rebuild
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -28,6 +29,9 @@ func (r *restore) check(ctx context.Context, s *run.Scope) error {
 	begun, err := s.RecallStep("provision", &birth)
 	if err != nil {
 		return err
+	}
+	if begun && r.found != nil && r.found.ID != birth.ID {
+		return &providers.TakenError{Provider: r.req.Provider, Name: r.req.Cluster, Wanted: birth.ID, Have: r.found.ID}
 	}
 	inPlace := r.found != nil && !r.req.Fresh && (!begun || birth.InPlace)
 	exists := plan.EmptyCluster
@@ -66,8 +70,9 @@ func (r *restore) refuseUnserved(s *run.Scope) error {
 	if r.req.AllowUnserved {
 		return nil
 	}
+	objects, _ := extent(r.plan)
 	refusal := &RefusedError{
-		Reason:   fmt.Sprintf("the target (Kubernetes %s) does not serve %d of %d objects; nothing was made", r.catalogue.Server, len(unserved), len(r.plan.Nodes)),
+		Reason:   fmt.Sprintf("the target (Kubernetes %s) does not serve %d of %d objects; nothing was made", r.catalogue.Server, len(unserved), objects),
 		Remedy:   "--allow-unserved goes on without them",
 		Unserved: unserved,
 	}
@@ -84,7 +89,7 @@ func (r *restore) agree(ctx context.Context, s *run.Scope) error {
 		return err
 	}
 	if r.cluster == nil {
-		return r.refuseStopped()
+		return r.refuseStopped(ctx)
 	}
 	difference, err := r.compare(ctx, r.plan, r.catalogue)
 	if err != nil {
@@ -105,10 +110,22 @@ func (r *restore) agree(ctx context.Context, s *run.Scope) error {
 	return s.Made(ctx, agreed{InPlace: true})
 }
 
-func (r *restore) refuseStopped() error {
+// refuseStopped says what to do with a cluster that is there and does not run:
+// start it, go on with the run that was making it, or make it anew.
+func (r *restore) refuseStopped(ctx context.Context) error {
 	next := "start it with: rekindle clusters start " + r.found.Name
 	if r.found.State != providers.StateStopped {
 		next = "make it anew with --fresh --confirm " + r.found.Name
+		unfinished, err := r.e.Journal.Runs(ctx, run.Filter{Cluster: r.found.Name, Recipe: Recipe, Unfinished: true})
+		if err != nil {
+			return err
+		}
+		for _, u := range unfinished {
+			var p provisioned
+			if step, ok := u.Step("provision"); ok && json.Unmarshal(step.Made, &p) == nil && p.ID == r.found.ID {
+				next = "go on with the run that was making it: rekindle runs resume " + u.ID
+			}
+		}
 	}
 	return &RefusedError{Reason: fmt.Sprintf("cluster %q is %s, so that what a restore would change cannot be shown", r.found.Name, r.found.State), Remedy: next}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/rekindle-io/rekindle/providers"
 	"github.com/rekindle-io/rekindle/recover/run"
@@ -51,7 +52,7 @@ func (e *Engine) Delete(ctx context.Context, req DeleteRequest, observe func(run
 			return err
 		}
 		if err := provider.Delete(ctx, req.Cluster, doomed.ID, progress(s)); err != nil {
-			return err
+			return refused(err)
 		}
 		return e.forget(ctx, req.Provider, req.Cluster, doomed.ID)
 	}}}
@@ -61,47 +62,63 @@ func (e *Engine) Delete(ctx context.Context, req DeleteRequest, observe func(run
 
 // locate finds a cluster by name, in one provider or in all.
 func (e *Engine) locate(ctx context.Context, provider, name string) (providers.Cluster, providers.Provider, error) {
-	names := e.Providers.Names()
-	if provider != "" {
-		names = []string{provider}
-	}
-	var (
-		found providers.Cluster
-		by    providers.Provider
-		errs  []error
-	)
-	for _, n := range names {
+	var found []providers.Cluster
+	for _, n := range e.named(provider) {
 		p, err := e.Providers.Get(n)
 		if err != nil {
-			return found, nil, err
+			return providers.Cluster{}, nil, err
 		}
 		c, err := p.Find(ctx, name)
 		switch {
 		case errors.Is(err, providers.ErrNotFound):
 		case err != nil:
-			errs = append(errs, err)
-		case by != nil:
-			return found, nil, fmt.Errorf("providers %s and %s both have a cluster %q: say which with --provider", by.Name(), n, name)
+			return providers.Cluster{}, nil, err
 		default:
-			found, by = c, p
+			found = append(found, c)
 		}
 	}
-	if by == nil {
-		errs = append(errs, fmt.Errorf("cluster %q: %w: rekindle clusters list shows those there are", name, providers.ErrNotFound))
-		return found, nil, errors.Join(errs...)
+	switch len(found) {
+	case 0:
+		return providers.Cluster{}, nil, fmt.Errorf("cluster %q: %w: rekindle clusters list shows those there are", name, providers.ErrNotFound)
+	case 1:
+		p, err := e.Providers.Get(found[0].Provider)
+		return found[0], p, err
 	}
-	return found, by, nil
+	ambiguous := &AmbiguousClusterError{Name: name}
+	for _, c := range found {
+		ambiguous.Providers = append(ambiguous.Providers, c.Provider)
+	}
+	return providers.Cluster{}, nil, ambiguous
+}
+
+// named returns the provider that is named, or all of them.
+func (e *Engine) named(provider string) []string {
+	if provider != "" {
+		return []string{provider}
+	}
+	return e.Providers.Names()
+}
+
+// AmbiguousClusterError: several providers have a cluster of that name.
+type AmbiguousClusterError struct {
+	Name      string
+	Providers []string
+}
+
+func (e *AmbiguousClusterError) Error() string {
+	return fmt.Sprintf("several providers have a cluster %q", e.Name)
+}
+
+// Hint says what to add.
+func (e *AmbiguousClusterError) Hint() string {
+	return "add --provider " + strings.Join(e.Providers, "|")
 }
 
 // remains is the cluster of that name which no provider finds although the
 // journal still has it: its delete was cut off, or somebody else removed it.
 // otherwise is the error when the journal has none.
 func (e *Engine) remains(ctx context.Context, provider, name string, otherwise error) (providers.Cluster, providers.Provider, error) {
-	names := e.Providers.Names()
-	if provider != "" {
-		names = []string{provider}
-	}
-	for _, n := range names {
+	for _, n := range e.named(provider) {
 		var rec ClusterRecord
 		known, err := run.Into(ctx, e.Journal, clusterRecord, recordKey(n, name), &rec)
 		if err != nil {

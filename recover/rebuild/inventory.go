@@ -31,7 +31,8 @@ const (
 )
 
 // inventoryID is the id of the one set in each cluster.
-var inventoryID = setID(inventoryName, inventoryNamespace, "ConfigMap", "")
+var inventoryID = setID( //nolint:gochecknoglobals // computed once, never written
+	inventoryName, inventoryNamespace, "ConfigMap", "")
 
 // setID is the id of an ApplySet by its parent, as KEP-3659 defines it.
 func setID(name, namespace, kind, group string) string {
@@ -39,7 +40,7 @@ func setID(name, namespace, kind, group string) string {
 	return "applyset-" + base64.RawURLEncoding.EncodeToString(sum[:]) + "-v1"
 }
 
-var configMaps = object.Kind{
+var configMaps = object.Kind{ //nolint:gochecknoglobals // a constant
 	GroupVersionKind: schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"},
 	Resource:         "configmaps", Namespaced: true,
 }

@@ -36,6 +36,27 @@ type ClusterRecord struct {
 	Made     time.Time          `json:"made"`
 }
 
+// ClusterRecords returns what the journal knows of clusters, by provider and
+// name; some may be gone.
+func (e *Engine) ClusterRecords(ctx context.Context) ([]ClusterRecord, error) {
+	keys, err := e.Journal.RecordKeys(ctx, clusterRecord)
+	if err != nil {
+		return nil, err
+	}
+	records := make([]ClusterRecord, 0, len(keys))
+	for _, key := range keys {
+		var rec ClusterRecord
+		known, err := run.Into(ctx, e.Journal, clusterRecord, key, &rec)
+		if err != nil {
+			return nil, err
+		}
+		if known {
+			records = append(records, rec)
+		}
+	}
+	return records, nil
+}
+
 // removing and provisioned are what the two steps journal before they touch
 // anything.
 type (
@@ -73,7 +94,7 @@ func (r *restore) remove(ctx context.Context, s *run.Scope) error {
 	}
 	s.Eventf(run.LevelInfo, "cluster.delete", "deleting cluster %s (%s)", r.req.Cluster, doomed.ID)
 	if err := r.provider.Delete(ctx, r.req.Cluster, doomed.ID, progress(s)); err != nil {
-		return err
+		return refused(err)
 	}
 	r.found, r.cluster = nil, nil
 	return r.e.forget(ctx, r.req.Provider, r.req.Cluster, doomed.ID)
@@ -106,7 +127,7 @@ func (r *restore) provision(ctx context.Context, s *run.Scope) error {
 		}
 		spec := providers.Spec{Name: r.req.Cluster, ID: p.ID, Settings: r.req.Settings}
 		if _, err := r.provider.Create(ctx, spec, progress(s)); err != nil {
-			return err
+			return refused(err)
 		}
 	}
 	if err := r.connect(ctx); err != nil {
@@ -119,6 +140,23 @@ func (r *restore) provision(ctx context.Context, s *run.Scope) error {
 		return r.e.remember(ctx, r, s.Run().ID)
 	}
 	return r.recordBaseline(ctx)
+}
+
+// revive brings back a cluster that died between two attempts of a run, with
+// the machine that it ran on or by itself.
+func (r *restore) revive(ctx context.Context, s *run.Scope) error {
+	if r.found == nil || r.found.State == providers.StateRunning {
+		return nil
+	}
+	s.Eventf(run.LevelWarn, "cluster.revive", "cluster %s is %s: starting it again", r.found.Name, r.found.State)
+	spec := providers.Spec{Name: r.req.Cluster, ID: r.id, Settings: r.req.Settings}
+	if _, err := r.provider.Create(ctx, spec, progress(s)); err != nil {
+		return err
+	}
+	if err := r.connect(ctx); err != nil {
+		return err
+	}
+	return r.cluster.Ready(ctx)
 }
 
 // conceive decides what provision works on.

@@ -36,7 +36,9 @@ func (r *restore) readSource(ctx context.Context, s *run.Scope) error {
 // openCommit opens the repository and the tree at sha, or at what the request's
 // revision resolves to when sha is empty.
 func (r *restore) openCommit(ctx context.Context, sha string) error {
-	repo, err := source.Open(ctx, r.req.Source.Repo, r.e.Source)
+	opts := r.e.Source
+	opts.RequireSigned, opts.AllowedSigners = r.req.Source.RequireSigned, r.req.Source.AllowedSigners
+	repo, err := source.Open(ctx, r.req.Source.Repo, opts)
 	if err != nil {
 		return err
 	}
@@ -77,7 +79,7 @@ func (r *restore) findTarget(ctx context.Context, s *run.Scope) error {
 	switch {
 	case errors.Is(err, providers.ErrNotFound):
 	case err != nil:
-		return err
+		return refused(err)
 	default:
 		r.found = &found
 		s.Eventf(run.LevelInfo, "target.found", "cluster %s exists (%s)", found.Name, found.State)
@@ -131,7 +133,7 @@ func (r *restore) renderFor(ctx context.Context, catalogue *object.Catalogue) (e
 		Helm:        r.req.Source.Helm,
 		Catalogue:   catalogue,
 		KubeVersion: catalogue.Server,
-		AllowRemote: r.e.AllowRemote,
+		AllowRemote: r.req.Source.AllowRemote,
 		Limits:      r.e.Render,
 	})
 	return err

@@ -35,6 +35,19 @@ type Source struct {
 	Kind     render.Kind        `json:"kind,omitempty"`
 	Exclude  []string           `json:"exclude,omitempty"`
 	Helm     render.HelmOptions `json:"helm,omitzero"`
+	Trust
+}
+
+// Trust says which commits are accepted, and where rendering may reach. It is
+// part of the journaled request, so that a resumed run is as strict as it was.
+type Trust struct {
+	// RequireSigned refuses a commit without a good signature by one of
+	// AllowedSigners, absolute paths of OpenPGP key rings and of SSH
+	// allowed_signers files.
+	RequireSigned  bool     `json:"requireSigned,omitempty"`
+	AllowedSigners []string `json:"allowedSigners,omitempty"`
+	// AllowRemote lets kustomizations refer to other places.
+	AllowRemote bool `json:"allowRemote,omitempty"`
 }
 
 // Request is what a person or a schedule asks for. It is journaled, so that it
@@ -94,15 +107,14 @@ type Engine struct {
 	Journal   run.Journal
 	// Executor runs and journals the steps.
 	Executor *run.Executor
-	Source   source.Options
-	Render   render.Limits
-	Now      func() time.Time
-	Rand     io.Reader
-	Log      *slog.Logger
+	// Source says how repositories are opened; whom to trust is in each request.
+	Source source.Options
+	Render render.Limits
+	Now    func() time.Time
+	Rand   io.Reader
+	Log    *slog.Logger
 	// Version of rekindle, stamped into the inventory of each cluster.
 	Version string
-	// AllowRemote lets kustomizations refer to other repositories.
-	AllowRemote bool
 }
 
 // Consent is asked before an existing cluster is changed: d is what a restore

@@ -204,6 +204,23 @@ func (e *RefusedError) Hint() string { return e.Remedy }
 // Outcome makes a run that ends with e a refused one.
 func (e *RefusedError) Outcome() run.Outcome { return run.Refused }
 
+// refused makes a run that ends with a provider's refusal to touch what is not
+// ours a refused one.
+func refused(err error) error {
+	var foreign *providers.ForeignError
+	var taken *providers.TakenError
+	if errors.As(err, &foreign) || errors.As(err, &taken) {
+		return refusedByProvider{err}
+	}
+	return err
+}
+
+type refusedByProvider struct{ error }
+
+func (e refusedByProvider) Unwrap() error { return e.error }
+
+func (refusedByProvider) Outcome() run.Outcome { return run.Refused }
+
 // UnverifiedError: everything was tried, and the cluster is not the commit.
 type UnverifiedError struct{ Reason string }
 

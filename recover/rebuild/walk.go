@@ -25,6 +25,19 @@ type fate struct {
 	untouched bool
 }
 
+// reason says why the node was not applied, without naming it again.
+func (f fate) reason() string {
+	var refused *kube.ApplyError
+	if !errors.As(f.err, &refused) {
+		return f.err.Error()
+	}
+	text := fmt.Sprintf("%s: %s", refused.Reason, refused.Message)
+	if refused.Remedy != "" {
+		text += ": " + refused.Remedy
+	}
+	return text
+}
+
 // skipError: a node was not applied because of another.
 type skipError struct {
 	on  object.ID

@@ -128,7 +128,7 @@ func (c *helmChart) capabilities() (*common.Capabilities, error) {
 	if version != "" {
 		v, err := common.ParseKubeVersion(version)
 		if err != nil {
-			return nil, fmt.Errorf("Kubernetes version %q: %w", version, err)
+			return nil, fmt.Errorf("version %q of Kubernetes: %w", version, err)
 		}
 		caps.KubeVersion = *v
 	}

@@ -21,7 +21,7 @@ import (
 // buildLock serializes kustomize, which keeps the OpenAPI schema of a build in
 // a variable of its own package (kyaml/openapi). A lock for a foreign global
 // can only be a global.
-var buildLock sync.Mutex
+var buildLock sync.Mutex //nolint:gochecknoglobals // see above
 
 // kustomize builds the kustomization in dir, with the options that `kubectl
 // kustomize` has: files only from below the kustomization that names them, bases
@@ -35,7 +35,7 @@ func (r *renderer) kustomize(ctx context.Context, dir string) ([]*object.Object,
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	k, err := r.newKustFS(dir)
+	k, err := r.newKustFS()
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (r *renderer) kustomize(ctx context.Context, dir string) ([]*object.Object,
 	return list, faults.err()
 }
 
-func (r *renderer) newKustFS(dir string) (*kustFS, error) {
+func (r *renderer) newKustFS() (*kustFS, error) {
 	k := &kustFS{
 		tree:    r.tree,
 		limits:  r.limits,

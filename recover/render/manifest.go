@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
-	"k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/rekindle-io/rekindle/recover/object"
@@ -239,7 +239,7 @@ func checkSegment(kind, field, s string) error {
 	if s == "" {
 		return fmt.Errorf("%s with an empty %s: give it a value", kind, field)
 	}
-	if problems := path.IsValidPathSegmentName(s); len(problems) > 0 {
+	if problems := content.IsPathSegmentName(s); len(problems) > 0 {
 		return fmt.Errorf("%s: %s %q %s", kind, field, s, strings.Join(problems, ", "))
 	}
 	return nil

@@ -217,7 +217,7 @@ func cleanPath(p string) (string, error) {
 		clean = "."
 	}
 	if !fs.ValidPath(clean) {
-		return "", fmt.Errorf("path %q is not a path inside the repository: give it from the root of the repository, with slashes and without ..", p)
+		return "", fmt.Errorf("path %q is not a path inside the repository: give it from the root of the repository, with slashes and without parent folders", p)
 	}
 	return clean, nil
 }

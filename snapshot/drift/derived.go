@@ -46,10 +46,10 @@ func Derived(id object.ID, u *unstructured.Unstructured) bool {
 		annotations["apf.kubernetes.io/autoupdate-spec"] != "" {
 		return true
 	}
-	return derivedByName(id, labels, annotations)
+	return derivedByName(id, annotations)
 }
 
-func derivedByName(id object.ID, labels, annotations map[string]string) bool {
+func derivedByName(id object.ID, annotations map[string]string) bool {
 	switch id.GroupKind().String() {
 	case "Namespace":
 		return id.Name == "default" || systemNamespace(id.Name)

@@ -34,7 +34,7 @@ func byHand(want, live map[string]any, u *unstructured.Unstructured) []Field {
 			continue
 		}
 		var set fieldpath.Set
-		if set.FromJSON(bytes.NewReader(entry.FieldsV1.Raw)) != nil {
+		if set.FromJSON(bytes.NewReader(entry.FieldsV1.GetRawBytes())) != nil {
 			continue
 		}
 		set.Leaves().Iterate(func(p fieldpath.Path) {

@@ -15,7 +15,6 @@ import (
 	"github.com/rekindle-io/rekindle/cmd/internal/terminal"
 	"github.com/rekindle-io/rekindle/providers"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
-	"github.com/rekindle-io/rekindle/recover/run"
 )
 
 func (a *app) clustersCommand() *cobra.Command {
@@ -171,58 +170,25 @@ func recordOf(c providers.Cluster) clusterKey { return clusterKey{c.Provider, c.
 
 // records returns what the journal knows of clusters.
 func (a *app) records(ctx context.Context) (map[clusterKey]rebuild.ClusterRecord, error) {
-	keys, err := a.store.RecordKeys(ctx, clusterRecords)
+	list, err := a.engine().ClusterRecords(ctx)
 	if err != nil {
 		return nil, err
 	}
 	known := map[clusterKey]rebuild.ClusterRecord{}
-	for _, key := range keys {
-		var r rebuild.ClusterRecord
-		if _, err := run.Into(ctx, a.store, clusterRecords, key, &r); err != nil {
-			return nil, err
-		}
+	for _, r := range list {
 		known[clusterKey{r.Provider, r.Name, r.ID}] = r
 	}
 	return known, nil
 }
 
-// clusterRecords is the kind under which package rebuild keeps them.
-const clusterRecords = "cluster"
-
 // locate finds a cluster by its name, with the provider that is named or with
 // all of them.
 func (a *app) locate(ctx context.Context, name, provider string) (providers.Cluster, error) {
-	names := a.providers.Names()
-	if provider != "" {
-		names = []string{provider}
+	c, err := a.engine().Locate(ctx, provider, name)
+	if isGone(err) {
+		err = a.noCluster(ctx, name)
 	}
-	var found []providers.Cluster
-	for _, n := range names {
-		p, err := a.providers.Get(n)
-		if err != nil {
-			return providers.Cluster{}, err
-		}
-		c, err := p.Find(ctx, name)
-		switch {
-		case isGone(err):
-		case err != nil:
-			return providers.Cluster{}, err
-		default:
-			found = append(found, c)
-		}
-	}
-	switch len(found) {
-	case 1:
-		return found[0], nil
-	case 0:
-		return providers.Cluster{}, a.noCluster(ctx, name)
-	}
-	var by []string
-	for _, c := range found {
-		by = append(by, c.Provider)
-	}
-	return providers.Cluster{}, &usageError{message: fmt.Sprintf("several providers have a cluster %s", name),
-		next: "add --provider " + strings.Join(by, "|")}
+	return c, err
 }
 
 // noCluster is the error for a name that no provider has.

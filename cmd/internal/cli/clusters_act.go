@@ -180,7 +180,7 @@ func (a *app) deleteCluster(ctx context.Context, name, provider, confirm string)
 	c, err := a.locate(ctx, name, provider)
 	if errors.As(err, new(*unknownClusterError)) {
 		// A delete that was cut off may have left something.
-		if rest, restErr := a.engine(trust{}).Remains(ctx, provider, name); !errors.Is(restErr, providers.ErrNotFound) {
+		if rest, restErr := a.engine().Remains(ctx, provider, name); !errors.Is(restErr, providers.ErrNotFound) {
 			c, err = rest, restErr
 		}
 	}
@@ -194,7 +194,7 @@ func (a *app) deleteCluster(ctx context.Context, name, provider, confirm string)
 		}
 	}
 	a.stage("deleting "+c.Name, "")
-	err = a.engine(trust{}).Delete(ctx, rebuild.DeleteRequest{Provider: c.Provider, Cluster: c.Name, Confirm: c.Name}, func(ev run.Event) {
+	err = a.engine().Delete(ctx, rebuild.DeleteRequest{Provider: c.Provider, Cluster: c.Name, Confirm: c.Name}, func(ev run.Event) {
 		if ev.Message != "" && ev.Level != run.LevelDebug {
 			a.stage("deleting "+c.Name, ev.Message)
 		}

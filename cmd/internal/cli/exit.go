@@ -8,6 +8,7 @@ import (
 
 	"github.com/rekindle-io/rekindle/cmd/internal/config"
 	"github.com/rekindle-io/rekindle/providers"
+	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/run"
 )
 
@@ -40,6 +41,7 @@ func exitCode(ctx context.Context, err error) int {
 		unproved  *unverifiedError
 		drifted   *driftError
 		outcome   outcomer
+		ambiguous *rebuild.AmbiguousClusterError
 		foreign   *providers.ForeignError
 		taken     *providers.TakenError
 		held      *run.HeldError
@@ -48,7 +50,7 @@ func exitCode(ctx context.Context, err error) int {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &usage), errors.As(err, &invalid), errors.As(err, &undefined),
-		errors.As(err, &flag), errors.As(err, &value), errors.As(err, &unknown), errors.Is(err, config.ErrNone):
+		errors.As(err, &flag), errors.As(err, &value), errors.As(err, &unknown), errors.As(err, &ambiguous), errors.Is(err, config.ErrNone):
 		return exitUsage
 	case errors.As(err, &drifted):
 		return exitDrift

@@ -98,7 +98,7 @@ func (a *app) planned(ctx context.Context, q asked) (*rebuild.Planned, error) {
 		a.stage("planning", "")
 	}
 	defer a.Terminal.EndProgress()
-	return a.engine(q.trust).Plan(ctx, q.Request)
+	return a.engine().Plan(ctx, q.Request)
 }
 
 // difference is what plan --against prints as JSON.

@@ -65,18 +65,8 @@ type wants struct {
 	lookup bool
 }
 
-// asked is what a person asked for: a request, and whom to trust.
-type asked struct {
-	rebuild.Request
-	trust trust
-}
-
-// trust says which commits are accepted and where rendering may reach.
-type trust struct {
-	requireSigned  bool
-	allowedSigners []string
-	allowRemote    bool
-}
+// asked is what a person asked for.
+type asked struct{ rebuild.Request }
 
 // request puts together what rekindle.yaml declares for the cluster named in
 // args, if any, and what the flags say, which win.
@@ -172,10 +162,10 @@ func askedOf(c config.Cluster) asked {
 	}
 	q.Wait, q.Prune, q.Convert, q.AllowUnserved = c.Restore.Wait.Duration, c.Restore.Prune, c.Restore.Convert, c.Restore.AllowUnserved
 	if s := c.Source.RequireSigned; s != nil {
-		q.trust.requireSigned = true
-		q.trust.allowedSigners = slices.Clone(s.Keyrings)
+		q.Source.RequireSigned = true
+		q.Source.AllowedSigners = slices.Clone(s.Keyrings)
 		if s.AllowedSigners != "" {
-			q.trust.allowedSigners = append(q.trust.allowedSigners, s.AllowedSigners)
+			q.Source.AllowedSigners = append(q.Source.AllowedSigners, s.AllowedSigners)
 		}
 	}
 	return q
@@ -190,7 +180,7 @@ func (f *requestFlags) override(fs *pflag.FlagSet, q *asked) error {
 		}
 		if repo != q.Source.Repo {
 			// Another repository: what the declared one needs says nothing about it.
-			q.Source = rebuild.Source{Repo: repo, Revision: "HEAD"}
+			q.Source = rebuild.Source{Repo: repo, Revision: "HEAD", Trust: q.Source.Trust}
 		}
 	}
 	if fs.Changed("at") {
@@ -226,12 +216,12 @@ func (f *requestFlags) override(fs *pflag.FlagSet, q *asked) error {
 	if fs.Changed("provider") && f.provider != q.Provider {
 		q.Provider, q.Settings = f.provider, nil // settings are a provider's own
 	}
-	return f.overrideTrust(fs, &q.trust)
+	return f.overrideTrust(fs, &q.Source.Trust)
 }
 
-func (f *requestFlags) overrideTrust(fs *pflag.FlagSet, t *trust) error {
-	override(fs, "require-signed", &t.requireSigned, f.requireSigned)
-	override(fs, "allow-remote", &t.allowRemote, f.remote)
+func (f *requestFlags) overrideTrust(fs *pflag.FlagSet, t *rebuild.Trust) error {
+	override(fs, "require-signed", &t.RequireSigned, f.requireSigned)
+	override(fs, "allow-remote", &t.AllowRemote, f.remote)
 	var files []string
 	for _, file := range append(slices.Clone(f.keyrings), f.allowedSigners) {
 		if file == "" {
@@ -244,12 +234,12 @@ func (f *requestFlags) overrideTrust(fs *pflag.FlagSet, t *trust) error {
 		files = append(files, abs)
 	}
 	if len(files) > 0 {
-		if !t.requireSigned {
+		if !t.RequireSigned {
 			return &usageError{message: "--keyring and --allowed-signers mean nothing without --require-signed", next: "add --require-signed"}
 		}
-		t.allowedSigners = files
+		t.AllowedSigners = files
 	}
-	if t.requireSigned && len(t.allowedSigners) == 0 {
+	if t.RequireSigned && len(t.AllowedSigners) == 0 {
 		return &usageError{message: "--require-signed: who may sign?", next: "add --keyring FILE or --allowed-signers FILE"}
 	}
 	return nil

@@ -66,7 +66,7 @@ func (a *app) restore(ctx context.Context, q asked, yes, asJSON bool) error {
 			return err
 		}
 	}
-	engine := a.engine(q.trust)
+	engine := a.engine()
 	watch := a.watch()
 	report, err := engine.Restore(ctx, q.Request, a.consent(yes), watch.observe)
 	return a.ended(report, err, q.Request, asJSON)

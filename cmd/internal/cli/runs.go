@@ -162,7 +162,6 @@ func (a *app) unknownRun(err error) error {
 
 func (a *app) runsResumeCommand() *cobra.Command {
 	var (
-		which       requestFlags
 		yes, asJSON bool
 	)
 	cmd := &cobra.Command{
@@ -179,23 +178,15 @@ made already is not made again. Without RUN it is the only one that is unfinishe
 			if err != nil {
 				return err
 			}
-			var t trust
-			if c, err := a.config(); err == nil {
-				t = askedOf(c.Clusters[r.Cluster]).trust
-			}
-			if err := which.overrideTrust(cmd.Flags(), &t); err != nil {
-				return err
-			}
 			if err := a.store.Check(ctx); err != nil {
 				return err
 			}
-			report, err := a.engine(t).Resume(ctx, r.ID, a.consent(yes), a.watch().observe)
+			report, err := a.engine().Resume(ctx, r.ID, a.consent(yes), a.watch().observe)
 			return a.ended(report, err, req, asJSON)
 		},
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "agree to the changes on a cluster that exists")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
-	which.registerTrust(cmd.Flags())
 	return cmd
 }
 

@@ -53,7 +53,7 @@ func (a *app) verify(ctx context.Context, q asked, asJSON bool) error {
 		q.Provider = found.Provider
 	}
 	a.stage("comparing "+q.Cluster+" with the commit", "")
-	report, err := a.engine(q.trust).Verify(ctx, q.Request)
+	report, err := a.engine().Verify(ctx, q.Request)
 	a.Terminal.EndProgress()
 	if err != nil {
 		return err

@@ -64,24 +64,21 @@ func (a *app) registry() (*providers.Registry, error) {
 }
 
 // engine puts the recipes' parts together. It touches nothing yet.
-func (a *app) engine(t trust) *rebuild.Engine {
+func (a *app) engine() *rebuild.Engine {
 	return &rebuild.Engine{
 		Providers: a.providers,
 		Journal:   a.store,
 		Executor:  a.executor(),
 		Source: source.Options{
-			CacheDir:       filepath.Join(a.flags.cacheDir, "mirrors"),
-			Getenv:         a.Getenv,
-			Now:            a.Now,
-			Progress:       func(line string) { a.stage("fetching", line) },
-			RequireSigned:  t.requireSigned,
-			AllowedSigners: t.allowedSigners,
+			CacheDir: filepath.Join(a.flags.cacheDir, "mirrors"),
+			Getenv:   a.Getenv,
+			Now:      a.Now,
+			Progress: func(line string) { a.stage("fetching", line) },
 		},
-		Now:         a.Now,
-		Rand:        a.Rand,
-		Log:         a.log,
-		Version:     programVersion().Version,
-		AllowRemote: t.allowRemote,
+		Now:     a.Now,
+		Rand:    a.Rand,
+		Log:     a.log,
+		Version: programVersion().Version,
 	}
 }
 
