@@ -145,7 +145,10 @@ func (r *restore) provision(ctx context.Context, s *run.Scope) error {
 // revive brings back a cluster that died between two attempts of a run, with
 // the machine that it ran on or by itself.
 func (r *restore) revive(ctx context.Context, s *run.Scope) error {
-	if r.found == nil || r.found.State == providers.StateRunning {
+	if r.found == nil {
+		return fmt.Errorf("cluster %q (%s) is gone since this run made it: %w: begin a new restore", r.req.Cluster, r.id, providers.ErrNotFound)
+	}
+	if r.found.State == providers.StateRunning {
 		return nil
 	}
 	s.Eventf(run.LevelWarn, "cluster.revive", "cluster %s is %s: starting it again", r.found.Name, r.found.State)

@@ -1,6 +1,10 @@
 package e2e
 
-import "testing"
+import (
+	"strconv"
+	"syscall"
+	"testing"
+)
 
 // TestComponentsDie kills components of the control plane in the middle of
 // three restores of one cluster. The supervisor starts them again; the restore
@@ -49,4 +53,55 @@ func TestComponentsDie(t *testing.T) {
 		}
 	}
 	m.must(0, "clusters", "delete", "frail", "--confirm", "frail")
+}
+
+// TestEverythingDies: the restore and all processes of its cluster end at the
+// same instant, as when a machine is switched off. A resume brings the cluster
+// back and finishes; a restore that merely loses its cluster ends, in a minute.
+func TestEverythingDies(t *testing.T) {
+	t.Parallel()
+	// No pods: kwok takes up a node again when its old lease has run out, 40 s later.
+	repo := files{"definition.yaml": definition, "namespace.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: team}\n"}
+	for i := range 200 {
+		repo["c-"+strconv.Itoa(i)+".yaml"] = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c-" + strconv.Itoa(i) + ", namespace: team}\n" +
+			"---\napiVersion: shop.example.com/v1\nkind: Queue\nmetadata: {name: q-" + strconv.Itoa(i) + ", namespace: team}\n"
+	}
+	v := &victim{machine: newMachine(t), cluster: "frail", repo: gitRepo(t, repo)}
+	for _, step := range []string{"provision", "apply", "settle"} {
+		reached := v.reaches(step)
+		v.strike(func(j *job) {
+			reached(j)
+			j.signal(syscall.SIGKILL)
+			v.killCluster()
+		})
+	}
+	v.finish()
+	t.Logf("killed at %v", v.kills)
+	was := v.id()
+
+	if rounds(t) > 1 { // a minute: so long an API server may be away
+		v.next("main", []string{"--yes"})
+		reached := v.reaches("plan")
+		j := v.start(v.command()...)
+		reached(j)
+		v.killCluster()
+		j.wait().want(t, 1).says(t, "rekindle runs resume")
+		v.finish()
+	}
+	if v.id() != was {
+		t.Errorf("the cluster was %s and is %s", was, v.id())
+	}
+	v.remove()
+}
+
+// killCluster ends all processes of the cluster at once.
+func (v *victim) killCluster() {
+	v.t.Helper()
+	eventually(v.t, "the end of the cluster's processes", func() bool {
+		left := v.processes()
+		for _, p := range left {
+			_ = syscall.Kill(p.pid, syscall.SIGKILL) // another may have ended it
+		}
+		return len(left) == 0
+	})
 }

@@ -2,10 +2,12 @@ package e2e
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -61,8 +63,9 @@ func TestForeign(t *testing.T) {
 	}
 }
 
-// TestTaken: between a kill and the resume somebody else took the name. The
-// resume refuses; it never works on the other cluster.
+// TestTaken: between a kill and the resume somebody else took the name, with a
+// cluster that is being made, and with one that runs. The resume refuses; it
+// never works on the other cluster.
 func TestTaken(t *testing.T) {
 	t.Parallel()
 	v := &victim{machine: newMachine(t), cluster: "taken", repo: gitRepo(t, estate())}
@@ -77,26 +80,31 @@ func TestTaken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var mark map[string]any
-	if err := json.Unmarshal(ours, &mark); err != nil {
-		t.Fatal(err)
-	}
-	mark["id"] = "ffffffffffffffffffffffffffffffff"
-	theirs, err := json.Marshal(mark)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, theirs, 0o600); err != nil {
+	theirs := strings.Replace(string(ours), v.id(), "ffffffffffffffffffffffffffffffff", 1)
+	if err := os.WriteFile(path, []byte(theirs), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	v.must(5, v.command()...).says(t, "taken")
-	if have, err := os.ReadFile(path); err != nil || string(have) != string(theirs) {
+	if have, err := os.ReadFile(path); err != nil || string(have) != theirs {
 		t.Errorf("the mark of the other cluster is now %s (%v)", have, err)
 	}
 	if err := os.WriteFile(path, ours, 0o600); err != nil {
 		t.Fatal(err)
 	}
+
+	v.strike(v.reaches("apply"))
+	run, _ := v.begun()
 	v.must(0, "clusters", "delete", "taken", "--confirm", "taken")
+	// With the cluster gone, there is nothing to go on with.
+	v.run("runs", "resume", run.ID).want(t, 1).says(t, "taken")
+	other := files{"c.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: theirs, namespace: default}\n"}
+	v.must(0, "restore", "--repo", gitRepo(t, other), "--provider", "local", "--name", "taken")
+	before := v.restoredUIDs("taken")
+	v.must(5, "runs", "resume", run.ID, "--yes").says(t, "taken")
+	if after := v.restoredUIDs("taken"); !maps.Equal(before, after) {
+		t.Errorf("the other cluster had %v and has %v", before, after)
+	}
+	v.remove()
 }
 
 // TestDeleteKilled: a delete that was cut off at any instant is finished by the

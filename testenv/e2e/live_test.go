@@ -26,7 +26,7 @@ func (m *machine) connect(cluster string) (*kube.Cluster, bool) {
 	if err != nil {
 		return nil, false
 	}
-	c, err := kube.Connect(kubeconfig, "", kube.Options{UserAgent: "e2e"})
+	c, err := kube.Connect(kubeconfig, "", kube.Options{UserAgent: "e2e", Now: time.Now})
 	if err != nil {
 		m.t.Fatal(err)
 	}

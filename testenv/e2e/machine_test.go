@@ -75,7 +75,6 @@ type job struct {
 	cmd      *exec.Cmd
 	out, err safeBuffer
 	began    time.Time
-	once     sync.Once
 	ended    chan struct{}
 }
 
