@@ -107,7 +107,7 @@ func TestFailingObjects(t *testing.T) {
 		"trouble.yaml": trouble + deployment("app", "nowhere", "      nodeSelector: {planet: mars}\n") + "---\n" + deployment("tight", "too-many", "") + "---\n" + deployment("app", "fine", ""),
 	})
 	restore := func(at string) []string {
-		return []string{"restore", "--repo", repo, "--at", at, "--provider", "local", "--name", "mixed", "--wait", "12s", "--yes", "--json"}
+		return []string{"restore", "--repo", repo, "--at", at, "--provider", "local", "--name", "mixed", "--wait", "8s", "--yes", "--json"}
 	}
 	m.must(0, restore("main~1")...)
 	c, _ := m.connect("mixed")
@@ -118,7 +118,7 @@ func TestFailingObjects(t *testing.T) {
 	began := time.Now()
 	r := m.must(4, restore("main")...)
 	if took := time.Since(began); took > time.Minute {
-		t.Errorf("with --wait 12s it took %s", took)
+		t.Errorf("with --wait 8s it took %s", took)
 	}
 	report := r.report(t)
 	for _, want := range []struct{ object, reason string }{

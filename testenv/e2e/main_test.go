@@ -1,10 +1,12 @@
 package e2e
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -17,7 +19,12 @@ const limit = 3 * time.Minute
 var rekindle string
 
 func TestMain(m *testing.M) {
+	flag.Parse()
 	os.Exit(func() int {
+		if err := moreAtOnce(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
 		dir, err := os.MkdirTemp("", "rekindle-e2e-")
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -32,6 +39,17 @@ func TestMain(m *testing.M) {
 		}
 		return m.Run()
 	}())
+}
+
+// moreAtOnce lets three tests run at once on two cores, unless -parallel says
+// otherwise: most of their time is waiting, and a cluster takes 600 MB.
+func moreAtOnce() error {
+	said := false
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "test.parallel" })
+	if said || runtime.GOMAXPROCS(0) > 3 {
+		return nil
+	}
+	return flag.Set("test.parallel", "3")
 }
 
 // rounds is how often a test that chance has a part in is repeated.
