@@ -1,15 +1,19 @@
 package convert
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/rekindle-io/rekindle/recover/object/field"
+)
 
 func autoscalerExtensions(content map[string]any) ([]string, error) {
 	var c changes
-	spec := mapAt(content, "spec")
+	spec := field.Map(content, "spec")
 	if move(spec, "scaleRef", "scaleTargetRef") {
-		delete(mapAt(spec, "scaleTargetRef"), "subresource")
+		delete(field.Map(spec, "scaleTargetRef"), "subresource")
 		c.say("spec.scaleRef is now spec.scaleTargetRef")
 	}
-	if utilisation := mapAt(spec, "cpuUtilization"); utilisation != nil {
+	if utilisation := field.Map(spec, "cpuUtilization"); utilisation != nil {
 		delete(spec, "cpuUtilization")
 		spec["targetCPUUtilizationPercentage"] = utilisation["targetPercentage"]
 		c.say("spec.cpuUtilization is now spec.targetCPUUtilizationPercentage")
@@ -26,24 +30,24 @@ func autoscalerV2beta2(content map[string]any) ([]string, error) { return sameSh
 // target, are structures of their own from v2beta2 on.
 func autoscalerV2beta1(content map[string]any) ([]string, error) {
 	var c changes
-	metrics := mapsAt(content, "spec", "metrics")
+	metrics := field.Maps(content, "spec", "metrics")
 	for _, m := range metrics {
 		var err error
-		switch textAt(m, "type") {
+		switch field.Text(m, "type") {
 		case "Resource":
-			err = target(mapAt(m, "resource"), "", "targetAverageValue", "targetAverageUtilization")
+			err = target(field.Map(m, "resource"), "", "targetAverageValue", "targetAverageUtilization")
 		case "ContainerResource":
-			err = target(mapAt(m, "containerResource"), "", "targetAverageValue", "targetAverageUtilization")
+			err = target(field.Map(m, "containerResource"), "", "targetAverageValue", "targetAverageUtilization")
 		case "Pods":
-			metric(mapAt(m, "pods"), "selector")
-			err = target(mapAt(m, "pods"), "", "targetAverageValue", "")
+			metric(field.Map(m, "pods"), "selector")
+			err = target(field.Map(m, "pods"), "", "targetAverageValue", "")
 		case "Object":
-			move(mapAt(m, "object"), "target", "describedObject")
-			metric(mapAt(m, "object"), "selector")
-			err = target(mapAt(m, "object"), "targetValue", "averageValue", "")
+			move(field.Map(m, "object"), "target", "describedObject")
+			metric(field.Map(m, "object"), "selector")
+			err = target(field.Map(m, "object"), "targetValue", "averageValue", "")
 		case "External":
-			metric(mapAt(m, "external"), "metricSelector")
-			err = target(mapAt(m, "external"), "targetValue", "targetAverageValue", "")
+			metric(field.Map(m, "external"), "metricSelector")
+			err = target(field.Map(m, "external"), "targetValue", "targetAverageValue", "")
 		default:
 			err = errors.New("a metric has no known type")
 		}

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"strings"
 
+	"github.com/rekindle-io/rekindle/recover/object/field"
+
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
@@ -13,7 +15,7 @@ import (
 // columns belong to each version there, and the schema has to be structural.
 func definition(content map[string]any) ([]string, error) {
 	var c changes
-	spec := mapAt(content, "spec")
+	spec := field.Map(content, "spec")
 	if spec == nil {
 		return nil, errors.New("it has no spec")
 	}
@@ -31,7 +33,7 @@ func definition(content map[string]any) ([]string, error) {
 		if err := definitionSchema(v, unpruned, &c); err != nil {
 			return nil, err
 		}
-		for _, column := range mapsAt(v, "additionalPrinterColumns") {
+		for _, column := range field.Maps(v, "additionalPrinterColumns") {
 			move(column, "JSONPath", "jsonPath")
 		}
 	}
@@ -45,8 +47,8 @@ func definition(content map[string]any) ([]string, error) {
 
 // definitionVersions moves what is said for all versions into each of them.
 func definitionVersions(spec map[string]any, c *changes) ([]map[string]any, error) {
-	if len(listAt(spec, "versions")) == 0 {
-		only := textAt(spec, "version")
+	if len(field.List(spec, "versions")) == 0 {
+		only := field.Text(spec, "version")
 		if only == "" {
 			return nil, errors.New("it names no version")
 		}
@@ -54,7 +56,7 @@ func definitionVersions(spec map[string]any, c *changes) ([]map[string]any, erro
 		c.say("spec.version is now the only one of spec.versions")
 	}
 	delete(spec, "version")
-	versions := mapsAt(spec, "versions")
+	versions := field.Maps(spec, "versions")
 	schema := spec["validation"]
 	for field, inVersion := range map[string]string{
 		"validation": "schema", "subresources": "subresources", "additionalPrinterColumns": "additionalPrinterColumns",
@@ -78,8 +80,8 @@ func definitionVersions(spec map[string]any, c *changes) ([]map[string]any, erro
 
 // definitionSchema makes the schema of one version structural.
 func definitionSchema(v map[string]any, unpruned bool, c *changes) error {
-	name := textAt(v, "name")
-	root := mapAt(v, "schema", "openAPIV3Schema")
+	name := field.Text(v, "name")
+	root := field.Map(v, "schema", "openAPIV3Schema")
 	if root == nil {
 		v["schema"] = map[string]any{"openAPIV3Schema": map[string]any{
 			"type": "object", "x-kubernetes-preserve-unknown-fields": true,
@@ -100,7 +102,7 @@ func definitionSchema(v map[string]any, unpruned bool, c *changes) error {
 
 // conversionWebhook moves the client of a conversion webhook to its new place.
 func conversionWebhook(spec map[string]any, c *changes) {
-	conversion := mapAt(spec, "conversion")
+	conversion := field.Map(spec, "conversion")
 	if conversion == nil {
 		return
 	}
@@ -114,7 +116,7 @@ func conversionWebhook(spec map[string]any, c *changes) {
 	}
 	delete(conversion, "webhookClientConfig")
 	delete(conversion, "conversionReviewVersions")
-	if textAt(conversion, "strategy") != "Webhook" {
+	if field.Text(conversion, "strategy") != "Webhook" {
 		return
 	}
 	webhook["conversionReviewVersions"] = reviews
@@ -126,15 +128,15 @@ func conversionWebhook(spec map[string]any, c *changes) {
 // reviewed it, which v1 wants said and v1beta1 took for granted.
 func approve(content map[string]any, c *changes) {
 	const annotation = "api-approved.kubernetes.io"
-	group := textAt(content, "spec", "group")
+	group := field.Text(content, "spec", "group")
 	if group != "k8s.io" && group != "kubernetes.io" && !strings.HasSuffix(group, ".k8s.io") && !strings.HasSuffix(group, ".kubernetes.io") {
 		return
 	}
-	meta := mapAt(content, "metadata")
-	if meta == nil || textAt(meta, "annotations", annotation) != "" {
+	meta := field.Map(content, "metadata")
+	if meta == nil || field.Text(meta, "annotations", annotation) != "" {
 		return
 	}
-	annotations := maps.Clone(mapAt(meta, "annotations"))
+	annotations := maps.Clone(field.Map(meta, "annotations"))
 	if annotations == nil {
 		annotations = map[string]any{}
 	}

@@ -53,42 +53,6 @@ func move(m map[string]any, from, to string) bool {
 	return ok
 }
 
-// mapAt and its siblings read content whose shape nobody has checked: what is
-// not there, or of another type, reads as its zero value.
-func mapAt(m map[string]any, path ...string) map[string]any {
-	for _, key := range path {
-		next, ok := m[key].(map[string]any)
-		if !ok {
-			return nil
-		}
-		m = next
-	}
-	return m
-}
-
-func textAt(m map[string]any, path ...string) string {
-	last := len(path) - 1
-	s, _ := mapAt(m, path[:last]...)[path[last]].(string)
-	return s
-}
-
-func listAt(m map[string]any, path ...string) []any {
-	last := len(path) - 1
-	l, _ := mapAt(m, path[:last]...)[path[last]].([]any)
-	return l
-}
-
-// mapsAt returns the elements of a list that are maps.
-func mapsAt(m map[string]any, path ...string) []map[string]any {
-	var maps []map[string]any
-	for _, item := range listAt(m, path...) {
-		if element, ok := item.(map[string]any); ok {
-			maps = append(maps, element)
-		}
-	}
-	return maps
-}
-
 // number returns an integer, however it was decoded.
 func number(v any) (int64, bool) {
 	switch n := v.(type) {

@@ -3,26 +3,28 @@ package convert
 import (
 	"errors"
 	"strconv"
+
+	"github.com/rekindle-io/rekindle/recover/object/field"
 )
 
 // ingress reshapes backends and writes the path type out.
 func ingress(content map[string]any) ([]string, error) {
 	var c changes
-	spec := mapAt(content, "spec")
+	spec := field.Map(content, "spec")
 	if move(spec, "backend", "defaultBackend") {
 		c.say("spec.backend is now spec.defaultBackend")
 	}
 	reshaped, typed := false, false
-	if b := mapAt(spec, "defaultBackend"); b != nil {
+	if b := field.Map(spec, "defaultBackend"); b != nil {
 		ok, err := backend(b)
 		if err != nil {
 			return nil, err
 		}
 		reshaped = ok
 	}
-	for _, rule := range mapsAt(spec, "rules") {
-		for _, p := range mapsAt(rule, "http", "paths") {
-			if b := mapAt(p, "backend"); b != nil {
+	for _, rule := range field.Maps(spec, "rules") {
+		for _, p := range field.Maps(rule, "http", "paths") {
+			if b := field.Map(p, "backend"); b != nil {
 				ok, err := backend(b)
 				if err != nil {
 					return nil, err
@@ -77,13 +79,13 @@ func ingressClass(content map[string]any) ([]string, error) { return sameShape(c
 // endpointSlice moves what was in the topology to its own fields. The rest of
 // the topology is dropped, as the API server does with it.
 func endpointSlice(content map[string]any) ([]string, error) {
-	if kind := textAt(content, "addressType"); kind == "" || kind == "IP" {
+	if kind := field.Text(content, "addressType"); kind == "" || kind == "IP" {
 		return nil, errors.New("its addressType is neither IPv4, IPv6 nor FQDN")
 	}
 	var c changes
 	moved, lost := false, false
-	for _, e := range mapsAt(content, "endpoints") {
-		topology := mapAt(e, "topology")
+	for _, e := range field.Maps(content, "endpoints") {
+		topology := field.Map(e, "topology")
 		if topology == nil {
 			continue
 		}

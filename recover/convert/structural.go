@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/rekindle-io/rekindle/recover/object/field"
+
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
@@ -43,23 +45,23 @@ func (s *structure) root(schema map[string]any) {
 		s.did("type object at the root")
 	}
 	delete(schema, "x-kubernetes-embedded-resource")
-	properties := mapAt(schema, "properties")
-	if meta := mapAt(properties, "metadata"); meta != nil {
+	properties := field.Map(schema, "properties")
+	if meta := field.Map(properties, "metadata"); meta != nil {
 		trimMetadata(meta)
 	}
-	for field := range map[string]bool{"apiVersion": true, "kind": true} {
-		if p := mapAt(properties, field); p != nil && p["type"] == nil {
+	for key := range map[string]bool{"apiVersion": true, "kind": true} {
+		if p := field.Map(properties, key); p != nil && p["type"] == nil {
 			p["type"] = "string"
 		}
 	}
 	s.value(schema)
-	delete(mapAt(schema, "properties", "metadata"), preserve)
+	delete(field.Map(schema, "properties", "metadata"), preserve)
 }
 
 // trimMetadata leaves what a schema may say about metadata: its type, and rules
 // for the name.
 func trimMetadata(meta map[string]any) {
-	properties := mapAt(meta, "properties")
+	properties := field.Map(meta, "properties")
 	for field := range meta {
 		if field != "properties" {
 			delete(meta, field)
@@ -81,18 +83,18 @@ func (s *structure) value(schema map[string]any) {
 	s.intOrString(schema)
 	s.junctors(schema)
 	s.typed(schema)
-	if mapAt(schema, "additionalProperties") != nil && schema["properties"] != nil {
-		if len(mapAt(schema, "properties")) == 0 {
+	if field.Map(schema, "additionalProperties") != nil && schema["properties"] != nil {
+		if len(field.Map(schema, "properties")) == 0 {
 			delete(schema, "properties")
 		}
 	}
-	for _, p := range mapAt(schema, "properties") {
+	for _, p := range field.Map(schema, "properties") {
 		if child, ok := p.(map[string]any); ok {
 			s.value(child)
 		}
 	}
-	for _, field := range []string{"items", "additionalProperties"} {
-		if child := mapAt(schema, field); child != nil {
+	for _, key := range []string{"items", "additionalProperties"} {
+		if child := field.Map(schema, key); child != nil {
 			s.value(child)
 		}
 	}
@@ -103,7 +105,7 @@ func (s *structure) value(schema map[string]any) {
 
 // intOrString writes the old way of saying "a number or a text" as v1 wants it.
 func (s *structure) intOrString(schema map[string]any) {
-	if textAt(schema, "format") == "int-or-string" {
+	if field.Text(schema, "format") == "int-or-string" {
 		delete(schema, "format")
 		delete(schema, "type")
 		schema["x-kubernetes-int-or-string"] = true
@@ -111,11 +113,11 @@ func (s *structure) intOrString(schema map[string]any) {
 		return
 	}
 	for _, junctor := range []string{"anyOf", "oneOf"} {
-		options := mapsAt(schema, junctor)
+		options := field.Maps(schema, junctor)
 		if schema["type"] != nil || len(options) != 2 || len(options[0]) != 1 || len(options[1]) != 1 {
 			continue
 		}
-		a, b := textAt(options[0], "type"), textAt(options[1], "type")
+		a, b := field.Text(options[0], "type"), field.Text(options[1], "type")
 		if a == "string" && b == "integer" || a == "integer" && b == "string" {
 			delete(schema, junctor)
 			if schema["x-kubernetes-int-or-string"] == nil {
@@ -130,11 +132,11 @@ func (s *structure) intOrString(schema map[string]any) {
 // says nothing: descriptions, and types that are said outside already.
 func (s *structure) junctors(schema map[string]any) {
 	for _, junctor := range []string{"anyOf", "oneOf", "allOf"} {
-		for _, option := range mapsAt(schema, junctor) {
+		for _, option := range field.Maps(schema, junctor) {
 			s.junctor(schema, option, junctor == "allOf")
 		}
 	}
-	if not := mapAt(schema, "not"); not != nil {
+	if not := field.Map(schema, "not"); not != nil {
 		s.junctor(schema, not, false)
 	}
 }
@@ -147,12 +149,12 @@ func (s *structure) junctor(outer, option map[string]any, always bool) {
 		delete(option, "type")
 		s.did("types said twice")
 	}
-	for name, p := range mapAt(option, "properties") {
+	for name, p := range field.Map(option, "properties") {
 		child, ok := p.(map[string]any)
 		if !ok {
 			continue
 		}
-		properties := mapAt(outer, "properties")
+		properties := field.Map(outer, "properties")
 		if properties == nil {
 			properties = map[string]any{}
 			outer["properties"] = properties
@@ -160,7 +162,7 @@ func (s *structure) junctor(outer, option map[string]any, always bool) {
 		if properties[name] == nil {
 			properties[name] = map[string]any{}
 		}
-		if out := mapAt(properties, name); out != nil {
+		if out := field.Map(properties, name); out != nil {
 			if always && out["type"] == nil && child["type"] != nil {
 				out["type"] = child["type"]
 			}

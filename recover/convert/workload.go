@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"math"
+
+	"github.com/rekindle-io/rekindle/recover/object/field"
 )
 
 // The old workload versions fill in what the new ones ask for or fill in
@@ -12,7 +14,7 @@ import (
 // Kubernetes v1.15, the last release that had them all.
 
 func requireSelector(content map[string]any) ([]string, error) {
-	if mapAt(content, "spec", "selector") == nil {
+	if field.Map(content, "spec", "selector") == nil {
 		return nil, errors.New("it has no spec.selector, which neither version fills in")
 	}
 	return nil, nil
@@ -20,16 +22,16 @@ func requireSelector(content map[string]any) ([]string, error) {
 
 func selectorFromTemplate(content map[string]any) ([]string, error) {
 	var c changes
-	labels := mapAt(content, "spec", "template", "metadata", "labels")
-	if selector := mapAt(content, "spec", "selector"); len(selector) == 0 {
+	labels := field.Map(content, "spec", "template", "metadata", "labels")
+	if selector := field.Map(content, "spec", "selector"); len(selector) == 0 {
 		if len(labels) == 0 {
 			return nil, errors.New("it has neither spec.selector nor labels in its template")
 		}
-		spec := mapAt(content, "spec")
+		spec := field.Map(content, "spec")
 		spec["selector"] = map[string]any{"matchLabels": maps.Clone(labels)}
 		c.say("spec.selector is the labels of the template, as the old version filled in")
 	}
-	if meta := mapAt(content, "metadata"); meta != nil && len(mapAt(meta, "labels")) == 0 && len(labels) > 0 {
+	if meta := field.Map(content, "metadata"); meta != nil && len(field.Map(meta, "labels")) == 0 && len(labels) > 0 {
 		meta["labels"] = maps.Clone(labels)
 		c.say("metadata.labels are those of the template, as the old version filled in")
 	}
@@ -41,7 +43,7 @@ func deploymentExtensions(content map[string]any) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	spec := mapAt(content, "spec")
+	spec := field.Map(content, "spec")
 	if rollsOver(spec, "strategy") {
 		c.keep(spec, int64(1), "strategy", "rollingUpdate", "maxSurge")
 		c.keep(spec, int64(1), "strategy", "rollingUpdate", "maxUnavailable")
@@ -56,7 +58,7 @@ func deploymentV1beta1(content map[string]any) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.keep(mapAt(content, "spec"), int64(2), "revisionHistoryLimit")
+	c.keep(field.Map(content, "spec"), int64(2), "revisionHistoryLimit")
 	return c, nil
 }
 
@@ -64,7 +66,7 @@ func deployment(content map[string]any) (changes, error) {
 	list, err := selectorFromTemplate(content)
 	c := changes(list)
 	if err == nil {
-		c.drop(mapAt(content, "spec"), "rollbackTo", "a rollback is an order, not a state")
+		c.drop(field.Map(content, "spec"), "rollbackTo", "a rollback is an order, not a state")
 	}
 	return c, err
 }
@@ -75,7 +77,7 @@ func daemonSetExtensions(content map[string]any) ([]string, error) {
 		return nil, err
 	}
 	c := changes(list)
-	spec := mapAt(content, "spec")
+	spec := field.Map(content, "spec")
 	c.drop(spec, "templateGeneration", "the new version does not know it")
 	c.keep(spec, "OnDelete", "updateStrategy", "type")
 	return c, nil
@@ -87,19 +89,19 @@ func statefulSet(content map[string]any) ([]string, error) {
 		return nil, err
 	}
 	c := changes(list)
-	c.keep(mapAt(content, "spec"), "OnDelete", "updateStrategy", "type")
+	c.keep(field.Map(content, "spec"), "OnDelete", "updateStrategy", "type")
 	return c, nil
 }
 
 // rollsOver tells whether a strategy is, or by default becomes, RollingUpdate.
-func rollsOver(spec map[string]any, field string) bool {
-	kind := textAt(spec, field, "type")
+func rollsOver(spec map[string]any, strategy string) bool {
+	kind := field.Text(spec, strategy, "type")
 	return kind == "" || kind == "RollingUpdate"
 }
 
 func jobExtensions(content map[string]any) ([]string, error) {
 	var c changes
-	spec := mapAt(content, "spec")
+	spec := field.Map(content, "spec")
 	if auto, _ := spec["autoSelector"].(bool); !auto && spec["selector"] != nil {
 		spec["manualSelector"] = true
 		c.say("spec.manualSelector is true, since the selector was written by hand")
@@ -112,8 +114,8 @@ func jobExtensions(content map[string]any) ([]string, error) {
 }
 
 func disruptionBudget(content map[string]any) ([]string, error) {
-	selector, ok := mapAt(content, "spec")["selector"].(map[string]any)
-	if ok && len(mapAt(selector, "matchLabels")) == 0 && len(listAt(selector, "matchExpressions")) == 0 {
+	selector, ok := field.Map(content, "spec")["selector"].(map[string]any)
+	if ok && len(field.Map(selector, "matchLabels")) == 0 && len(field.List(selector, "matchExpressions")) == 0 {
 		return nil, errors.New("its empty selector meant no pods and means all pods of the namespace in policy/v1: decide which")
 	}
 	return nil, nil
@@ -121,13 +123,13 @@ func disruptionBudget(content map[string]any) ([]string, error) {
 
 func runtimeClassAlpha(content map[string]any) ([]string, error) {
 	var c changes
-	spec := mapAt(content, "spec")
+	spec := field.Map(content, "spec")
 	for from, to := range map[string]string{"runtimeHandler": "handler", "overhead": "overhead", "scheduling": "scheduling"} {
 		if v, ok := spec[from]; ok {
 			content[to] = v
 		}
 	}
-	if textAt(content, "handler") == "" {
+	if field.Text(content, "handler") == "" {
 		return nil, errors.New("it has no spec.runtimeHandler")
 	}
 	delete(content, "spec")
@@ -137,7 +139,7 @@ func runtimeClassAlpha(content map[string]any) ([]string, error) {
 
 func flowControl(content map[string]any) ([]string, error) {
 	var c changes
-	limited := mapAt(content, "spec", "limited")
+	limited := field.Map(content, "spec", "limited")
 	if shares, ok := limited["assuredConcurrencyShares"]; ok {
 		delete(limited, "assuredConcurrencyShares")
 		limited["nominalConcurrencyShares"] = shares
@@ -151,9 +153,9 @@ func flowControl(content map[string]any) ([]string, error) {
 func flowControlV1beta3(content map[string]any) ([]string, error) {
 	var c changes
 	const preserve = "flowcontrol.k8s.io/v1beta3-preserve-zero-concurrency-shares"
-	limited := mapAt(content, "spec", "limited")
+	limited := field.Map(content, "spec", "limited")
 	if n, ok := limited["nominalConcurrencyShares"]; ok && isZero(n) {
-		if _, zero := mapAt(content, "metadata", "annotations")[preserve]; !zero {
+		if _, zero := field.Map(content, "metadata", "annotations")[preserve]; !zero {
 			limited["nominalConcurrencyShares"] = int64(30)
 			c.say("spec.limited.nominalConcurrencyShares is 30, which 0 meant")
 		}

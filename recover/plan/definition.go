@@ -4,6 +4,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/recover/object/field"
 )
 
 // definition is what a CustomResourceDefinition in the set says.
@@ -21,16 +22,16 @@ var customVerbs = []string{"create", "delete", "deletecollection", "get", "list"
 
 // define reads a CustomResourceDefinition, v1 or v1beta1.
 func define(o *object.Object) (schema.GroupKind, *definition) {
-	spec := mapAt(o.Object, "spec")
-	gk := schema.GroupKind{Group: textAt(spec, "group"), Kind: textAt(spec, "names", "kind")}
+	spec := field.Map(o.Object, "spec")
+	gk := schema.GroupKind{Group: field.Text(spec, "group"), Kind: field.Text(spec, "names", "kind")}
 	d := &definition{
 		id:         o.ID(),
-		plural:     textAt(spec, "names", "plural"),
-		namespaced: textAt(spec, "scope") != "Cluster",
+		plural:     field.Text(spec, "names", "plural"),
+		namespaced: field.Text(spec, "scope") != "Cluster",
 		webhook:    conversionService(spec),
 	}
-	for _, v := range mapsAt(spec, "versions") {
-		name := textAt(v, "name")
+	for _, v := range field.Maps(spec, "versions") {
+		name := field.Text(v, "name")
 		if on, ok := v["served"].(bool); ok && on {
 			d.served = append(d.served, name)
 		}
@@ -38,7 +39,7 @@ func define(o *object.Object) (schema.GroupKind, *definition) {
 			d.storage = name
 		}
 	}
-	if only := textAt(spec, "version"); only != "" && len(d.served) == 0 {
+	if only := field.Text(spec, "version"); only != "" && len(d.served) == 0 {
 		d.served, d.storage = []string{only}, only
 	}
 	return gk, d
@@ -46,13 +47,13 @@ func define(o *object.Object) (schema.GroupKind, *definition) {
 
 // conversionService returns the Service of a conversion webhook, or nil.
 func conversionService(spec map[string]any) map[string]any {
-	if textAt(spec, "conversion", "strategy") != "Webhook" {
+	if field.Text(spec, "conversion", "strategy") != "Webhook" {
 		return nil
 	}
-	if s := mapAt(spec, "conversion", "webhook", "clientConfig", "service"); s != nil {
+	if s := field.Map(spec, "conversion", "webhook", "clientConfig", "service"); s != nil {
 		return s
 	}
-	return mapAt(spec, "conversion", "webhookClientConfig", "service")
+	return field.Map(spec, "conversion", "webhookClientConfig", "service")
 }
 
 func isDefinition(id object.ID) bool {

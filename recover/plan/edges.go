@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/recover/object/field"
 )
 
 // hardEdges are what the API server asks for before it takes the object.
@@ -23,7 +24,7 @@ func (b *builder) hardEdges(i int) {
 			b.need(i, to, Hard, Established, "the definition of its kind")
 		}
 		if d.webhook != nil && !v.Removed && v.Kind.Version != d.storage {
-			b.backend(i, textAt(d.webhook, "namespace"), textAt(d.webhook, "name"), "converts its version")
+			b.backend(i, field.Text(d.webhook, "namespace"), field.Text(d.webhook, "name"), "converts its version")
 		}
 	}
 }
@@ -34,37 +35,37 @@ func (b *builder) kindEdges(i int) {
 	content := v.Object.Object
 	switch v.ID.GroupKind().String() {
 	case "RoleBinding.rbac.authorization.k8s.io", "ClusterRoleBinding.rbac.authorization.k8s.io":
-		b.soft(i, textAt(content, "roleRef", "kind"), v.ID.Namespace, textAt(content, "roleRef", "name"), "the role that it binds")
+		b.soft(i, field.Text(content, "roleRef", "kind"), v.ID.Namespace, field.Text(content, "roleRef", "name"), "the role that it binds")
 	case "ServiceAccount":
 		b.accountSecrets(i)
 	case "Secret":
-		if textAt(content, "type") == tokenType {
-			b.soft(i, "ServiceAccount", v.ID.Namespace, textsAt(content, "metadata", "annotations")[tokenOf], "the account of its token")
+		if field.Text(content, "type") == tokenType {
+			b.soft(i, "ServiceAccount", v.ID.Namespace, field.Texts(content, "metadata", "annotations")[tokenOf], "the account of its token")
 		}
 	case "Endpoints":
 		b.soft(i, "Service", v.ID.Namespace, v.ID.Name, "the Service of the same name")
 	case "EndpointSlice.discovery.k8s.io":
-		b.soft(i, "Service", v.ID.Namespace, textsAt(content, "metadata", "labels")["kubernetes.io/service-name"], "the Service that it belongs to")
+		b.soft(i, "Service", v.ID.Namespace, field.Texts(content, "metadata", "labels")["kubernetes.io/service-name"], "the Service that it belongs to")
 	case "PersistentVolumeClaim":
-		b.soft(i, "PersistentVolume", "", textAt(content, "spec", "volumeName"), "the volume that it names")
+		b.soft(i, "PersistentVolume", "", field.Text(content, "spec", "volumeName"), "the volume that it names")
 		b.guarded(i)
 	case "PersistentVolume":
-		claim := mapAt(content, "spec", "claimRef")
-		if to, ok := b.find("PersistentVolumeClaim", "", textAt(claim, "namespace"), textAt(claim, "name")); ok && claim != nil {
+		claim := field.Map(content, "spec", "claimRef")
+		if to, ok := b.find("PersistentVolumeClaim", "", field.Text(claim, "namespace"), field.Text(claim, "name")); ok && claim != nil {
 			b.need(to, i, Soft, Exists, "the volume that waits for it")
 		}
 	case "StorageClass.storage.k8s.io":
-		b.soft(i, "CSIDriver", "", textAt(content, "provisioner"), "the driver of the class")
+		b.soft(i, "CSIDriver", "", field.Text(content, "provisioner"), "the driver of the class")
 	case "StatefulSet.apps":
 		b.claims(i)
 	case "Ingress.networking.k8s.io", "Ingress.extensions":
-		b.class(i, "IngressClass", textsAt(content, "metadata", "annotations")["kubernetes.io/ingress.class"])
+		b.class(i, "IngressClass", field.Texts(content, "metadata", "annotations")["kubernetes.io/ingress.class"])
 	case "PodDisruptionBudget.policy":
-		b.selected(i, v.ID.Namespace, textsAt(content, "spec", "selector", "matchLabels"), "the pods that it protects")
+		b.selected(i, v.ID.Namespace, field.Texts(content, "spec", "selector", "matchLabels"), "the pods that it protects")
 	case "ServiceMonitor.monitoring.coreos.com":
 		b.monitored(i)
 	case "PodMonitor.monitoring.coreos.com":
-		b.selected(i, v.ID.Namespace, textsAt(content, "spec", "selector", "matchLabels"), "the pods that it watches")
+		b.selected(i, v.ID.Namespace, field.Texts(content, "spec", "selector", "matchLabels"), "the pods that it watches")
 	case "SealedSecret.bitnami.com":
 		b.sealingKeys(i)
 	}
@@ -76,11 +77,11 @@ func (b *builder) kindEdges(i int) {
 // workload are the rules of everything that has a pod template.
 func (b *builder) workload(i int, spec map[string]any) {
 	b.guarded(i)
-	if textAt(spec, "serviceAccountName") == "" && textAt(spec, "serviceAccount") == "" {
+	if field.Text(spec, "serviceAccountName") == "" && field.Text(spec, "serviceAccount") == "" {
 		b.account(i, "default")
 	}
-	for _, c := range mapsAt(spec, "containers") {
-		if strings.Contains(textAt(c, "image"), "sealed-secrets-controller") {
+	for _, c := range field.Maps(spec, "containers") {
+		if strings.Contains(field.Text(c, "image"), "sealed-secrets-controller") {
 			b.sealingKeys(i)
 		}
 	}
@@ -158,10 +159,10 @@ func (b *builder) account(i int, name string) {
 // indexSubjects enters a role binding under each of its subjects.
 func (b *builder) indexSubjects(i int) {
 	v := &b.vertices[i]
-	for _, s := range mapsAt(v.Object.Object, "subjects") {
-		subject := named{kind: textAt(s, "kind"), name: textAt(s, "name")}
+	for _, s := range field.Maps(v.Object.Object, "subjects") {
+		subject := named{kind: field.Text(s, "kind"), name: field.Text(s, "name")}
 		if subject.kind == "ServiceAccount" {
-			subject.namespace = cmp.Or(textAt(s, "namespace"), v.ID.Namespace)
+			subject.namespace = cmp.Or(field.Text(s, "namespace"), v.ID.Namespace)
 		}
 		if list := b.bindings[subject]; len(list) == 0 || list[len(list)-1] != i {
 			b.bindings[subject] = append(list, i)
@@ -178,10 +179,10 @@ const (
 // except for its own tokens, which wait for it.
 func (b *builder) accountSecrets(i int) {
 	v := &b.vertices[i]
-	for _, field := range []string{"secrets", "imagePullSecrets"} {
-		for _, ref := range mapsAt(v.Object.Object, field) {
-			to, ok := b.find("Secret", "", v.ID.Namespace, textAt(ref, "name"))
-			if ok && textAt(b.vertices[to].Object.Object, "type") != tokenType {
+	for _, list := range []string{"secrets", "imagePullSecrets"} {
+		for _, ref := range field.Maps(v.Object.Object, list) {
+			to, ok := b.find("Secret", "", v.ID.Namespace, field.Text(ref, "name"))
+			if ok && field.Text(b.vertices[to].Object.Object, "type") != tokenType {
 				b.need(i, to, Soft, Exists, "a Secret that it lists")
 			}
 		}
@@ -192,13 +193,13 @@ func (b *builder) accountSecrets(i int) {
 // brings along.
 func (b *builder) claims(i int) {
 	v := &b.vertices[i]
-	replicas, ok := numberAt(v.Object.Object, "spec", "replicas")
+	replicas, ok := field.Number(v.Object.Object, "spec", "replicas")
 	if !ok {
 		replicas = 1
 	}
-	for _, t := range mapsAt(v.Object.Object, "spec", "volumeClaimTemplates") {
+	for _, t := range field.Maps(v.Object.Object, "spec", "volumeClaimTemplates") {
 		for n := range min(replicas, 100) {
-			name := fmt.Sprintf("%s-%s-%d", textAt(t, "metadata", "name"), v.ID.Name, n)
+			name := fmt.Sprintf("%s-%s-%d", field.Text(t, "metadata", "name"), v.ID.Name, n)
 			b.soft(i, "PersistentVolumeClaim", v.ID.Namespace, name, "the claim of a replica")
 		}
 	}
@@ -212,7 +213,7 @@ func (b *builder) sealingKeys(i int) {
 		for j := range b.vertices {
 			v := &b.vertices[j]
 			if v.ID.Kind == "Secret" && v.ID.Group == "" {
-				if _, ok := textsAt(v.Object.Object, "metadata", "labels")[label]; ok {
+				if _, ok := field.Texts(v.Object.Object, "metadata", "labels")[label]; ok {
 					b.keys = append(b.keys, j)
 				}
 			}

@@ -6,13 +6,14 @@ import (
 	"strings"
 
 	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/recover/object/field"
 )
 
 // explicitEdges are the orders that authors write for one object: dependsOn of
 // Flux and the annotation of cli-utils. Waves and hooks are in waves.go.
 func (b *builder) explicitEdges(i int) {
 	v := &b.vertices[i]
-	if text, ok := textsAt(v.Object.Object, "metadata", "annotations")[dependsOn]; ok {
+	if text, ok := field.Texts(v.Object.Object, "metadata", "annotations")[dependsOn]; ok {
 		for _, ref := range list(text) {
 			id, ok := parseDependsOn(ref)
 			if !ok {
@@ -24,10 +25,10 @@ func (b *builder) explicitEdges(i int) {
 	}
 	switch v.ID.GroupKind().String() {
 	case "Kustomization.kustomize.toolkit.fluxcd.io", "HelmRelease.helm.toolkit.fluxcd.io":
-		for _, ref := range mapsAt(v.Object.Object, "spec", "dependsOn") {
+		for _, ref := range field.Maps(v.Object.Object, "spec", "dependsOn") {
 			id := v.ID
-			id.Name = textAt(ref, "name")
-			id.Namespace = cmp.Or(textAt(ref, "namespace"), v.ID.Namespace)
+			id.Name = field.Text(ref, "name")
+			id.Namespace = cmp.Or(field.Text(ref, "namespace"), v.ID.Namespace)
 			b.explicit(i, id, "dependsOn")
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/recover/object/field"
 )
 
 const (
@@ -31,7 +32,7 @@ var phases = map[string]int{
 // hookOf returns what the annotations of o say about when it runs, nil when it
 // is no hook, and a reason when an installation would not make it at all.
 func hookOf(o *object.Object) (*Hook, string) {
-	notes := textsAt(o.Object, "metadata", "annotations")
+	notes := field.Texts(o.Object, "metadata", "annotations")
 	key, weight, deletion := argoHook, argoWave, argoDelete
 	if _, ok := notes[argoHook]; !ok {
 		key, weight, deletion = helmHook, helmWeight, helmDelete
@@ -91,7 +92,7 @@ func stageOf(o *object.Object, hook *Hook) (s stage, staged bool, malformed stri
 	if hook != nil {
 		s, staged = stage{phase: phases[hook.Phase], wave: hook.Weight}, true
 	}
-	if text, ok := textsAt(o.Object, "metadata", "annotations")[argoWave]; ok {
+	if text, ok := field.Texts(o.Object, "metadata", "annotations")[argoWave]; ok {
 		wave, err := strconv.Atoi(strings.TrimSpace(text))
 		if err != nil {
 			return s, staged, text

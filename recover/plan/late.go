@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/recover/object/field"
 )
 
 // lateEdges are for what stands in the way of others: webhooks that nobody
@@ -20,11 +21,11 @@ func (b *builder) lateEdges(i int) {
 	case "ValidatingWebhookConfiguration.admissionregistration.k8s.io", "MutatingWebhookConfiguration.admissionregistration.k8s.io":
 		b.webhooks(i)
 	case "APIService.apiregistration.k8s.io":
-		if s := mapAt(content, "spec", "service"); s != nil {
-			b.backend(i, textAt(s, "namespace"), textAt(s, "name"), "answers for its API")
+		if s := field.Map(content, "spec", "service"); s != nil {
+			b.backend(i, field.Text(s, "namespace"), field.Text(s, "name"), "answers for its API")
 		}
 	case "ValidatingAdmissionPolicyBinding.admissionregistration.k8s.io", "MutatingAdmissionPolicyBinding.admissionregistration.k8s.io":
-		b.soft(i, policyOf[v.ID.Kind], "", textAt(content, "spec", "policyName"), "the policy that it binds")
+		b.soft(i, policyOf[v.ID.Kind], "", field.Text(content, "spec", "policyName"), "the policy that it binds")
 		b.afterOrdinary(i, "may refuse what the commit has")
 	}
 }
@@ -39,15 +40,15 @@ var policyOf = map[string]string{
 func (b *builder) webhooks(i int) {
 	v := &b.vertices[i]
 	elsewhere := false
-	for _, w := range mapsAt(v.Object.Object, "webhooks") {
-		s := mapAt(w, "clientConfig", "service")
-		if s != nil && b.backend(i, textAt(s, "namespace"), textAt(s, "name"), "answers its calls") {
+	for _, w := range field.Maps(v.Object.Object, "webhooks") {
+		s := field.Map(w, "clientConfig", "service")
+		if s != nil && b.backend(i, field.Text(s, "namespace"), field.Text(s, "name"), "answers its calls") {
 			continue
 		}
 		elsewhere = true
-		if s != nil && textAt(w, "failurePolicy") != "Ignore" {
+		if s != nil && field.Text(w, "failurePolicy") != "Ignore" {
 			b.note(Missing, i, fmt.Sprintf("webhook %s calls Service %s/%s, which is not in the commit: as long as nothing answers there, what it matches is refused",
-				textAt(w, "name"), textAt(s, "namespace"), textAt(s, "name")))
+				field.Text(w, "name"), field.Text(s, "namespace"), field.Text(s, "name")))
 		}
 	}
 	if elsewhere {
@@ -65,7 +66,7 @@ func (b *builder) backend(i int, namespace, name, why string) bool {
 	}
 	b.need(i, to, Late, Endpoints, why)
 	s := b.vertices[to].Object.Object
-	labels := textsAt(s, "spec", "selector")
+	labels := field.Texts(s, "spec", "selector")
 	if len(labels) == 0 {
 		if manual, ok := b.find("Endpoints", "", namespace, name); ok {
 			b.need(i, manual, Late, Exists, "the endpoints of "+name)

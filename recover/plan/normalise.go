@@ -12,6 +12,7 @@ import (
 
 	"github.com/rekindle-io/rekindle/recover/convert"
 	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/recover/object/field"
 )
 
 // normaliser gives every object its kind, its scope and its namespace.
@@ -182,7 +183,7 @@ func (n *normaliser) place(o *object.Object, kind object.Kind, known bool) *obje
 // withNamespace returns a copy of o in another namespace that shares the rest.
 func withNamespace(o *object.Object, namespace string) *object.Object {
 	content := maps.Clone(o.Object)
-	meta := maps.Clone(mapAt(content, "metadata"))
+	meta := maps.Clone(field.Map(content, "metadata"))
 	if meta == nil {
 		meta = map[string]any{}
 	}

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/rekindle-io/rekindle/recover/object/field"
 )
 
 // podSpec returns the spec of the pods that an object makes, nil when it makes
@@ -11,13 +13,13 @@ import (
 func podSpec(content map[string]any) map[string]any {
 	switch kind, _ := content["kind"].(string); kind {
 	case "Pod":
-		return mapAt(content, "spec")
+		return field.Map(content, "spec")
 	case "CronJob":
-		return mapAt(content, "spec", "jobTemplate", "spec", "template", "spec")
+		return field.Map(content, "spec", "jobTemplate", "spec", "template", "spec")
 	case "PodTemplate":
-		return mapAt(content, "template", "spec")
+		return field.Map(content, "template", "spec")
 	}
-	spec := mapAt(content, "spec", "template", "spec")
+	spec := field.Map(content, "spec", "template", "spec")
 	if spec == nil || spec["containers"] == nil {
 		return nil
 	}
@@ -32,13 +34,13 @@ func podLabels(content map[string]any) (map[string]string, bool) {
 	}
 	switch kind, _ := content["kind"].(string); kind {
 	case "Pod":
-		return textsAt(content, "metadata", "labels"), true
+		return field.Texts(content, "metadata", "labels"), true
 	case "CronJob":
-		return textsAt(content, "spec", "jobTemplate", "spec", "template", "metadata", "labels"), true
+		return field.Texts(content, "spec", "jobTemplate", "spec", "template", "metadata", "labels"), true
 	case "PodTemplate":
-		return textsAt(content, "template", "metadata", "labels"), true
+		return field.Texts(content, "template", "metadata", "labels"), true
 	}
-	return textsAt(content, "spec", "template", "metadata", "labels"), true
+	return field.Texts(content, "spec", "template", "metadata", "labels"), true
 }
 
 // behind returns the workloads of a namespace whose pods bear all labels; with
@@ -73,13 +75,13 @@ func (b *builder) selected(i int, namespace string, labels map[string]string, wh
 // monitored makes a ServiceMonitor come after the Services that it selects.
 func (b *builder) monitored(i int) {
 	v := &b.vertices[i]
-	spec := mapAt(v.Object.Object, "spec")
-	labels := textsAt(spec, "selector", "matchLabels")
+	spec := field.Map(v.Object.Object, "spec")
+	labels := field.Texts(spec, "selector", "matchLabels")
 	if len(labels) == 0 {
 		return
 	}
 	namespaces := []string{v.ID.Namespace}
-	if names := listAt(spec, "namespaceSelector", "matchNames"); len(names) > 0 {
+	if names := field.List(spec, "namespaceSelector", "matchNames"); len(names) > 0 {
 		namespaces = namespaces[:0]
 		for _, n := range names {
 			if name, ok := n.(string); ok {
@@ -102,7 +104,7 @@ func (b *builder) services(namespace string, labels map[string]string) []int {
 			if v.ID.Kind != "Service" || v.ID.Group != "" {
 				continue
 			}
-			for k, value := range textsAt(v.Object.Object, "metadata", "labels") {
+			for k, value := range field.Texts(v.Object.Object, "metadata", "labels") {
 				at := labelKey(v.ID.Namespace, k, value)
 				b.byService[at] = append(b.byService[at], i)
 			}
@@ -111,7 +113,7 @@ func (b *builder) services(namespace string, labels map[string]string) []int {
 	var found []int
 	for k, value := range labels {
 		for _, i := range b.byService[labelKey(namespace, k, value)] {
-			if contains(textsAt(b.vertices[i].Object.Object, "metadata", "labels"), labels) {
+			if contains(field.Texts(b.vertices[i].Object.Object, "metadata", "labels"), labels) {
 				found = append(found, i)
 			}
 		}

@@ -3,6 +3,8 @@ package plan
 import (
 	"strings"
 
+	"github.com/rekindle-io/rekindle/recover/object/field"
+
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
@@ -73,8 +75,8 @@ var classGroups = map[string]string{
 // referenceEdges makes vertex i come after what it names.
 func (b *builder) referenceEdges(i int) {
 	v := &b.vertices[i]
-	for _, owner := range mapsAt(v.Object.Object, "metadata", "ownerReferences") {
-		b.soft(i, textAt(owner, "kind"), v.ID.Namespace, textAt(owner, "name"), "its owner")
+	for _, owner := range field.Maps(v.Object.Object, "metadata", "ownerReferences") {
+		b.soft(i, field.Text(owner, "kind"), v.ID.Namespace, field.Text(owner, "name"), "its owner")
 	}
 	switch v.ID.GroupKind().String() {
 	case "ConfigMap", "Secret", "Namespace", "Event", "ServiceAccount",
@@ -149,12 +151,12 @@ func (b *builder) textReference(i int, field, name string) {
 
 // mapReference takes a map for a reference when its field or its own kind says
 // what it names.
-func (b *builder) mapReference(i int, field string, m map[string]any) {
-	kind := mapReferences[field]
-	if kind == "" && strings.HasSuffix(field, "SecretRef") {
+func (b *builder) mapReference(i int, key string, m map[string]any) {
+	kind := mapReferences[key]
+	if kind == "" && strings.HasSuffix(key, "SecretRef") {
 		kind = "Secret"
 	}
-	if kind != "" || textAt(m, "kind") != "" {
+	if kind != "" || field.Text(m, "kind") != "" {
 		b.reference(i, kind, m)
 	}
 }
@@ -162,8 +164,8 @@ func (b *builder) mapReference(i int, field string, m map[string]any) {
 // reference makes i come after what {kind, name, namespace, apiVersion} names;
 // kind is what to assume where the map names none.
 func (b *builder) reference(i int, kind string, m map[string]any) {
-	name, namespace := textAt(m, "name"), textAt(m, "namespace")
-	if k := textAt(m, "kind"); k != "" {
+	name, namespace := field.Text(m, "name"), field.Text(m, "namespace")
+	if k := field.Text(m, "kind"); k != "" {
 		kind = k
 	}
 	if name == "" || kind == "" {
@@ -172,11 +174,11 @@ func (b *builder) reference(i int, kind string, m map[string]any) {
 	if namespace == "" {
 		namespace = b.vertices[i].ID.Namespace
 	}
-	group := textAt(m, "group")
-	for _, field := range []string{"apiVersion", "apiGroup"} {
-		if text := textAt(m, field); text != "" && group == "" {
+	group := field.Text(m, "group")
+	for _, key := range []string{"apiVersion", "apiGroup"} {
+		if text := field.Text(m, key); text != "" && group == "" {
 			group = text
-			if gv, err := schema.ParseGroupVersion(text); err == nil && field == "apiVersion" {
+			if gv, err := schema.ParseGroupVersion(text); err == nil && key == "apiVersion" {
 				group = gv.Group
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/rekindle-io/rekindle/recover/object/field"
 )
 
 // scope is what waves and hooks are ordered within: what one tool made (a chart
@@ -44,7 +46,7 @@ func (b *builder) stages() []scope {
 		}
 		v.scope, v.stage = at, s
 		scopes[at].used = scopes[at].used || staged
-		notes := textsAt(v.Object.Object, "metadata", "annotations")
+		notes := field.Texts(v.Object.Object, "metadata", "annotations")
 		scopes[at].argo = scopes[at].argo || notes[argoWave] != "" || notes[argoHook] != ""
 	}
 	return scopes
