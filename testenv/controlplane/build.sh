@@ -48,7 +48,7 @@ echo "Building the local control plane (Kubernetes $kubernetes, etcd, kwok): the
 mkdir -p "$cache"
 work=$(mktemp -d "$cache/build.XXXXXX")
 builder=
-trap '[ -z "$builder" ] || kill "$builder" 2>/dev/null; rm -rf "$work"' EXIT
+trap '[ -z "$builder" ] || kill "$builder" 2>/dev/null || true; rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
@@ -80,6 +80,8 @@ while [ ! -s "$work/status" ]; do
 		echo "$line" >&2
 	fi
 done
+wait "$builder" || true # its status is in the file
+builder=
 [ ! -t 2 ] || printf '\n' >&2
 if [ "$(cat "$work/status")" -ne 0 ]; then
 	tail -30 "$work/log" >&2

@@ -134,13 +134,15 @@ func schedulerFlags(d layout.Dir) []string {
 	}
 }
 
+// kwokFlags: a kwok that was restarted takes the nodes over once the leases of
+// the one before have run out, so they are short.
 func kwokFlags(d layout.Dir) []string {
 	return []string{
 		"--kubeconfig=" + d.Run("kwok.kubeconfig"),
 		"--config=" + d.Run("kwok-stages.yaml"),
 		"--manage-all-nodes=true",
 		"--cidr=" + podCIDR,
-		"--node-lease-duration-seconds=40",
+		"--node-lease-duration-seconds=6",
 	}
 }
 
