@@ -56,7 +56,8 @@ type Applied struct {
 // Apply brings u onto the server by server-side apply, forced, as our field
 // manager. What the server stamps on objects is not sent, nor is the status of
 // built-in kinds. A field that the server's schema does not have is dropped and
-// reported, because one misspelt field must not lose the object.
+// reported, because one misspelt field must not lose the object, and so is the
+// first of two list items with one key.
 //
 // What may succeed later is tried again until ctx ends. The error is an
 // *ApplyError, which never holds a Secret's values.
@@ -72,6 +73,9 @@ func (c *Cluster) Apply(ctx context.Context, kind object.Kind, u *unstructured.U
 			return applied, nil
 		}
 		pruned, paths := dropUnknown(content, err.Error())
+		if len(paths) == 0 {
+			pruned, paths = dropDuplicates(content, err.Error())
+		}
 		if len(paths) == 0 {
 			return Applied{Dropped: dropped}, applyErrorOf(id, kind, u, err)
 		}
@@ -171,6 +175,9 @@ func outgoing(kind object.Kind, content map[string]any, opt ApplyOptions) map[st
 	out["apiVersion"], out["kind"] = kind.GroupVersion().String(), kind.Kind
 	if builtIn(kind.Group) {
 		delete(out, "status")
+	}
+	if isSecret(kind) {
+		object.FoldStringData(out)
 	}
 	old, _ := content["metadata"].(map[string]any)
 	meta := make(map[string]any, len(old)+2)

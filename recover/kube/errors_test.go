@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -84,7 +85,7 @@ contexts: [{name: a, context: {cluster: c, user: u}}]
 users: [{name: u, user: {}}]
 current-context: a
 `
-	if _, err := Connect([]byte(good), "", Options{}); err != nil {
+	if _, err := Connect([]byte(good), "", Options{Now: time.Now}); err != nil {
 		t.Error(err)
 	}
 	tests := map[string]struct{ config, context, want string }{
@@ -95,7 +96,7 @@ current-context: a
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			if _, err := Connect([]byte(test.config), test.context, Options{}); err == nil || !strings.Contains(err.Error(), test.want) {
+			if _, err := Connect([]byte(test.config), test.context, Options{Now: time.Now}); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v", err)
 			}
 		})

@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"k8s.io/client-go/rest"
+
+	"github.com/rekindle-io/rekindle/recover/object"
 )
 
 // ErrNotFound is returned, wrapped, for an object that does not exist.
@@ -63,7 +65,7 @@ func (c *Cluster) Host() string { return c.host.String() }
 
 func (o Options) withDefaults() Options {
 	if o.FieldManager == "" {
-		o.FieldManager = "rekindle"
+		o.FieldManager = object.FieldManager
 	}
 	if o.UserAgent == "" {
 		o.UserAgent = "rekindle"

@@ -33,6 +33,7 @@ func dialTo(t testing.TB, to *testenv.Cluster, opts Options) *Cluster {
 	if to == nil {
 		t.Skip("no control plane")
 	}
+	opts.Now = time.Now
 	c, err := Connect(to.Kubeconfig, "", opts)
 	if err != nil {
 		t.Fatal(err)

@@ -164,20 +164,23 @@ func dropTemplateStamps(content map[string]any) {
 	}
 }
 
-// foldStringData moves a Secret's stringData into data, as the server does.
-func foldStringData(content map[string]any, _ owner) {
+// FoldStringData moves a Secret's stringData into data, as the server does, so
+// that a key that is taken out of stringData is taken out of the Secret: the
+// server keeps no account of who wrote stringData. Nothing below content itself
+// is changed.
+func FoldStringData(content map[string]any) {
 	plain, ok := content["stringData"].(map[string]any)
 	if !ok {
 		return
 	}
-	data, _ := content["data"].(map[string]any)
-	if data == nil {
-		data = map[string]any{}
-	}
+	old, _ := content["data"].(map[string]any)
+	data := shallow(old)
 	for k, v := range plain {
-		if s, ok := v.(string); ok {
-			data[k] = base64.StdEncoding.EncodeToString([]byte(s))
+		s, ok := v.(string)
+		if !ok {
+			return // the server will say so
 		}
+		data[k] = base64.StdEncoding.EncodeToString([]byte(s))
 	}
 	delete(content, "stringData")
 	content["data"] = data

@@ -14,6 +14,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
+// FieldManager is the name under which rekindle owns fields of live objects.
+const FieldManager = "rekindle"
+
 // ID identifies one object in one cluster, whatever API version it is read in.
 type ID struct {
 	Group     string `json:"group,omitempty"`

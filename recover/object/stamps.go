@@ -113,7 +113,7 @@ func owns(fields map[string]any, path []string) bool {
 // object.
 var kindStamps = map[string]func(content map[string]any, owned owner){
 	"Service":                               serviceStamps,
-	"Secret":                                foldStringData,
+	"Secret":                                func(content map[string]any, _ owner) { FoldStringData(content) },
 	"ServiceAccount":                        serviceAccountStamps,
 	"Namespace":                             namespaceStamps,
 	"PersistentVolumeClaim":                 claimStamps,

@@ -1,11 +1,9 @@
 package rebuild
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +11,7 @@ import (
 
 	"github.com/rekindle-io/rekindle/recover/kube"
 	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/recover/object/field"
 	"github.com/rekindle-io/rekindle/recover/plan"
 	"github.com/rekindle-io/rekindle/recover/render"
 	"github.com/rekindle-io/rekindle/recover/run"
@@ -73,6 +72,16 @@ func extent(p *plan.Plan) (objects, waves int) {
 // commit has it, from an earlier restore or from the attempt that was cut off,
 // is left untouched.
 func (r *restore) apply(ctx context.Context, s *run.Scope) error {
+	r.fates = map[object.ID]made{}
+	if err := r.applyPlan(ctx, s); err != nil {
+		return err
+	}
+	s.Eventf(run.LevelInfo, "apply.done", "%s", tallyOf(r.fates).words())
+	return nil
+}
+
+// applyPlan walks the plan once.
+func (r *restore) applyPlan(ctx context.Context, s *run.Scope) error {
 	if err := r.recordInventory(ctx, r.plan, false); err != nil {
 		return fmt.Errorf("write the inventory of the restore: %w", err)
 	}
@@ -80,17 +89,12 @@ func (r *restore) apply(ctx context.Context, s *run.Scope) error {
 	if err != nil {
 		return err
 	}
-	tally := tally{}
-	a := &applier{cluster: r.cluster, current: current, changed: r.changed, within: r.req.Wait}
-	w := &walk{target: a, nodes: r.plan.Nodes, deadline: r.req.Wait, finished: func(f fate) { r.note(s, tally, f) }}
-	awaited, err := w.run(ctx)
-	r.report.Kinds = tally.counts()
-	if err != nil {
-		return err
-	}
-	r.awaited = awaited
-	s.Eventf(run.LevelInfo, "apply.done", "%s", tally.words())
-	return nil
+	r.report.NotApplied, r.failed = nil, 0
+	a := &applier{cluster: r.cluster, current: current, changed: r.changed, replicas: r.difference.Replicas, within: r.req.Wait}
+	w := &walk{target: a, nodes: r.plan.Nodes, deadline: r.req.Wait, finished: func(f fate) { r.note(s, f) }}
+	r.awaited, err = w.run(ctx)
+	r.report.Kinds = tallyOf(r.fates).counts()
+	return err
 }
 
 // current returns the objects that need not be applied.
@@ -99,6 +103,7 @@ func (r *restore) current(ctx context.Context) (map[object.ID]bool, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.difference = difference
 	stale := make(map[object.ID]bool, len(difference.Unstamped))
 	for _, id := range difference.Unstamped {
 		stale[id] = true
@@ -121,18 +126,19 @@ func (r *restore) current(ctx context.Context) (map[object.ID]bool, error) {
 }
 
 // note takes down what became of one node. The walk calls it from one goroutine.
-func (r *restore) note(s *run.Scope, t tally, f fate) {
+func (r *restore) note(s *run.Scope, f fate) {
 	n := f.node
 	if n.Barrier {
 		return
 	}
 	id := n.ID.String()
 	if f.err != nil {
-		t.add(n, failedToApply)
 		reason := f.reason()
-		r.mu.Lock()
+		r.fates[n.ID] = failedToApply
 		r.report.NotApplied = append(r.report.NotApplied, NotApplied{ID: n.ID, From: n.From, Reason: reason})
-		r.mu.Unlock()
+		if !errors.Is(f.err, errRemoved) {
+			r.failed++
+		}
 		s.Event(run.Event{Level: run.LevelError, Type: "object.failed", Object: id, Message: reason})
 		return
 	}
@@ -144,7 +150,9 @@ func (r *restore) note(s *run.Scope, t tally, f fate) {
 	case differed:
 		what = wasChanged
 	}
-	t.add(n, what)
+	if before := r.fates[n.ID]; before == "" || before == failedToApply || what != wasUnchanged {
+		r.fates[n.ID] = what
+	}
 	s.Event(run.Event{Level: run.LevelDebug, Type: "object.applied", Object: id, Message: string(what)})
 	for _, path := range f.applied.Dropped {
 		r.warn(s, id, fmt.Sprintf("%s (%s): the server does not know %s, it was left out", n.ID, n.From, path))
@@ -155,9 +163,7 @@ func (r *restore) note(s *run.Scope, t tally, f fate) {
 }
 
 func (r *restore) warn(s *run.Scope, object, text string) {
-	r.mu.Lock()
 	r.report.Warnings = append(r.report.Warnings, text)
-	r.mu.Unlock()
 	s.Event(run.Event{Level: run.LevelWarn, Type: "object.warning", Object: object, Message: text})
 }
 
@@ -166,7 +172,9 @@ type applier struct {
 	cluster *kube.Cluster
 	current map[object.ID]bool // untouched
 	changed map[object.ID]drift.Change
-	within  time.Duration
+	// replicas are what autoscalers have chosen, and keep.
+	replicas map[object.ID]int64
+	within   time.Duration
 }
 
 var _ target = (*applier)(nil)
@@ -186,6 +194,11 @@ func (a *applier) apply(ctx context.Context, n *plan.Node) fate {
 		Labels:      map[string]string{partOfLabel: inventoryID},
 		Annotations: map[string]string{object.AppliedAnnotation: object.DigestOf(object.Canonical(n.Object.Unstructured)).Short()},
 	}
+	if a.changed[n.ID].Terminating {
+		if err := a.cluster.AwaitGone(ctx, n.Kind, n.ID.Namespace, n.ID.Name, ""); err != nil {
+			return fate{node: n, err: err}
+		}
+	}
 	if a.changed[n.ID].ByHand {
 		if err := a.cluster.TakeOver(ctx, n.Kind, n.ID.Namespace, n.ID.Name, drift.ByPeople); err != nil {
 			return fate{node: n, err: err}
@@ -194,7 +207,7 @@ func (a *applier) apply(ctx context.Context, n *plan.Node) fate {
 	wait := 50 * time.Millisecond
 	var waited time.Duration
 	for {
-		applied, err := a.cluster.Apply(ctx, n.Kind, n.Object.Unstructured, opts)
+		applied, err := a.cluster.Apply(ctx, n.Kind, a.content(n), opts)
 		if err == nil || waited >= patience || !comes(err) {
 			return fate{node: n, applied: applied, err: err}
 		}
@@ -206,6 +219,19 @@ func (a *applier) apply(ctx context.Context, n *plan.Node) fate {
 		waited += wait
 		wait = min(2*wait, time.Second)
 	}
+}
+
+// content is what to apply for a node: the commit's object, with the replicas
+// that an autoscaler has chosen. To leave them out would give them up.
+func (a *applier) content(n *plan.Node) *unstructured.Unstructured {
+	replicas, chosen := a.replicas[n.ID]
+	spec, ok := n.Object.Object["spec"].(map[string]any)
+	if _, written := spec["replicas"]; !chosen || !ok || !written {
+		return n.Object.Unstructured
+	}
+	u := n.Object.DeepCopy()
+	_ = unstructured.SetNestedField(u.Object, replicas, "spec", "replicas") // spec is a map, as seen above
+	return u
 }
 
 // comes tells whether what the server lacks may be on its way.
@@ -225,91 +251,26 @@ func (a *applier) reach(ctx context.Context, to *plan.Node, until plan.Until) er
 	case plan.Endpoints:
 		return a.cluster.EndpointsReady(ctx, to.ID.Namespace, to.ID.Name, 0)
 	case plan.Completed:
-		return a.cluster.Await(ctx, to.Kind, to.ID.Namespace, to.ID.Name, completed)
+		if to.ID.Kind == "Pod" {
+			return a.cluster.Await(ctx, to.Kind, to.ID.Namespace, to.ID.Name, succeeded)
+		}
+		return a.settled(ctx, to) // a Job has settled when it has completed, and gives up when it failed
 	case plan.Settled:
-		_, err := a.cluster.Settle(ctx, []kube.Target{{Kind: to.Kind, ID: to.ID}}, kube.SettleOptions{})
-		return err
+		return a.settled(ctx, to)
 	}
 	return fmt.Errorf("nothing is known of waiting until %q", until)
 }
 
-// completed tells whether a Job or a Pod ended well.
-func completed(u *unstructured.Unstructured) (bool, string) {
+func (a *applier) settled(ctx context.Context, to *plan.Node) error {
+	_, err := a.cluster.Settle(ctx, []kube.Target{{Kind: to.Kind, ID: to.ID}}, kube.SettleOptions{})
+	return err
+}
+
+// succeeded tells whether a Pod ended well.
+func succeeded(u *unstructured.Unstructured) (bool, string) {
 	if u == nil {
 		return false, "it does not exist"
 	}
-	if phase, _, _ := unstructured.NestedString(u.Object, "status", "phase"); phase == "Succeeded" {
-		return true, ""
-	}
-	conditions, _, _ := unstructured.NestedSlice(u.Object, "status", "conditions")
-	for _, c := range conditions {
-		condition, _ := c.(map[string]any)
-		if condition["status"] != "True" {
-			continue
-		}
-		switch condition["type"] {
-		case "Complete":
-			return true, ""
-		case "Failed":
-			return false, fmt.Sprintf("it failed: %v", condition["message"])
-		}
-	}
-	return false, "it has not completed"
-}
-
-// doing is what became of one object.
-type doing string
-
-const (
-	wasCreated    doing = "created"
-	wasChanged    doing = "changed"
-	wasUnchanged  doing = "unchanged"
-	failedToApply doing = "failed"
-)
-
-// tally counts objects by kind.
-type tally map[string]*KindCount
-
-func (t tally) add(n *plan.Node, d doing) {
-	kind := n.ID.GroupKind().String()
-	c := t[kind]
-	if c == nil {
-		c = &KindCount{Kind: kind}
-		t[kind] = c
-	}
-	c.Total++
-	switch d {
-	case wasCreated:
-		c.Created++
-	case wasChanged:
-		c.Changed++
-	case wasUnchanged:
-		c.Unchanged++
-	case failedToApply:
-		c.Failed++
-	}
-}
-
-func (t tally) counts() []KindCount {
-	counts := make([]KindCount, 0, len(t))
-	for _, c := range t {
-		counts = append(counts, *c)
-	}
-	slices.SortFunc(counts, func(a, b KindCount) int { return cmp.Compare(a.Kind, b.Kind) })
-	return counts
-}
-
-func (t tally) words() string {
-	var sum KindCount
-	for _, c := range t {
-		sum.Created += c.Created
-		sum.Changed += c.Changed
-		sum.Unchanged += c.Unchanged
-		sum.Failed += c.Failed
-	}
-	text := fmt.Sprintf("%d created, %d changed, %d unchanged", sum.Created, sum.Changed, sum.Unchanged)
-	if sum.Failed > 0 {
-		text += fmt.Sprintf(", %d not applied", sum.Failed)
-	}
-	return text
+	phase := field.Text(u.Object, "status", "phase")
+	return phase == "Succeeded", "its phase is " + phase
 }

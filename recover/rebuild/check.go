@@ -136,6 +136,8 @@ func (r *restore) compare(ctx context.Context, p *plan.Plan, catalogue *object.C
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, r.req.Wait)
+	defer cancel()
 	return drift.Compare(ctx, live{r.cluster}, expected(p, catalogue), drift.Options{
 		Commit:    r.commit.SHA,
 		Catalogue: catalogue,

@@ -29,7 +29,8 @@ func (l live) List(ctx context.Context, kind object.Kind, metadataOnly bool, eac
 func (l live) DryRun(ctx context.Context, kind object.Kind, o *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	applied, err := l.cluster.Apply(ctx, kind, o, kube.ApplyOptions{DryRun: true})
 	var refused *kube.ApplyError
-	if errors.As(err, &refused) && !refused.Reason.Later() && refused.Unwrap() == nil {
+	if errors.As(err, &refused) && refused.Unwrap() == nil &&
+		refused.Reason != kube.ReasonUnavailable && refused.Reason != kube.ReasonTimeout {
 		return nil, refusal{refused}
 	}
 	return applied.Object, err

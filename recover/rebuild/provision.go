@@ -133,7 +133,7 @@ func (r *restore) provision(ctx context.Context, s *run.Scope) error {
 	if err := r.connect(ctx); err != nil {
 		return err
 	}
-	if err := r.cluster.Ready(ctx); err != nil {
+	if err := r.ready(ctx); err != nil {
 		return err
 	}
 	if p.InPlace {
@@ -159,11 +159,22 @@ func (r *restore) revive(ctx context.Context, s *run.Scope) error {
 	if err := r.connect(ctx); err != nil {
 		return err
 	}
+	return r.ready(ctx)
+}
+
+// ready waits until the API server answers, within the deadline.
+func (r *restore) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, r.req.Wait)
+	defer cancel()
 	return r.cluster.Ready(ctx)
 }
 
 // conceive decides what provision works on.
 func (r *restore) conceive() (provisioned, error) {
+	if r.found != nil && r.req.Fresh {
+		return provisioned{}, &RefusedError{Reason: fmt.Sprintf("a cluster %q was made by somebody else while the old one was being deleted", r.found.Name),
+			Remedy: "look at it, then begin a new restore"}
+	}
 	if r.found != nil {
 		return provisioned{ID: r.found.ID, InPlace: true}, nil
 	}

@@ -23,22 +23,32 @@ type leftover struct {
 	uid  types.UID
 }
 
-// prune removes what earlier restores made and this commit does not have. Only
-// what bears the inventory's mark is touched, by uid; what holds data or what
-// others made stays unless the person said that the loss is fine.
+// prune removes what earlier restores made and this commit does not have. It
+// comes after everything else has been applied and has settled, and not at all
+// when something failed: what is to be removed may still be needed. Only what
+// bears the inventory's marks is touched, by uid; what every cluster has, what
+// holds data and what others live in stays. What could not be removed is named,
+// and never keeps the rest from being removed.
 func (r *restore) prune(ctx context.Context, s *run.Scope) error {
-	if !r.req.Prune {
+	switch {
+	case !r.req.Prune:
 		s.Skip("not asked for")
+		return nil
+	case r.failed > 0:
+		s.Skip(fmt.Sprintf("%d objects were not applied, so that nothing is removed", r.failed))
 		return nil
 	}
 	leftovers, strangers, err := r.leftovers(ctx)
 	if err != nil {
 		return err
 	}
+	within, cancel := context.WithTimeout(ctx, r.req.Wait)
+	defer cancel()
 	for phase := range lastPhase + 1 {
-		if err := r.prunePhase(ctx, s, phase, leftovers, strangers); err != nil {
-			return err
-		}
+		r.prunePhase(within, s, phase, leftovers, strangers)
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	if len(r.report.Kept) == 0 {
 		return r.recordInventory(ctx, r.plan, true)
@@ -84,6 +94,13 @@ func (r *restore) leftovers(ctx context.Context) ([]leftover, map[object.ID]int,
 	for _, n := range r.plan.Nodes {
 		planned[n.ID] = true
 	}
+	baseline, err := r.e.baseline(ctx, r.id)
+	if err != nil {
+		return nil, nil, err
+	}
+	if baseline == nil {
+		baseline = func(object.ID) bool { return false }
+	}
 	strangers := map[object.ID]int{}
 	var found []leftover
 	for _, kind := range r.catalogue.Kinds() {
@@ -97,6 +114,7 @@ func (r *restore) leftovers(ctx context.Context) ([]leftover, map[object.ID]int,
 			case planned[id]:
 				strangers[definition]++
 				strangers[object.ID{Kind: "Namespace", Name: id.Namespace}]++
+			case drift.System(id, u) || baseline(id):
 			case restored(u):
 				found = append(found, leftover{id: id, kind: kind, uid: u.GetUID()})
 				if holdsData(id) {
@@ -120,30 +138,50 @@ func holdsData(id object.ID) bool {
 	return id.Group == "" && (id.Kind == "PersistentVolumeClaim" || id.Kind == "PersistentVolume")
 }
 
-func (r *restore) prunePhase(ctx context.Context, s *run.Scope, phase int, all []leftover, strangers map[object.ID]int) error {
+// prunePhase removes the leftovers of one phase, at once, and waits until they
+// are gone.
+func (r *restore) prunePhase(ctx context.Context, s *run.Scope, phase int, all []leftover, strangers map[object.ID]int) {
 	var gone []leftover
 	for _, l := range all {
 		if phaseOf(l.id) != phase {
 			continue
 		}
 		if why := r.keep(l, strangers); why != "" {
-			r.report.Kept = append(r.report.Kept, NotApplied{ID: l.id, Reason: why})
-			s.Event(run.Event{Level: run.LevelWarn, Type: "object.kept", Object: l.id.String(), Message: why})
+			r.kept(s, l, why)
 			continue
 		}
 		gone = append(gone, l)
 	}
-	g, within := errgroup.WithContext(ctx)
+	failures := make([]error, len(gone))
+	var g errgroup.Group
 	g.SetLimit(16)
-	for _, l := range gone {
+	for i, l := range gone {
 		g.Go(func() error {
-			return r.cluster.Delete(within, l.kind, l.id.Namespace, l.id.Name, l.uid, kube.DeleteOptions{})
+			failures[i] = r.removeOne(ctx, l)
+			return nil
 		})
 	}
-	if err := g.Wait(); err != nil {
+	_ = g.Wait() // what failed is in failures
+	for i, l := range gone {
+		if failures[i] != nil {
+			r.kept(s, l, failures[i].Error())
+			continue
+		}
+		r.report.Pruned = append(r.report.Pruned, l.id)
+		s.Event(run.Event{Type: "object.pruned", Object: l.id.String()})
+	}
+}
+
+func (r *restore) removeOne(ctx context.Context, l leftover) error {
+	if err := r.cluster.Delete(ctx, l.kind, l.id.Namespace, l.id.Name, l.uid, kube.DeleteOptions{}); err != nil {
 		return err
 	}
-	return r.awaitGone(ctx, s, gone)
+	return r.cluster.AwaitGone(ctx, l.kind, l.id.Namespace, l.id.Name, string(l.uid))
+}
+
+func (r *restore) kept(s *run.Scope, l leftover, why string) {
+	r.report.Kept = append(r.report.Kept, NotApplied{ID: l.id, Reason: why})
+	s.Event(run.Event{Level: run.LevelWarn, Type: "object.kept", Object: l.id.String(), Message: why})
 }
 
 // keep says why a leftover has to stay; empty when it can go.
@@ -154,28 +192,14 @@ func (r *restore) keep(l leftover, strangers map[object.ID]int) string {
 	if holdsData(l.id) {
 		return "it holds data that may exist nowhere else: --allow-data-loss removes it"
 	}
-	if n := strangers[l.id]; n > 0 && (l.id.Kind == "Namespace" || l.id.Kind == "CustomResourceDefinition") {
+	if l.id.Kind != "Namespace" && l.id.Kind != "CustomResourceDefinition" {
+		return ""
+	}
+	if n := strangers[l.id]; n > 0 {
 		return fmt.Sprintf("%d objects in it would go with it that no restore is to remove: --allow-data-loss removes them too", n)
 	}
-	return ""
-}
-
-func (r *restore) awaitGone(ctx context.Context, s *run.Scope, gone []leftover) error {
-	within, cancel := context.WithTimeout(ctx, r.req.Wait)
-	defer cancel()
-	g, within := errgroup.WithContext(within)
-	g.SetLimit(16)
-	for _, l := range gone {
-		g.Go(func() error {
-			if err := r.cluster.AwaitGone(within, l.kind, l.id.Namespace, l.id.Name, string(l.uid)); err != nil {
-				return fmt.Errorf("prune %s: %w", l.id, err)
-			}
-			r.mu.Lock()
-			r.report.Pruned = append(r.report.Pruned, l.id)
-			r.mu.Unlock()
-			s.Event(run.Event{Level: run.LevelInfo, Type: "object.pruned", Object: l.id.String()})
-			return nil
-		})
+	if l.id.Kind == "Namespace" && len(r.catalogue.Failed) > 0 {
+		return "some kinds cannot be listed now, so that what else is in it is unknown: --allow-data-loss removes it all the same"
 	}
-	return g.Wait()
+	return ""
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/rekindle-io/rekindle/providers"
 	"github.com/rekindle-io/rekindle/recover/object"
@@ -117,7 +119,25 @@ func (e *Engine) Verify(ctx context.Context, req Request) (*Report, error) {
 	if err := r.judge(ctx); err != nil {
 		return nil, err
 	}
+	within, cancel := context.WithTimeout(ctx, verifyPatience)
+	defer cancel()
+	if err := r.settleNodes(within, ctx, func(run.Event) {}, r.present()); err != nil {
+		return nil, err
+	}
 	return r.verdict(found, seconds(e.Now().Sub(begun))), nil
+}
+
+// verifyPatience is how long a verification waits for what is about to become
+// healthy.
+const verifyPatience = 5 * time.Second
+
+// present are the nodes of the plan that the cluster has.
+func (r *restore) present() []*plan.Node {
+	missing := make(map[object.ID]bool, len(r.report.Drift.Missing))
+	for _, m := range r.report.Drift.Missing {
+		missing[m.ID] = true
+	}
+	return slices.DeleteFunc(r.settleable(), func(n *plan.Node) bool { return missing[n.ID] })
 }
 
 // leaveOutUnserved names what the cluster does not serve: missing, unless the
@@ -134,10 +154,10 @@ func (r *restore) verdict(found providers.Cluster, took float64) *Report {
 	report.Server, report.Commit, report.Seconds = r.catalogue.Server, r.commit, took
 	report.Fingerprint, report.Notes, report.RenderNotes = r.plan.Fingerprint, r.plan.Notes, r.rendered.Notes
 	report.Outcome = run.Done
-	report.Error = report.shortcomings()
-	if len(report.NotApplied) > 0 && !r.req.AllowUnserved {
-		report.Error = fmt.Sprintf("%d not served; %s", len(report.NotApplied), report.Error)
+	if !r.req.AllowUnserved {
+		report.failed = len(report.NotApplied)
 	}
+	report.Error = report.shortcomings()
 	if report.Error != "" {
 		report.Outcome = run.Unverified
 	}

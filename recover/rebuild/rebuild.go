@@ -11,8 +11,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"regexp"
-	"strings"
 	"time"
 
 	"github.com/rekindle-io/rekindle/providers"
@@ -69,34 +67,24 @@ type Request struct {
 	// Convert replaces removed API versions where that is mechanical.
 	Convert bool `json:"convert,omitempty"`
 	// AllowUnserved goes on without the objects whose kind the target does not
-	// serve; they are tried as long as Wait lasts, and named in the report.
+	// serve. Those whose kind may still come are tried until a while after
+	// everything else has settled; what is left out is named in the report.
 	AllowUnserved bool `json:"allowUnserved,omitempty"`
 	// AllowDataLoss lets Prune remove volume claims, and namespaces that hold
 	// what no restore made.
 	AllowDataLoss bool `json:"allowDataLoss,omitempty"`
 
-	// Withheld: values that look secret were left out of the journaled request,
-	// so that the run cannot be resumed from it.
+	// Withheld: Helm values were left out of the journaled request, so that the
+	// run cannot be resumed from it.
 	Withheld bool `json:"withheld,omitempty"`
 }
 
-// telling are parts of names whose values are not for the journal.
-var telling = regexp.MustCompile(`(?i)(passw|secret|token|credential|private|api.?key)`)
-
-// forJournal returns req without credentials and without values whose names say
-// that they are secret.
+// forJournal returns req without credentials, and without Helm values: they may
+// be secret, whatever their names.
 func (req Request) forJournal() Request {
 	req.Source.Repo = source.Redact(req.Source.Repo)
-	var kept []string
-	for _, set := range req.Source.Helm.Set {
-		name, _, _ := strings.Cut(set, "=")
-		if telling.MatchString(name) {
-			set = name + "=(withheld)"
-			req.Withheld = true
-		}
-		kept = append(kept, set)
-	}
-	req.Source.Helm.Set = kept
+	req.Withheld = len(req.Source.Helm.Set)+len(req.Source.Helm.Values) > 0
+	req.Source.Helm.Set, req.Source.Helm.Values = nil, nil
 	return req
 }
 
@@ -133,7 +121,7 @@ type InPlace struct {
 
 // Changes tells whether anything would be changed at all.
 func (p InPlace) Changes() bool {
-	if len(p.Drift.Missing)+len(p.Drift.Changed) > 0 {
+	if len(p.Drift.Missing)+len(p.Drift.Changed)+len(p.Drift.Adopted) > 0 {
 		return true
 	}
 	if p.Prune {

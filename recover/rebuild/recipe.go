@@ -42,7 +42,10 @@ type restore struct {
 	id         string // of the cluster
 	cluster    *kube.Cluster
 	plan       *plan.Plan
-	changed    map[object.ID]drift.Change // before they were applied
+	difference *drift.Report              // before anything was applied
+	changed    map[object.ID]drift.Change // of it
+	fates      map[object.ID]made         // over all walks of the plan
+	failed     int                        // objects that were refused or skipped
 	awaited    []*plan.Node               // of kinds that nobody serves yet
 
 	mu     sync.Mutex // guards report
@@ -61,8 +64,8 @@ func (r *restore) steps() []run.Def {
 		{Name: "provision", Do: r.provision},
 		{Name: "plan", Fresh: true, Do: r.makePlan},
 		{Name: "apply", Fresh: true, Do: r.apply},
-		{Name: "prune", Fresh: true, Do: r.prune},
 		{Name: "settle", Fresh: true, Do: r.settle},
+		{Name: "prune", Fresh: true, Do: r.prune},
 		{Name: "verify", Fresh: true, Do: r.verify},
 	}
 }
@@ -102,7 +105,10 @@ func (e *Engine) Resume(ctx context.Context, id string, consent Consent, observe
 		return nil, fmt.Errorf("run %s: its request cannot be read: %w", was.ID, err)
 	}
 	if req.Withheld {
-		return nil, fmt.Errorf("run %s was given secret values, which are not kept: restore %s again with the same flags, and what is in place stays", was.ID, was.Cluster)
+		return nil, fmt.Errorf("run %s was given Helm values, which are not kept: restore %s again with the same flags, and what is in place stays", was.ID, was.Cluster)
+	}
+	if err := e.refuseSuperseded(ctx, was); err != nil {
+		return nil, err
 	}
 	r, err := e.prepare(req, consent)
 	if err != nil {
@@ -111,6 +117,24 @@ func (e *Engine) Resume(ctx context.Context, id string, consent Consent, observe
 	defer r.close()
 	done, err := e.executor(observe).Execute(ctx, was.ID, r.steps())
 	return r.conclude(ctx, done, err)
+}
+
+// refuseSuperseded keeps an old run from undoing what a newer one did.
+func (e *Engine) refuseSuperseded(ctx context.Context, was run.Run) error {
+	runs, err := e.Journal.Runs(ctx, run.Filter{Cluster: was.Cluster})
+	if err != nil {
+		return err
+	}
+	for _, newer := range runs {
+		touched := newer.Outcome != run.Refused && newer.Provider == was.Provider
+		if touched && newer.Created.After(was.Created) {
+			return &RefusedError{
+				Reason: fmt.Sprintf("run %s is older than %s, which worked on cluster %s since: resuming it would undo that", was.ID, newer.ID, was.Cluster),
+				Remedy: "abort it (rekindle runs abort " + was.ID + ") and restore what you want",
+			}
+		}
+	}
+	return nil
 }
 
 // ReportOf returns what is known of a journaled restore: its report, or, while

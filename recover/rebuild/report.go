@@ -51,6 +51,9 @@ type Report struct {
 	Notes       []plan.Note   `json:"notes,omitempty"`
 	RenderNotes []render.Note `json:"renderNotes,omitempty"`
 	Warnings    []string      `json:"warnings,omitempty"`
+
+	// failed counts what is in NotApplied without the person's agreement.
+	failed int
 }
 
 // KindCount is what became of the objects of one kind.

@@ -18,15 +18,18 @@ import (
 func (r *restore) settle(ctx context.Context, s *run.Scope) error {
 	within, cancel := context.WithTimeout(ctx, r.req.Wait)
 	defer cancel()
-	if err := r.settleNodes(within, ctx, s, r.settleable()); err != nil {
+	if err := r.settleNodes(within, ctx, s.Event, r.settleable()); err != nil {
 		return err
 	}
-	late, err := r.applyAwaited(within, ctx, s)
+	more, err := r.applyAwaited(within, ctx, s)
 	if err != nil {
 		return err
 	}
-	if err := r.settleNodes(within, ctx, s, late); err != nil {
-		return err
+	if more {
+		r.report.Unsettled, r.report.Unjudged = nil, nil
+		if err := r.settleNodes(within, ctx, s.Event, r.settleable()); err != nil {
+			return err
+		}
 	}
 	s.Eventf(run.LevelInfo, "settle.done", "%d not settled", len(r.report.Unsettled))
 	return nil
@@ -50,7 +53,7 @@ func (r *restore) settleable() []*plan.Node {
 
 // settleNodes waits for nodes until within ends. Only the end of outer, the
 // context of the step, is an error: what has not settled is in the report.
-func (r *restore) settleNodes(within, outer context.Context, s *run.Scope, nodes []*plan.Node) error {
+func (r *restore) settleNodes(within, outer context.Context, tell func(run.Event), nodes []*plan.Node) error {
 	if len(nodes) == 0 {
 		return nil
 	}
@@ -64,8 +67,8 @@ func (r *restore) settleNodes(within, outer context.Context, s *run.Scope, nodes
 	if simulated {
 		judged, unjudged = divide(targets, func(t kube.Target) bool { return needsContainers[t.ID.GroupKind().String()] })
 	}
-	statuses, err := r.cluster.Settle(within, judged, kube.SettleOptions{LabelSelector: partOfLabel + "=" + inventoryID, OnStatus: func(st kube.Status) {
-		s.Event(run.Event{Level: run.LevelDebug, Type: "object." + string(st.State), Object: st.ID.String(), Message: st.Message})
+	statuses, err := r.cluster.Settle(within, judged, kube.SettleOptions{OnStatus: func(st kube.Status) {
+		tell(run.Event{Level: run.LevelDebug, Type: "object." + string(st.State), Object: st.ID.String(), Message: st.Message})
 	}})
 	if outer.Err() != nil {
 		return context.Cause(outer)
@@ -77,7 +80,7 @@ func (r *restore) settleNodes(within, outer context.Context, s *run.Scope, nodes
 		}
 		unsettled++
 		r.report.Unsettled = append(r.report.Unsettled, st)
-		s.Event(run.Event{Level: run.LevelWarn, Type: "object.unsettled", Object: st.ID.String(), Message: words(st)})
+		tell(run.Event{Level: run.LevelWarn, Type: "object.unsettled", Object: st.ID.String(), Message: words(st)})
 	}
 	for _, t := range unjudged {
 		r.report.Unjudged = append(r.report.Unjudged, kube.Status{ID: t.ID, State: kube.StateUnknown,
@@ -124,63 +127,46 @@ const (
 	awaitedEvery = time.Second
 )
 
-// applyAwaited tries the objects of kinds that nobody served when they were
-// planned, as discovery grows, until a grace period after everything else has
-// settled. It returns those that were applied; the others are reported.
-func (r *restore) applyAwaited(within, outer context.Context, s *run.Scope) ([]*plan.Node, error) {
-	if len(r.awaited) == 0 {
-		return nil, nil
-	}
+// applyAwaited waits for kinds that nobody served when the plan was made, as
+// discovery grows, until a while after everything else has settled. When some
+// come, the plan is made again for what the cluster serves now and walked
+// again; more tells that it was. What is left is reported.
+func (r *restore) applyAwaited(within, outer context.Context, s *run.Scope) (more bool, err error) {
 	grace, cancel := context.WithTimeout(within, awaitGrace)
 	defer cancel()
-	a := &applier{cluster: r.cluster, within: awaitGrace}
-	var applied []*plan.Node
-	for {
+	for len(r.awaited) > 0 {
 		catalogue, err := r.cluster.Discover(outer)
 		if err != nil {
-			return nil, err
+			return more, err
 		}
-		r.catalogue = catalogue
-		r.awaited = slices.DeleteFunc(r.awaited, func(n *plan.Node) bool {
-			kind, served := catalogue.Lookup(n.Kind.GroupVersionKind)
-			if !served {
-				return false
+		if slices.ContainsFunc(r.awaited, func(n *plan.Node) bool { _, served := catalogue.Lookup(n.Kind.GroupVersionKind); return served }) {
+			if err := r.walkAgain(outer, s); err != nil {
+				return more, err
 			}
-			n.Kind = kind
-			n.Awaited = false
-			f := a.apply(outer, n)
-			if f.err == nil {
-				applied = append(applied, n)
-			}
-			t := tallyOf(r.report.Kinds)
-			r.note(s, t, f)
-			r.report.Kinds = t.counts()
-			return true
-		})
-		if len(r.awaited) == 0 {
-			return applied, nil
+			more = true
+			continue
 		}
 		select {
 		case <-time.After(awaitedEvery):
 			continue
 		case <-grace.Done():
 		}
-		if outer.Err() != nil {
-			return nil, context.Cause(outer)
-		}
 		break
+	}
+	if outer.Err() != nil {
+		return more, context.Cause(outer)
 	}
 	for _, n := range r.awaited {
 		r.report.NotApplied = append(r.report.NotApplied, NotApplied{ID: n.ID, From: n.From,
-			Reason: fmt.Sprintf("nobody serves %s: install what brings it, then restore again", n.Kind.GroupVersionKind.GroupVersion().WithKind(n.ID.Kind))})
+			Reason: fmt.Sprintf("nobody serves %s %s: install what brings it, then restore again", n.Kind.GroupVersion(), n.ID.Kind)})
 	}
-	return applied, nil
+	return more, nil
 }
 
-func tallyOf(counts []KindCount) tally {
-	t := tally{}
-	for _, c := range counts {
-		t[c.Kind] = &c
+// walkAgain plans for what the cluster serves now, and applies what came of it.
+func (r *restore) walkAgain(ctx context.Context, s *run.Scope) error {
+	if err := r.makePlan(ctx, s); err != nil {
+		return err
 	}
-	return t
+	return r.applyPlan(ctx, s)
 }

@@ -14,6 +14,10 @@ func (r *restore) verify(ctx context.Context, s *run.Scope) error {
 	if err := r.judge(ctx); err != nil {
 		return err
 	}
+	r.report.failed = r.failed
+	if !r.req.AllowUnserved {
+		r.report.failed = len(r.report.NotApplied)
+	}
 	reason := r.report.shortcomings()
 	r.report.Verified = reason == ""
 	// Before the run's outcome: whoever dies between the two leaves a report.
@@ -65,5 +69,6 @@ func (report *Report) shortcomings() string {
 	add(len(d.Changed), "different")
 	add(len(d.Unexpected), "unexpected")
 	add(len(report.Unsettled), "not healthy")
+	add(report.failed, "not applied")
 	return strings.Join(parts, ", ")
 }

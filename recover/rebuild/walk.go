@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/rekindle-io/rekindle/recover/kube"
@@ -46,7 +47,7 @@ type skipError struct {
 
 func (e *skipError) Error() string { return fmt.Sprintf("skipped: it needs %s, %s", e.on, e.why) }
 
-// target is what a walk acts on. A *cluster is one.
+// target is what a walk acts on. An *applier is one.
 type target interface {
 	// apply brings one node onto the cluster.
 	apply(ctx context.Context, n *plan.Node) fate
@@ -103,11 +104,15 @@ type walk struct {
 func (w *walk) run(ctx context.Context) (awaited []*plan.Node, err error) {
 	w.prepare()
 	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(errors.New("the walk has ended"))
+	var workers sync.WaitGroup
 	for range applyWorkers {
-		go w.work(ctx)
+		workers.Go(func() { w.work(ctx) })
 	}
-	defer close(w.ready)
+	defer func() { // nothing is written any more once run has returned
+		close(w.ready)
+		stop(errors.New("the walk has ended"))
+		workers.Wait()
+	}()
 	for i := range w.nodes {
 		if w.needs[i] == 0 {
 			w.release(ctx, i)
@@ -235,13 +240,24 @@ func (w *walk) open(ctx context.Context, o opening) {
 		}
 		if o.err != nil && p.edge.Strength != plan.Soft {
 			n := &w.nodes[p.waiter]
-			w.finish(ctx, p.waiter, fate{node: n, err: &skipError{on: w.nodes[o.gate.node].ID, why: reasonOf(o)}})
+			w.finish(ctx, p.waiter, fate{node: n, err: w.skip(o)})
 			continue
 		}
 		if w.needs[p.waiter]--; w.needs[p.waiter] == 0 {
 			w.release(ctx, p.waiter)
 		}
 	}
+}
+
+// skip is why a node is skipped for whose gate o stays shut. A barrier is
+// nothing to a person: what holds it is named instead.
+func (w *walk) skip(o opening) error {
+	held := &w.nodes[o.gate.node]
+	var skipped *skipError
+	if held.Barrier && errors.As(o.err, &skipped) {
+		return skipped
+	}
+	return &skipError{on: held.ID, why: reasonOf(o)}
 }
 
 func reasonOf(o opening) string {

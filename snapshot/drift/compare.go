@@ -94,6 +94,9 @@ type comparison struct {
 	workers int
 	hands   map[object.ID][]hand
 	wanted  map[object.ID]Expected
+	// primary is the version in which a kind is looked through for the
+	// unexpected, when the commit has it in several.
+	primary map[schema.GroupKind]string
 
 	mu       sync.Mutex // guards what follows
 	seen     map[object.ID]bool
@@ -108,6 +111,8 @@ type suspect struct {
 	live     *unstructured.Unstructured
 	fields   []Field
 	byHand   []Field
+	// terminating: it is being deleted, and will be missing.
+	terminating bool
 }
 
 // listAll lists every kind once: fully where the commit has objects of it,
@@ -115,9 +120,13 @@ type suspect struct {
 func (c *comparison) listAll(ctx context.Context) error {
 	wantedKinds := map[schema.GroupVersionKind]object.Kind{}
 	covered := map[schema.GroupKind]bool{}
+	c.primary = map[schema.GroupKind]string{}
 	doubtful := map[schema.GroupVersionKind]bool{}
 	for _, e := range c.wanted {
 		wantedKinds[e.Kind.GroupVersionKind] = e.Kind
+		if v := c.primary[e.Kind.GroupKind()]; v == "" || e.Kind.Version < v {
+			c.primary[e.Kind.GroupKind()] = e.Kind.Version
+		}
 		doubtful[e.Kind.GroupVersionKind] = e.Unserved
 		covered[e.Kind.GroupKind()] = true
 	}
@@ -175,7 +184,7 @@ func (c *comparison) meet(kind object.Kind, u *unstructured.Unstructured) {
 	id := object.ID{Group: kind.Group, Kind: kind.Kind, Namespace: u.GetNamespace(), Name: u.GetName()}
 	e, wanted := c.wanted[id]
 	if !wanted || e.Kind.GroupVersionKind != kind.GroupVersionKind {
-		if !wanted {
+		if v := c.primary[kind.GroupKind()]; !wanted && (v == "" || v == kind.Version) {
 			c.stranger(id, u)
 		}
 		return
@@ -184,8 +193,10 @@ func (c *comparison) meet(kind object.Kind, u *unstructured.Unstructured) {
 	want := c.mind(id, whole)
 	projected, _ := project(live, want).(map[string]any)
 	digest := object.DigestOf(projected)
-	fields := Set(want, live)
-	people := byHand(whole, live, u)
+	s := suspect{expected: e, live: u, fields: Set(want, live)}
+	var contested bool
+	s.byHand, contested = others(whole, live, u)
+	s.terminating = u.GetDeletionTimestamp() != nil
 	stamp, current := u.GetAnnotations()[object.AppliedAnnotation], object.DigestOf(whole).Short()
 	restored := c.opts.Restored != nil && c.opts.Restored(u)
 
@@ -193,19 +204,26 @@ func (c *comparison) meet(kind object.Kind, u *unstructured.Unstructured) {
 	defer c.mu.Unlock()
 	c.seen[id] = true
 	c.digests[id] = digest
-	c.leave(id, whole, live, fields)
+	c.leave(id, whole, live, s.fields)
+	c.keepReplicas(id, live)
 	if stamp != current || !restored {
 		c.report.Unstamped = append(c.report.Unstamped, id)
 	}
-	if len(fields)+len(people) > 0 || stamp != "" && stamp != current {
-		c.suspects = append(c.suspects, suspect{expected: e, live: u, fields: fields, byHand: people})
+	if !restored {
+		c.report.Adopted = append(c.report.Adopted, id)
+	}
+	if len(s.fields)+len(s.byHand) > 0 || contested || s.terminating || stamp != "" && stamp != current {
+		c.suspects = append(c.suspects, s)
 	}
 }
 
 // stranger takes a live object that the commit does not have.
 func (c *comparison) stranger(id object.ID, u *unstructured.Unstructured) {
+	if System(id, u) || c.inBaseline(id) {
+		return
+	}
 	restored := c.opts.Restored != nil && c.opts.Restored(u)
-	if !restored && (Derived(id, u) || c.inBaseline(id)) {
+	if !restored && Derived(id, u) {
 		return
 	}
 	c.mu.Lock()
@@ -248,20 +266,23 @@ func (c *comparison) confirm(ctx context.Context) error {
 // nothing would, there is none.
 func (c *comparison) ask(ctx context.Context, s suspect) (*Change, error) {
 	id := s.expected.Object.ID()
-	change := &Change{ID: id, From: s.expected.Object.From}
+	change := &Change{ID: id, From: s.expected.Object.From, ByHand: len(s.byHand) > 0}
+	if s.terminating {
+		change.Terminating, change.Refused = true, "it is being deleted"
+		return change, nil
+	}
 	result, err := c.cluster.DryRun(ctx, s.expected.Kind, s.expected.Object.Unstructured)
 	var refusal interface{ Refused() bool }
 	switch {
 	case err == nil:
 		change.Fields = Both(c.mind(id, object.Canonical(result)), c.mind(id, object.Canonical(s.live)))
 		change.Fields = append(change.Fields, s.byHand...)
-		change.ByHand = len(s.byHand) > 0
 		if len(change.Fields) == 0 {
 			return nil, nil
 		}
 	case errors.As(err, &refusal) && refusal.Refused():
 		change.Refused = err.Error()
-		change.Fields = s.fields
+		change.Fields = slices.Concat(s.fields, s.byHand)
 	default:
 		return nil, fmt.Errorf("compare %s: %w", id, err)
 	}
@@ -295,5 +316,6 @@ func (r *Report) sort() {
 	slices.SortFunc(r.Missing, func(a, b Missing) int { return a.ID.Compare(b.ID) })
 	slices.SortFunc(r.Changed, func(a, b Change) int { return a.ID.Compare(b.ID) })
 	slices.SortFunc(r.Unexpected, func(a, b Unexpected) int { return a.ID.Compare(b.ID) })
+	slices.SortFunc(r.Adopted, object.ID.Compare)
 	slices.SortFunc(r.Left, func(a, b Left) int { return cmp.Or(a.ID.Compare(b.ID), cmp.Compare(a.Path, b.Path)) })
 }

@@ -36,9 +36,12 @@ var fleeting = map[schema.GroupKind]bool{
 // by a person, so that finding it is no surprise. It needs no more than u's
 // metadata.
 func Derived(id object.ID, u *unstructured.Unstructured) bool {
-	if fleeting[id.GroupKind()] || len(u.GetOwnerReferences()) > 0 {
-		return true
-	}
+	return fleeting[id.GroupKind()] || len(u.GetOwnerReferences()) > 0 || System(id, u)
+}
+
+// System tells whether u is one of the objects that every cluster has: nobody
+// restores them and nobody may prune them, whatever marks they bear.
+func System(id object.ID, u *unstructured.Unstructured) bool {
 	labels, annotations := u.GetLabels(), u.GetAnnotations()
 	if labels["kubernetes.io/bootstrapping"] == "rbac-defaults" ||
 		labels["kube-aggregator.kubernetes.io/automanaged"] != "" ||
@@ -46,10 +49,10 @@ func Derived(id object.ID, u *unstructured.Unstructured) bool {
 		annotations["apf.kubernetes.io/autoupdate-spec"] != "" {
 		return true
 	}
-	return derivedByName(id, annotations)
+	return systemName(id, annotations)
 }
 
-func derivedByName(id object.ID, annotations map[string]string) bool {
+func systemName(id object.ID, annotations map[string]string) bool {
 	switch id.GroupKind().String() {
 	case "Namespace":
 		return id.Name == "default" || systemNamespace(id.Name)

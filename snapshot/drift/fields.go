@@ -22,7 +22,8 @@ type Field struct {
 // Set compares have with the fields that want sets: what only have carries is
 // not looked at, except for the length of lists. It may name a field that the
 // server would call equal (a quantity in another notation, a list in another
-// order), and never misses one that differs.
+// order, an empty map that it does not keep), and misses none of what want sets
+// that differs.
 func Set(want, have map[string]any) []Field {
 	c := comparer{onlySet: true}
 	c.maps("", want, have)
@@ -50,9 +51,7 @@ func (c *comparer) maps(path string, want, have map[string]any) {
 		below := join(path, key)
 		value, ok := have[key]
 		if !ok {
-			if !empty(want[key]) {
-				c.differ(below, want[key], nil)
-			}
+			c.differ(below, want[key], nil)
 			continue
 		}
 		c.values(below, want[key], value)
@@ -61,7 +60,7 @@ func (c *comparer) maps(path string, want, have map[string]any) {
 		return
 	}
 	for _, key := range slices.Sorted(maps.Keys(have)) {
-		if _, ok := want[key]; !ok && !empty(have[key]) {
+		if _, ok := want[key]; !ok {
 			c.differ(join(path, key), nil, have[key])
 		}
 	}
@@ -160,21 +159,12 @@ func lineUp(a, b []any) bool {
 	})
 }
 
-// empty tells whether a value says as little as its absence: servers drop empty
-// maps and lists here and there.
-func empty(value any) bool {
-	switch v := value.(type) {
-	case nil:
-		return true
-	case map[string]any:
-		return len(v) == 0
-	case []any:
-		return len(v) == 0
-	}
-	return false
-}
-
 func equal(a, b any) bool {
+	if x, ok := a.(int64); ok {
+		if y, ok := b.(int64); ok {
+			return x == y
+		}
+	}
 	if x, ok := number(a); ok {
 		y, ok := number(b)
 		return ok && x == y

@@ -30,6 +30,12 @@ type Report struct {
 	Changed    []Change     `json:"changed,omitempty"`
 	Unexpected []Unexpected `json:"unexpected,omitempty"`
 
+	// Adopted are objects that the commit has and that others made: a restore
+	// in place makes them its own.
+	Adopted []object.ID `json:"adopted,omitempty"`
+	// Replicas are the live replicas of what an autoscaler drives. A restore in
+	// place keeps them.
+	Replicas map[object.ID]int64 `json:"-"`
 	// Unstamped are objects that do not bear the mark of a restore of just this
 	// content, whether or not they differ. A restore in place applies them so
 	// that they do.
@@ -64,8 +70,12 @@ type Change struct {
 	// To undo them a restore has to take them over first.
 	ByHand bool `json:"byHand,omitempty"`
 	// Refused is the server's word when it would not let the difference be
-	// undone in place (an immutable field), empty otherwise.
+	// undone in place (an immutable field, a webhook that does not answer), so
+	// that Fields is what differs locally; empty otherwise.
 	Refused string `json:"refused,omitempty"`
+	// Terminating: the object is being deleted, and has to be gone before it can
+	// be made again.
+	Terminating bool `json:"terminating,omitempty"`
 }
 
 // Unexpected is an object that the commit does not have and that neither the

@@ -1,0 +1,393 @@
+package rebuild_test
+
+import (
+	"encoding/base64"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/recover/rebuild"
+)
+
+// Whatever people and controllers do to a restored cluster, Verify tells what is
+// theirs to do from what is not, and a restore in place undoes just that. The
+// cases share a cluster and come one after the other.
+func TestALiveClusterThatOthersChange(t *testing.T) {
+	p := newPlace(t)
+	p.commit(t, editable, scaled("first"), credentials("zaphod-one", "beeblebrox-two"), held)
+	p.verified(t)
+	t.Run("controllers leave their marks", p.controllersLeaveTheirMarks)
+	t.Run("hand edits are found and undone", p.handEditsAreUndone)
+	t.Run("an autoscaler keeps its replicas", p.autoscalerKeepsItsReplicas)
+	t.Run("a stranger in two versions is one", p.strangerIsOne)
+	t.Run("a dropped key of a Secret goes", p.droppedKeyGoes)
+	t.Run("what is being deleted is a difference", p.terminatingIsADifference)
+}
+
+// editable is what people edit by hand below, one object each.
+const editable = `
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings, namespace: shop}
+data: {color: blue}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: labelled, namespace: shop, labels: {app: web}}
+data: {color: blue}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: reconciled, namespace: shop, labels: {app: web}}
+data: {color: blue}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {selector: {app: web}, ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: ports, namespace: shop}
+spec: {selector: {app: web}, ports: [{name: http, port: 80}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: placed, namespace: shop}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: placed}}
+  template:
+    metadata: {labels: {app: placed}}
+    spec:
+      nodeSelector: {kubernetes.io/os: linux}
+      containers: [{name: app, image: "registry.example.com/app:1"}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: variables, namespace: shop}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: variables}}
+  template:
+    metadata: {labels: {app: variables}}
+    spec:
+      containers: [{name: app, image: "registry.example.com/app:1", env: [{name: COLOR, value: blue}]}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: sidecar, namespace: shop}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: sidecar}}
+  template:
+    metadata: {labels: {app: sidecar}}
+    spec:
+      containers: [{name: app, image: "registry.example.com/app:1"}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: uncounted, namespace: shop}
+spec:
+  selector: {matchLabels: {app: uncounted}}
+  template:
+    metadata: {labels: {app: uncounted}}
+    spec:
+      containers: [{name: app, image: "registry.example.com/app:1"}]
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: narrowed, namespace: shop}
+spec: {minAvailable: 1, selector: {matchLabels: {app: placed}}}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: swapped, namespace: shop}
+spec: {minAvailable: 1, selector: {matchLabels: {app: variables}}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: reader, namespace: shop}
+rules: [{apiGroups: [""], resources: [secrets], verbs: [get]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: readers, namespace: shop}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader}
+subjects: [{kind: ServiceAccount, name: default, namespace: shop}]
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: peers, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress: [{from: [{namespaceSelector: {}, podSelector: {matchLabels: {app: client}}}]}]
+---
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: queues.shop.example.com}
+spec:
+  group: shop.example.com
+  scope: Namespaced
+  names: {kind: Queue, listKind: QueueList, plural: queues, singular: queue}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {depth: {type: integer}}}}}}
+`
+
+// edit is what a person does to one object. patch is a merge patch, or with a
+// bracket a JSON patch; field is in the path of what Verify has to name.
+type edit struct {
+	name, path, patch, field string
+	id                       object.ID
+}
+
+func edits() []edit {
+	deployment := func(name string) object.ID {
+		return object.ID{Group: "apps", Kind: "Deployment", Namespace: "shop", Name: name}
+	}
+	budget := func(name string) object.ID {
+		return object.ID{Group: "policy", Kind: "PodDisruptionBudget", Namespace: "shop", Name: name}
+	}
+	rights := func(kind, name string) object.ID {
+		return object.ID{Group: "rbac.authorization.k8s.io", Kind: kind, Namespace: "shop", Name: name}
+	}
+	const deployments, budgets = "/apis/apps/v1/namespaces/shop/deployments/", "/apis/policy/v1/namespaces/shop/poddisruptionbudgets/"
+	const rbac = "/apis/rbac.authorization.k8s.io/v1/namespaces/shop/"
+	return []edit{
+		{"a value is changed", configMapPath("settings"), `{"data":{"color":"red"}}`, "data.color", configMap("settings")},
+		{"a label is added", configMapPath("labelled"), `{"metadata":{"labels":{"added":"yes"}}}`, "metadata.labels", configMap("labelled")},
+		{"a Service selects by one more label", "/api/v1/namespaces/shop/services/web", `{"spec":{"selector":{"tier":"front"}}}`,
+			"spec.selector", object.ID{Kind: "Service", Namespace: "shop", Name: "web"}},
+		{"a Service has one more port", "/api/v1/namespaces/shop/services/ports", `[{"op":"add","path":"/spec/ports/-","value":{"name":"admin","port":81}}]`,
+			"spec.ports", object.ID{Kind: "Service", Namespace: "shop", Name: "ports"}},
+		{"a node selector has one more key", deployments + "placed", `{"spec":{"template":{"spec":{"nodeSelector":{"disk":"fast"}}}}}`,
+			"nodeSelector", deployment("placed")},
+		{"a variable is added", deployments + "variables", `[{"op":"add","path":"/spec/template/spec/containers/0/env/-","value":{"name":"DEBUG","value":"1"}}]`,
+			"env", deployment("variables")},
+		{"a container is added", deployments + "sidecar", `[{"op":"add","path":"/spec/template/spec/containers/-","value":{"name":"proxy","image":"registry.example.com/proxy:1"}}]`,
+			"containers", deployment("sidecar")},
+		{"replicas are scaled that the commit leaves out", deployments + "uncounted/scale", `{"spec":{"replicas":3}}`, "spec.replicas", deployment("uncounted")},
+		{"a budget selects by one more label", budgets + "narrowed", `{"spec":{"selector":{"matchLabels":{"tier":"front"}}}}`, "spec.selector", budget("narrowed")},
+		{"minAvailable is swapped for maxUnavailable", budgets + "swapped", `{"spec":{"minAvailable":null,"maxUnavailable":1}}`, "vailable", budget("swapped")},
+		{"a rule is narrowed to names", rbac + "roles/reader", `[{"op":"add","path":"/rules/0/resourceNames","value":["only-this"]}]`, "rules", rights("Role", "reader")},
+		{"a subject is added", rbac + "rolebindings/readers", `[{"op":"add","path":"/subjects/-","value":{"kind":"ServiceAccount","name":"other","namespace":"shop"}}]`,
+			"subjects", rights("RoleBinding", "readers")},
+		{"a peer loses its empty selector", "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies/peers", `[{"op":"remove","path":"/spec/ingress/0/from/0/namespaceSelector"}]`,
+			"spec.ingress", object.ID{Group: "networking.k8s.io", Kind: "NetworkPolicy", Namespace: "shop", Name: "peers"}},
+		{"a definition has a printer column", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/queues.shop.example.com",
+			`[{"op":"add","path":"/spec/versions/0/additionalPrinterColumns","value":[{"name":"Depth","type":"integer","jsonPath":".spec.depth"}]}]`,
+			"spec.versions", object.ID{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition", Name: "queues.shop.example.com"}},
+	}
+}
+
+func (p *place) controllersLeaveTheirMarks(t *testing.T) {
+	for _, controller := range []string{"kustomize-controller", "helm-controller", "kube-controller-manager"} {
+		p.by(t, controller).patch(configMapPath("reconciled"), `{"metadata":{"annotations":{"`+controller+`.example.com/seen":"yes"},"labels":{"`+controller+`":"yes"}}}`)
+	}
+	p.by(t, "kustomize-controller").apply(configMapPath("reconciled"), `
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: reconciled, namespace: shop, labels: {kustomize.toolkit.fluxcd.io/name: apps}}`)
+	if report := p.verify(t); !report.Verified {
+		t.Errorf("what controllers write about an object is theirs: %s", words(t, report.Drift))
+	}
+}
+
+func (p *place) handEditsAreUndone(t *testing.T) {
+	person, before := p.by(t, "kubectl-edit"), map[string]map[string]any{}
+	for _, e := range edits() {
+		whole := strings.TrimSuffix(e.path, "/scale")
+		before[e.name] = object.Canonical(person.get(whole))
+		person.patch(e.path, e.patch)
+		if cmp.Equal(before[e.name], object.Canonical(person.get(whole))) {
+			t.Fatalf("%s: the edit changed nothing", e.name)
+		}
+	}
+	found := p.verify(t)
+	if found.Verified {
+		t.Error("verified, after hand edits")
+	}
+	for _, c := range found.Drift.Changed {
+		if !slices.ContainsFunc(edits(), func(e edit) bool { return e.id == c.ID }) {
+			t.Errorf("%s was not edited: %s", c.ID, words(t, c))
+		}
+	}
+	report, _, err := p.try(t, nil)
+	if err != nil {
+		t.Errorf("the restore in place: %v: %s", err, words(t, report))
+	}
+	for _, e := range edits() {
+		t.Run(e.name, func(t *testing.T) {
+			c, ok := changeOf(found, e.id)
+			if !ok {
+				t.Errorf("not found: %s", words(t, found.Drift))
+			}
+			if !slices.ContainsFunc(c.Fields, fieldNamed(e.field)) {
+				t.Errorf("%s is not named: %s", e.field, words(t, c))
+			}
+			live := object.Canonical(p.by(t, "test").get(strings.TrimSuffix(e.path, "/scale")))
+			if diff := cmp.Diff(before[e.name], live); diff != "" {
+				t.Errorf("not undone (-before +after the restore):\n%s", diff)
+			}
+		})
+	}
+	if again := p.verify(t); !again.Verified {
+		t.Errorf("not verified after the restore: %s", words(t, again.Drift))
+	}
+}
+
+// scaled is two Deployments with an autoscaler each, in two API versions: one
+// says how many replicas to start with.
+func scaled(note string) string {
+	return `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: counted, namespace: shop, annotations: {note: ` + note + `}}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: counted}}
+  template:
+    metadata: {labels: {app: counted}}
+    spec: {containers: [{name: app, image: "registry.example.com/app:1"}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: free, namespace: shop, annotations: {note: ` + note + `}}
+spec:
+  selector: {matchLabels: {app: free}}
+  template:
+    metadata: {labels: {app: free}}
+    spec: {containers: [{name: app, image: "registry.example.com/app:1"}]}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: counted, namespace: shop}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: counted}
+  minReplicas: 1
+  maxReplicas: 10
+  metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 80}}}]
+---
+apiVersion: autoscaling/v1
+kind: HorizontalPodAutoscaler
+metadata: {name: free, namespace: shop}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: free}
+  minReplicas: 1
+  maxReplicas: 10
+  targetCPUUtilizationPercentage: 80
+`
+}
+
+func (p *place) autoscalerKeepsItsReplicas(t *testing.T) {
+	autoscaler := p.by(t, "kube-controller-manager")
+	for _, name := range []string{"counted", "free"} {
+		autoscaler.patch("/apis/apps/v1/namespaces/shop/deployments/"+name+"/scale", `{"spec":{"replicas":4}}`)
+	}
+	if report := p.verify(t); !report.Verified {
+		t.Errorf("replicas are the autoscaler's: %s", words(t, report.Drift))
+	}
+	p.commit(t, editable, scaled("second"), credentials("zaphod-one", "beeblebrox-two"), held)
+	p.verified(t)
+	for _, name := range []string{"counted", "free"} {
+		live := autoscaler.get("/apis/apps/v1/namespaces/shop/deployments/" + name)
+		if note := live.GetAnnotations()["note"]; note != "second" {
+			t.Errorf("%s: the commit's annotation is %q", name, note)
+		}
+		if n := live.Object["spec"].(map[string]any)["replicas"]; n != int64(4) {
+			t.Errorf("%s: the restore set the replicas to %v", name, n)
+		}
+	}
+}
+
+func (p *place) strangerIsOne(t *testing.T) {
+	const path = "/apis/autoscaling/v2/namespaces/shop/horizontalpodautoscalers"
+	person := p.by(t, "kubectl-create")
+	person.post(path, `
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: stranger, namespace: shop}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: nothing}
+  maxReplicas: 3
+  metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 80}}}]`)
+	defer person.delete(path + "/stranger")
+	report := p.verify(t)
+	if len(report.Drift.Unexpected) != 1 || report.Drift.Unexpected[0].ID.Name != "stranger" {
+		t.Errorf("there is one stranger: %s", words(t, report.Drift.Unexpected))
+	}
+}
+
+// credentials is a Secret with up to two keys.
+func credentials(user, password string) string {
+	text := `
+apiVersion: v1
+kind: Secret
+metadata: {name: credentials, namespace: shop}
+stringData:
+  user: ` + user
+	if password != "" {
+		text += "\n  password: " + password
+	}
+	return text
+}
+
+func (p *place) droppedKeyGoes(t *testing.T) {
+	p.by(t, "kubectl-edit").patch("/api/v1/namespaces/shop/secrets/credentials", `{"stringData":{"added":"marvin-three"}}`)
+	edited := p.verify(t)
+	p.commit(t, editable, scaled("second"), credentials("zaphod-one", ""), held)
+	outdated := p.verify(t)
+	report, asked, err := p.try(t, nil)
+	if err != nil {
+		t.Errorf("the restore in place: %v: %s", err, words(t, report))
+	}
+	live := p.by(t, "test").get("/api/v1/namespaces/shop/secrets/credentials")
+	want := map[string]any{"user": base64.StdEncoding.EncodeToString([]byte("zaphod-one"))}
+	if diff := cmp.Diff(want, live.Object["data"]); diff != "" {
+		t.Errorf("the Secret's keys (-want +have):\n%s", diff)
+	}
+	for _, r := range []*rebuild.Report{edited, outdated} {
+		if _, ok := changeOf(r, object.ID{Kind: "Secret", Namespace: "shop", Name: "credentials"}); !ok {
+			t.Errorf("the Secret is not the commit's, and Verify has not found it: %s", words(t, r.Drift))
+		}
+	}
+	everything := words(t, []any{edited, outdated, report, asked}) + p.journaled(t)
+	for _, value := range []string{"zaphod-one", "beeblebrox-two", "marvin-three"} {
+		if strings.Contains(everything, value) || strings.Contains(everything, base64.StdEncoding.EncodeToString([]byte(value))) {
+			t.Errorf("the value %s got out", value)
+		}
+	}
+}
+
+// held is a ConfigMap that stays when it is deleted.
+const held = `
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: held, namespace: shop, finalizers: [example.com/hold]}
+data: {color: blue}
+`
+
+func (p *place) terminatingIsADifference(t *testing.T) {
+	person := p.by(t, "kubectl-edit")
+	person.delete(configMapPath("held"))
+	report := p.verify(t)
+	c, ok := changeOf(report, configMap("held"))
+	if !ok || !c.Terminating || report.Verified {
+		t.Errorf("a ConfigMap that is being deleted is not the commit's: %s", words(t, report.Drift))
+	}
+	person.patch(configMapPath("held"), `{"metadata":{"finalizers":null}}`)
+	p.verified(t)
+	if live := person.get(configMapPath("held")); live.GetDeletionTimestamp() != nil {
+		t.Error("it was not made again")
+	}
+}

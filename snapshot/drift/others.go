@@ -1,0 +1,143 @@
+package drift
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+	"sigs.k8s.io/structured-merge-diff/v6/value"
+
+	"github.com/rekindle-io/rekindle/recover/object"
+)
+
+// peoplesTools are field managers under which people change objects by hand.
+// What controllers and webhooks add goes under other names and is their
+// business.
+var peoplesTools = map[string]bool{
+	"kubectl": true, "oc": true, "k9s": true, "helm": true, "Lens": true, "node-fetch": true, "curl": true, "Mozilla": true,
+	"HashiCorp": true, "Terraform": true, "terraform": true, "pulumi": true, "pulumi-kubernetes": true,
+	"OpenAPI-Generator": true, "kustomize": true, "unknown": true,
+}
+
+// ByPeople tells whether people changed the fields of entry with tools of theirs.
+func ByPeople(entry metav1.ManagedFieldsEntry) bool {
+	name, _, _ := strings.Cut(entry.Manager, "/")
+	return peoplesTools[name] || strings.HasPrefix(name, "kubectl-")
+}
+
+// restartedAt is what kubectl rollout restart leaves behind: an act, not a state.
+const restartedAt = "kubectl.kubernetes.io/restartedAt"
+
+// others reads in managedFields what others than rekindle did to an object.
+// added are the fields that people set and that the commit does not have (a
+// variable, a toleration, a label): they would survive a restore, because
+// server-side apply leaves what others own. contested tells that somebody took a
+// field that the commit sets; whether it differs is for the server to say,
+// because a map or list that is owned as a whole may have grown.
+func others(want, live map[string]any, u *unstructured.Unstructured) (added []Field, contested bool) {
+	entries := u.GetManagedFields()
+	ours := ownedByUs(entries)
+	seen := map[string]bool{}
+	for _, entry := range entries {
+		people := ByPeople(entry)
+		scaled := people && entry.Subresource == "scale"
+		if isOurs(entry) || entry.FieldsV1 == nil || entry.Subresource != "" && !scaled {
+			continue
+		}
+		var set fieldpath.Set
+		if set.FromJSON(bytes.NewReader(entry.FieldsV1.GetRawBytes())) != nil {
+			continue
+		}
+		set.Leaves().Iterate(func(p fieldpath.Path) {
+			f, extra, set := follow(p, want, live)
+			switch {
+			case extra && people && !seen[f.Path]:
+				seen[f.Path] = true
+				added = append(added, f)
+			case set && !scaled && !ours.Has(p):
+				contested = true
+			}
+		})
+	}
+	slices.SortFunc(added, func(a, b Field) int { return cmp.Compare(a.Path, b.Path) })
+	return added, contested
+}
+
+func isOurs(entry metav1.ManagedFieldsEntry) bool {
+	return entry.Manager == object.FieldManager && entry.Operation == metav1.ManagedFieldsOperationApply
+}
+
+func ownedByUs(entries []metav1.ManagedFieldsEntry) *fieldpath.Set {
+	var set fieldpath.Set
+	for _, entry := range entries {
+		if isOurs(entry) && entry.FieldsV1 != nil && entry.Subresource == "" {
+			_ = set.FromJSON(bytes.NewReader(entry.FieldsV1.GetRawBytes())) // unreadable is as good as empty
+		}
+	}
+	return &set
+}
+
+// follow goes along p through both objects. extra tells that live has an element
+// that want lacks, which f is about; set that want has all of it.
+func follow(p fieldpath.Path, want, live any) (f Field, extra, set bool) {
+	path := ""
+	for _, element := range p {
+		if element.FieldName != nil && *element.FieldName == restartedAt {
+			return Field{}, false, false
+		}
+		wanted, _, has := descend(element, want)
+		below, label, ok := descend(element, live)
+		if !ok {
+			return Field{}, false, has // gone since, or stripped as a stamp
+		}
+		path = label(path)
+		if !has {
+			return Field{Path: path, Have: below}, true, false
+		}
+		want, live = wanted, below
+	}
+	return Field{}, false, true
+}
+
+// descend takes one step of a path into v: a field, or the item of a list with
+// a key, a value or an index. label appends the step to a printed path.
+func descend(element fieldpath.PathElement, v any) (below any, label func(string) string, ok bool) {
+	if element.FieldName != nil {
+		m, _ := v.(map[string]any)
+		below, ok = m[*element.FieldName]
+		return below, func(path string) string { return join(path, *element.FieldName) }, ok
+	}
+	list, _ := v.([]any)
+	for i, item := range list {
+		if matches(element, i, item) {
+			return item, func(path string) string { return path + itemLabel(i, item) }, true
+		}
+	}
+	return nil, nil, false
+}
+
+func matches(element fieldpath.PathElement, i int, item any) bool {
+	switch {
+	case element.Index != nil:
+		return *element.Index == i
+	case element.Value != nil:
+		return value.Equals(*element.Value, value.NewValueInterface(item))
+	case element.Key != nil:
+		m, _ := item.(map[string]any)
+		for _, k := range *element.Key {
+			have, ok := m[k.Name]
+			if ok && !value.Equals(k.Value, value.NewValueInterface(have)) {
+				return false
+			}
+			if !ok && k.Name != "protocol" { // a default, which the commit may leave out
+				return false
+			}
+		}
+		return m != nil
+	}
+	return false
+}
