@@ -24,19 +24,11 @@ git -C "$repo" log --date=format:'%Y-%m-%d %H:%M' --format='  %h  %ad  %s%d' mai
 say "Friday evening nearly everything was deleted. What v1.2 has and main lacks:"
 git -C "$repo" diff --stat main v1.2 -- | sed '$!d; s/^/ /'
 
-set -- restore --repo "$repo" --at v1.2 --path deploy --provider local --name "$name" --yes
+set -- restore --repo "$repo" --at v1.2 --path deploy --provider local --name "$name" --prune --yes
 say "rekindle $*"
 "$rekindle" "$@"
 
-say "Look around in the cluster:"
-if command -v kubectl >/dev/null; then
-	echo "  bin/rekindle clusters kubeconfig $name > demo.kubeconfig"
-	echo "  kubectl --kubeconfig demo.kubeconfig get all,queues --namespace shop"
-else
-	echo "  bin/rekindle clusters kubeconfig $name > demo.kubeconfig     (kubectl is not installed here)"
-fi
-say "Is it still that commit? And another one, in place:"
-echo "  bin/rekindle verify --name $name --repo $repo --at v1.2 --path deploy"
-echo "  bin/rekindle restore --name $name --provider local --repo $repo --at v1.0 --path deploy --prune"
-say "Take it away again:"
-echo "  bin/rekindle clusters delete $name --confirm $name"
+say "To type the commands above, put rekindle on your PATH:"
+echo "  export PATH=$root/bin:\$PATH"
+say "Another commit, in place:"
+echo "  rekindle restore --name $name --provider local --repo $repo --at v1.0 --path deploy --prune"

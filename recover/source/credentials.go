@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/netip"
@@ -73,7 +74,7 @@ func credentialsFor(l location, getenv func(string) string) (credentials, error)
 
 func httpCredentials(l location, getenv func(string) string) (credentials, error) {
 	c := credentials{user: l.user, password: l.password}
-	if c.user == "" && c.password == "" {
+	if c.password == "" {
 		token, err := fromEnvOrFile(l, getenv, EnvToken, EnvTokenFile)
 		if err != nil {
 			return c, err
@@ -81,9 +82,7 @@ func httpCredentials(l location, getenv func(string) string) (credentials, error
 		if token == "" || !hostAllowed(l.host, getenv(EnvTokenHosts)) {
 			return c, nil
 		}
-		if c.user, c.password = getenv(EnvUser), token; c.user == "" {
-			c.user = defaultTokenUser
-		}
+		c.user, c.password = cmp.Or(c.user, getenv(EnvUser), defaultTokenUser), token
 	}
 	if l.scheme == "http" && !loopback(l.host) {
 		return credentials{}, &Error{Kind: ErrAuth, Repo: l.display, What: "credentials would go over unencrypted http",

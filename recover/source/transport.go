@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
@@ -43,7 +44,7 @@ func connect(ctx context.Context, l location, creds credentials) (uploadPack, er
 	if creds.user != "" || creds.password != "" {
 		auth = &githttp.BasicAuth{Username: creds.user, Password: creds.password}
 	}
-	client := &http.Client{Transport: &guardedTransport{base: http.DefaultTransport, query: l.query}}
+	client := &http.Client{Transport: &guardedTransport{base: http.DefaultTransport, silence: maxSilence, query: l.query}}
 	return githttp.NewClient(client).NewUploadPackSession(ep, auth)
 }
 
@@ -52,9 +53,55 @@ func connect(ctx context.Context, l location, creds credentials) (uploadPack, er
 type guardedTransport struct {
 	base  http.RoundTripper
 	query string
+	// silence is how long a server may say nothing at all.
+	silence time.Duration
 }
 
+// maxSilence ends a fetch from a server that accepts connections and says
+// nothing. Servers that count objects send progress meanwhile.
+const maxSilence = time.Minute
+
+// errSilent is why a request ends to a server that has nothing to say.
+var errSilent = errors.New("the server accepted the connection and then said nothing for " + maxSilence.String())
+
 const maxErrorBody = 2 << 10
+
+// watchedBody ends when nothing comes for too long.
+type watchedBody struct {
+	io.ReadCloser
+	ctx     context.Context // of the one request it belongs to
+	watch   *time.Timer
+	silence time.Duration
+	done    func()
+}
+
+func (b *watchedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == nil {
+		b.watch.Reset(b.silence)
+		return n, nil
+	}
+	b.watch.Stop()
+	if errors.Is(err, io.EOF) {
+		return n, err
+	}
+	return n, silent(b.ctx, err)
+}
+
+func (b *watchedBody) Close() error {
+	b.watch.Stop()
+	err := b.ReadCloser.Close()
+	b.done()
+	return err
+}
+
+// silent returns why a request really ended.
+func silent(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); errors.Is(cause, errSilent) {
+		return cause
+	}
+	return err
+}
 
 func (t *guardedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if t.query != "" {
@@ -64,14 +111,22 @@ func (t *guardedTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 		}
 		req.URL.RawQuery += t.query
 	}
-	resp, err := t.base.RoundTrip(req)
-	if err == nil && (resp.StatusCode < 200 || resp.StatusCode > 299) {
+	ctx, cancel := context.WithCancelCause(req.Context())
+	watch := time.AfterFunc(t.silence, func() { cancel(errSilent) })
+	resp, err := t.base.RoundTrip(req.WithContext(ctx))
+	if err != nil {
+		watch.Stop()
+		cancel(nil)
+		return nil, silent(ctx, err)
+	}
+	resp.Body = &watchedBody{ReadCloser: resp.Body, ctx: ctx, watch: watch, silence: t.silence, done: func() { cancel(nil) }}
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		resp.Body = struct {
 			io.Reader
 			io.Closer
 		}{io.LimitReader(resp.Body, maxErrorBody), resp.Body}
 	}
-	return resp, err
+	return resp, nil
 }
 
 // explain turns what a transport said into an error that says what to do. A
