@@ -1,6 +1,7 @@
 package rebuild
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -119,7 +120,7 @@ func (r *restore) render(ctx context.Context, s *run.Scope) error {
 		s.Event(run.Event{Level: run.LevelDebug, Type: "render.note", Message: n.String()})
 	}
 	if r.rendered.Objects.Len() == 0 {
-		return fmt.Errorf("nothing to restore: no Kubernetes objects in %q at %.12s: check --path", r.req.Source.Path, r.commit.SHA)
+		return fmt.Errorf("nothing to restore: no Kubernetes objects in %s at %.12s: check --path", cmp.Or(r.req.Source.Path, "the root of the repository"), r.commit.SHA)
 	}
 	return nil
 }

@@ -2,7 +2,9 @@ package render
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path"
 	"regexp"
@@ -41,7 +43,7 @@ func (r *renderer) kustomize(ctx context.Context, dir string) ([]*object.Object,
 	}
 	built, err := build(k, dir)
 	if err != nil {
-		return nil, kustomizeFault(dir, k, err)
+		return nil, kustomizeFault(r.tree, dir, k, err)
 	}
 	origins := r.origins(k, dir)
 	made := "kustomization " + dir
@@ -148,10 +150,13 @@ func (r *renderer) origins(k *kustFS, dir string) map[string]*resource.Origin {
 var buildConfig = regexp.MustCompile("(?s) with config: `.*`|\\s*(?:with error: .*)?(?: from \\[.*\\])| \\[\n.*\\]")
 
 // kustomizeFault explains what kustomize says.
-func kustomizeFault(dir string, k *kustFS, err error) error {
-	made := "kustomization " + dir
+func kustomizeFault(tree fs.FS, dir string, k *kustFS, err error) error {
+	var located *FileError
+	if errors.As(k.fault, &located) {
+		return k.fault
+	}
 	if k.fault != nil {
-		return fmt.Errorf("%s: %w", made, k.fault)
+		return fmt.Errorf("kustomization %s: %w", dir, k.fault)
 	}
 	msg := buildConfig.ReplaceAllString(err.Error(), "")
 	msg = anchorName.ReplaceAllString(msg, "anchor") // it may be an unquoted password
@@ -160,5 +165,7 @@ func kustomizeFault(dir string, k *kustFS, err error) error {
 	}
 	msg = strings.ReplaceAll(msg, treeRoot+"/", "")
 	msg = strings.ReplaceAll(msg, treeRoot, ".")
-	return fmt.Errorf("%s: %s", made, shortened(strings.TrimSpace(msg)))
+	fault := kustomizationFault(tree, dir, strings.TrimSpace(msg))
+	fault.Message = shortened(fault.Message)
+	return fault
 }
