@@ -237,7 +237,7 @@ func overlays(t *testing.T, dir string) {
 func kustomizations(t *testing.T, files fs.FS) []string {
 	t.Helper()
 	var dirs []string
-	err := fs.WalkDir(files, ".", func(p string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(files, ".", func(p string, _ fs.DirEntry, err error) error {
 		if path.Base(p) == "kustomization.yaml" {
 			dirs = append(dirs, path.Dir(p))
 		}
