@@ -17,7 +17,7 @@ import (
 // cases share a cluster and come one after the other.
 func TestALiveClusterThatOthersChange(t *testing.T) {
 	p := newPlace(t)
-	p.commit(t, editable, scaled("first"), credentials("zaphod-one", "beeblebrox-two"), held)
+	p.commit(t, editable, queues, scaled("first"), credentials("zaphod-one", "beeblebrox-two"), held)
 	p.verified(t)
 	t.Run("controllers leave their marks", p.controllersLeaveTheirMarks)
 	t.Run("hand edits are found and undone", p.handEditsAreUndone)
@@ -36,6 +36,21 @@ metadata: {name: shop}
 apiVersion: v1
 kind: ConfigMap
 metadata: {name: settings, namespace: shop}
+data: {color: blue}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: emptied, namespace: shop}
+data: {color: blue}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: finalized, namespace: shop}
+data: {color: blue}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: applied, namespace: shop}
 data: {color: blue}
 ---
 apiVersion: v1
@@ -102,6 +117,17 @@ spec:
     spec:
       containers: [{name: app, image: "registry.example.com/app:1"}]
 ---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: paused, namespace: shop}
+spec:
+  selector: {matchLabels: {app: paused}}
+  template:
+    metadata: {labels: {app: paused}}
+    spec:
+      volumes: [{name: tmp, emptyDir: {}}]
+      containers: [{name: app, image: "registry.example.com/app:1", volumeMounts: [{name: tmp, mountPath: /tmp}]}]
+---
 apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata: {name: narrowed, namespace: shop}
@@ -130,22 +156,20 @@ spec:
   podSelector: {matchLabels: {app: web}}
   ingress: [{from: [{namespaceSelector: {}, podSelector: {matchLabels: {app: client}}}]}]
 ---
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: queues.shop.example.com}
-spec:
-  group: shop.example.com
-  scope: Namespaced
-  names: {kind: Queue, listKind: QueueList, plural: queues, singular: queue}
-  versions:
-  - name: v1
-    served: true
-    storage: true
-    schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {depth: {type: integer}}}}}}
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: closed, namespace: shop}
+spec: {podSelector: {}, policyTypes: [Ingress]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: emptied, namespace: shop}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader}
+subjects: [{kind: ServiceAccount, name: default, namespace: shop}]
 `
 
-// edit is what a person does to one object. patch is a merge patch, or with a
-// bracket a JSON patch; field is in the path of what Verify has to name.
+// edit is what a person does to one object, with a patch as hand.patch takes it;
+// field is in the path of what Verify has to name.
 type edit struct {
 	name, path, patch, field string
 	id                       object.ID
@@ -158,14 +182,22 @@ func edits() []edit {
 	budget := func(name string) object.ID {
 		return object.ID{Group: "policy", Kind: "PodDisruptionBudget", Namespace: "shop", Name: name}
 	}
+	policy := func(name string) object.ID {
+		return object.ID{Group: "networking.k8s.io", Kind: "NetworkPolicy", Namespace: "shop", Name: name}
+	}
 	rights := func(kind, name string) object.ID {
 		return object.ID{Group: "rbac.authorization.k8s.io", Kind: kind, Namespace: "shop", Name: name}
 	}
 	const deployments, budgets = "/apis/apps/v1/namespaces/shop/deployments/", "/apis/policy/v1/namespaces/shop/poddisruptionbudgets/"
+	const policies = "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies/"
 	const rbac = "/apis/rbac.authorization.k8s.io/v1/namespaces/shop/"
 	return []edit{
 		{"a value is changed", configMapPath("settings"), `{"data":{"color":"red"}}`, "data.color", configMap("settings")},
 		{"a label is added", configMapPath("labelled"), `{"metadata":{"labels":{"added":"yes"}}}`, "metadata.labels", configMap("labelled")},
+		{"a value is taken away", configMapPath("emptied"), `{"data":{"color":null}}`, "data", configMap("emptied")},
+		{"another tool applies it", configMapPath("applied"), "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: applied, labels: {added: yes-it-is}}\ndata: {color: red}",
+			"metadata.labels", configMap("applied")},
+		{"a finalizer is added", configMapPath("finalized"), `{"metadata":{"finalizers":["example.com/added"]}}`, "finalizers", configMap("finalized")},
 		{"a Service selects by one more label", "/api/v1/namespaces/shop/services/web", `{"spec":{"selector":{"tier":"front"}}}`,
 			"spec.selector", object.ID{Kind: "Service", Namespace: "shop", Name: "web"}},
 		{"a Service has one more port", "/api/v1/namespaces/shop/services/ports", `[{"op":"add","path":"/spec/ports/-","value":{"name":"admin","port":81}}]`,
@@ -177,14 +209,17 @@ func edits() []edit {
 		{"a container is added", deployments + "sidecar", `[{"op":"add","path":"/spec/template/spec/containers/-","value":{"name":"proxy","image":"registry.example.com/proxy:1"}}]`,
 			"containers", deployment("sidecar")},
 		{"replicas are scaled that the commit leaves out", deployments + "uncounted/scale", `{"spec":{"replicas":3}}`, "spec.replicas", deployment("uncounted")},
+		{"a rollout is paused and scaled", deployments + "paused", `{"spec":{"paused":true,"replicas":0}}`, "spec.replicas", deployment("paused")},
 		{"a budget selects by one more label", budgets + "narrowed", `{"spec":{"selector":{"matchLabels":{"tier":"front"}}}}`, "spec.selector", budget("narrowed")},
 		{"minAvailable is swapped for maxUnavailable", budgets + "swapped", `{"spec":{"minAvailable":null,"maxUnavailable":1}}`, "vailable", budget("swapped")},
 		{"a rule is narrowed to names", rbac + "roles/reader", `[{"op":"add","path":"/rules/0/resourceNames","value":["only-this"]}]`, "rules", rights("Role", "reader")},
 		{"a subject is added", rbac + "rolebindings/readers", `[{"op":"add","path":"/subjects/-","value":{"kind":"ServiceAccount","name":"other","namespace":"shop"}}]`,
 			"subjects", rights("RoleBinding", "readers")},
-		{"a peer loses its empty selector", "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies/peers", `[{"op":"remove","path":"/spec/ingress/0/from/0/namespaceSelector"}]`,
-			"spec.ingress", object.ID{Group: "networking.k8s.io", Kind: "NetworkPolicy", Namespace: "shop", Name: "peers"}},
-		{"a definition has a printer column", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/queues.shop.example.com",
+		{"all subjects are taken away", rbac + "rolebindings/emptied", `{"subjects":null}`, "subjects", rights("RoleBinding", "emptied")},
+		{"a closed policy lets everything in", policies + "closed", `{"spec":{"ingress":[{}]}}`, "spec.ingress", policy("closed")},
+		{"a peer loses its empty selector", policies + "peers", `[{"op":"remove","path":"/spec/ingress/0/from/0/namespaceSelector"}]`,
+			"spec.ingress", policy("peers")},
+		{"a definition has a printer column", queuesPath,
 			`[{"op":"add","path":"/spec/versions/0/additionalPrinterColumns","value":[{"name":"Depth","type":"integer","jsonPath":".spec.depth"}]}]`,
 			"spec.versions", object.ID{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition", Name: "queues.shop.example.com"}},
 	}
@@ -194,8 +229,7 @@ func (p *place) controllersLeaveTheirMarks(t *testing.T) {
 	for _, controller := range []string{"kustomize-controller", "helm-controller", "kube-controller-manager"} {
 		p.by(t, controller).patch(configMapPath("reconciled"), `{"metadata":{"annotations":{"`+controller+`.example.com/seen":"yes"},"labels":{"`+controller+`":"yes"}}}`)
 	}
-	p.by(t, "kustomize-controller").apply(configMapPath("reconciled"), `
-apiVersion: v1
+	p.by(t, "kustomize-controller").patch(configMapPath("reconciled"), `apiVersion: v1
 kind: ConfigMap
 metadata: {name: reconciled, namespace: shop, labels: {kustomize.toolkit.fluxcd.io/name: apps}}`)
 	if report := p.verify(t); !report.Verified {
@@ -246,88 +280,6 @@ func (p *place) handEditsAreUndone(t *testing.T) {
 	}
 }
 
-// scaled is two Deployments with an autoscaler each, in two API versions: one
-// says how many replicas to start with.
-func scaled(note string) string {
-	return `
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: counted, namespace: shop, annotations: {note: ` + note + `}}
-spec:
-  replicas: 2
-  selector: {matchLabels: {app: counted}}
-  template:
-    metadata: {labels: {app: counted}}
-    spec: {containers: [{name: app, image: "registry.example.com/app:1"}]}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: free, namespace: shop, annotations: {note: ` + note + `}}
-spec:
-  selector: {matchLabels: {app: free}}
-  template:
-    metadata: {labels: {app: free}}
-    spec: {containers: [{name: app, image: "registry.example.com/app:1"}]}
----
-apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
-metadata: {name: counted, namespace: shop}
-spec:
-  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: counted}
-  minReplicas: 1
-  maxReplicas: 10
-  metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 80}}}]
----
-apiVersion: autoscaling/v1
-kind: HorizontalPodAutoscaler
-metadata: {name: free, namespace: shop}
-spec:
-  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: free}
-  minReplicas: 1
-  maxReplicas: 10
-  targetCPUUtilizationPercentage: 80
-`
-}
-
-func (p *place) autoscalerKeepsItsReplicas(t *testing.T) {
-	autoscaler := p.by(t, "kube-controller-manager")
-	for _, name := range []string{"counted", "free"} {
-		autoscaler.patch("/apis/apps/v1/namespaces/shop/deployments/"+name+"/scale", `{"spec":{"replicas":4}}`)
-	}
-	if report := p.verify(t); !report.Verified {
-		t.Errorf("replicas are the autoscaler's: %s", words(t, report.Drift))
-	}
-	p.commit(t, editable, scaled("second"), credentials("zaphod-one", "beeblebrox-two"), held)
-	p.verified(t)
-	for _, name := range []string{"counted", "free"} {
-		live := autoscaler.get("/apis/apps/v1/namespaces/shop/deployments/" + name)
-		if note := live.GetAnnotations()["note"]; note != "second" {
-			t.Errorf("%s: the commit's annotation is %q", name, note)
-		}
-		if n := live.Object["spec"].(map[string]any)["replicas"]; n != int64(4) {
-			t.Errorf("%s: the restore set the replicas to %v", name, n)
-		}
-	}
-}
-
-func (p *place) strangerIsOne(t *testing.T) {
-	const path = "/apis/autoscaling/v2/namespaces/shop/horizontalpodautoscalers"
-	person := p.by(t, "kubectl-create")
-	person.post(path, `
-apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
-metadata: {name: stranger, namespace: shop}
-spec:
-  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: nothing}
-  maxReplicas: 3
-  metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 80}}}]`)
-	defer person.delete(path + "/stranger")
-	report := p.verify(t)
-	if len(report.Drift.Unexpected) != 1 || report.Drift.Unexpected[0].ID.Name != "stranger" {
-		t.Errorf("there is one stranger: %s", words(t, report.Drift.Unexpected))
-	}
-}
-
 // credentials is a Secret with up to two keys.
 func credentials(user, password string) string {
 	text := `
@@ -345,7 +297,7 @@ stringData:
 func (p *place) droppedKeyGoes(t *testing.T) {
 	p.by(t, "kubectl-edit").patch("/api/v1/namespaces/shop/secrets/credentials", `{"stringData":{"added":"marvin-three"}}`)
 	edited := p.verify(t)
-	p.commit(t, editable, scaled("second"), credentials("zaphod-one", ""), held)
+	p.commit(t, editable, queues, scaled("second"), credentials("zaphod-one", ""), held)
 	outdated := p.verify(t)
 	report, asked, err := p.try(t, nil)
 	if err != nil {

@@ -20,6 +20,8 @@ func TestWhatComesLateOrNever(t *testing.T) {
 	t.Run("a webhook that does not answer", p.webhookIsDead)
 }
 
+const queuesPath = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/queues.shop.example.com"
+
 const queues = `
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
@@ -75,7 +77,7 @@ spec: {depth: 3}
 	if report.Drift == nil || len(report.Drift.Missing)+len(report.Drift.Changed) > 0 {
 		t.Errorf("the comparison does not know it: %s", words(t, report.Drift))
 	}
-	p.by(t, "operator").delete("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/queues.shop.example.com")
+	p.by(t, "operator").delete(queuesPath)
 }
 
 func (p *place) jobFails(t *testing.T) {

@@ -167,19 +167,18 @@ const (
 	applyYAML  = "application/apply-patch+yaml"
 )
 
-// patch sends a merge patch, or with a bracket a JSON patch.
+// patch sends a merge patch, a JSON patch when it begins with a bracket, or a
+// forced server-side apply when it begins as a manifest does.
 func (h hand) patch(path, patch string) {
 	h.t.Helper()
 	contentType := mergePatch
-	if strings.HasPrefix(patch, "[") {
+	switch {
+	case strings.HasPrefix(patch, "["):
 		contentType = jsonPatch
+	case strings.HasPrefix(patch, "apiVersion"):
+		contentType = applyYAML
 	}
 	h.must(http.MethodPatch, path, contentType, []byte(patch))
-}
-
-func (h hand) apply(path, manifest string) {
-	h.t.Helper()
-	h.must(http.MethodPatch, path, applyYAML, []byte(manifest))
 }
 
 func (h hand) post(collection, manifest string) {
