@@ -126,8 +126,7 @@ func (e *Engine) refuseSuperseded(ctx context.Context, was run.Run) error {
 		return err
 	}
 	for _, newer := range runs {
-		touched := newer.Outcome != run.Refused && newer.Provider == was.Provider
-		if touched && newer.Created.After(was.Created) {
+		if newer.Provider == was.Provider && newer.Created.After(was.Created) && touched(newer) {
 			return &RefusedError{
 				Reason: fmt.Sprintf("run %s is older than %s, which worked on cluster %s since: resuming it would undo that", was.ID, newer.ID, was.Cluster),
 				Remedy: "abort it (rekindle runs abort " + was.ID + ") and restore what you want",
@@ -135,6 +134,16 @@ func (e *Engine) refuseSuperseded(ctx context.Context, was run.Run) error {
 		}
 	}
 	return nil
+}
+
+// touched tells whether a run got as far as a cluster.
+func touched(r run.Run) bool {
+	for _, name := range []string{"remove", "provision", "delete"} {
+		if step, ok := r.Step(name); ok && len(step.Made) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // ReportOf returns what is known of a journaled restore: its report, or, while
