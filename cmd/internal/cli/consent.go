@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/rekindle-io/rekindle/cmd/internal/terminal"
+	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/snapshot/drift"
 )
@@ -45,31 +46,27 @@ const maxShown = 40
 func (a *app) printInPlace(d rebuild.InPlace) {
 	t := a.Terminal
 	t.Errf("Cluster %s exists (%s). Restoring %s onto it would:\n", d.Cluster.Name, d.Cluster.Provider, shortSHA(d.Commit.SHA))
-	remove, keep := 0, 0
-	for _, u := range d.Drift.Unexpected {
-		if d.Prune && u.Restored {
-			remove++
-		} else {
-			keep++
-		}
-	}
-	if len(d.Drift.Missing)+len(d.Drift.Changed)+remove == 0 {
-		t.Errf("  change nothing\n")
-	}
-	a.list(len(d.Drift.Missing), "create", func(i int) {
-		t.Errf("    %s %s\n", t.Paint(terminal.Good, "+"), d.Drift.Missing[i].ID)
-	})
-	a.list(len(d.Drift.Changed), "change", func(i int) { a.printChange(d.Drift.Changed[i]) })
 	var gone []drift.Unexpected
 	for _, u := range d.Drift.Unexpected {
 		if d.Prune && u.Restored {
 			gone = append(gone, u)
 		}
 	}
-	a.list(len(gone), "remove", func(i int) {
+	if !d.Changes() {
+		t.Errf("  change nothing\n")
+	}
+	a.list(len(d.Drift.Missing), "create %s", func(i int) {
+		t.Errf("    %s %s\n", t.Paint(terminal.Good, "+"), d.Drift.Missing[i].ID)
+	})
+	a.list(len(d.Drift.Changed), "change %s", func(i int) { a.printChange(d.Drift.Changed[i]) })
+	foreign := adopted(d.Drift)
+	a.list(len(foreign), "take over %s that others made", func(i int) {
+		t.Errf("    %s %s\n", t.Paint(terminal.Warn, "~"), foreign[i])
+	})
+	a.list(len(gone), "remove %s", func(i int) {
 		t.Errf("    %s %s\n", t.Paint(terminal.Bad, "-"), gone[i].ID)
 	})
-	if keep > 0 {
+	if keep := len(d.Drift.Unexpected) - len(gone); keep > 0 {
 		t.Errf("  leave %s that this commit does not have", count(keep, "object"))
 		if !d.Prune {
 			t.Errf(" (--prune removes what an earlier restore made)")
@@ -78,12 +75,20 @@ func (a *app) printInPlace(d rebuild.InPlace) {
 	}
 }
 
-// list prints a heading with the number, and the first lines.
-func (a *app) list(n int, verb string, line func(i int)) {
+// adopted are the objects of others that a restore makes its own, and that do
+// not differ otherwise.
+func adopted(d *drift.Report) []object.ID {
+	return slices.DeleteFunc(slices.Clone(d.Adopted), func(id object.ID) bool {
+		return slices.ContainsFunc(d.Changed, func(c drift.Change) bool { return c.ID == id })
+	})
+}
+
+// list prints a heading with the number of objects, and the first lines.
+func (a *app) list(n int, heading string, line func(i int)) {
 	if n == 0 {
 		return
 	}
-	a.Terminal.Errf("  %s %s\n", verb, count(n, "object"))
+	a.Terminal.Errf("  "+heading+"\n", count(n, "object"))
 	for i := range min(n, maxShown) {
 		line(i)
 	}
@@ -105,28 +110,13 @@ func (a *app) printChange(c drift.Change) {
 	if c.Refused != "" {
 		t.Errf("        the server refuses: %s\n", clip(c.Refused, 200))
 	}
-}
-
-// fieldText is one differing field: what the cluster has, and what the commit
-// wants.
-func fieldText(f drift.Field) string {
-	return fmt.Sprintf("%s: %s → %s", f.Path, valueText(f.Have), valueText(f.Want))
-}
-
-func valueText(v any) string {
-	if v == nil {
-		return "(none)"
+	if c.Terminating {
+		t.Errf("        %s\n", beingDeleted)
 	}
-	return clip(fmt.Sprint(v), 60)
 }
 
-// clip cuts a text of others to about n characters.
-func clip(text string, n int) string {
-	if r := []rune(text); len(r) > n {
-		return strings.TrimSpace(string(r[:n-1])) + "…"
-	}
-	return text
-}
+// beingDeleted says what a restore does about an object that is on its way out.
+const beingDeleted = "is being deleted: it is made again once it is gone"
 
 // count is a number with its noun: "1 object", "2 objects".
 func count(n int, noun string) string {

@@ -1,11 +1,14 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/rekindle-io/rekindle/cmd/internal/terminal"
 	"github.com/rekindle-io/rekindle/recover/plan"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/source"
@@ -78,11 +81,7 @@ func (a *app) plan(ctx context.Context, q asked, f planFlags) error {
 	}
 	t.Outf("%s: %s\n", shortSHA(planned.Commit.SHA), clip(planned.Commit.Subject, 60))
 	t.Outf("for %s\n", planned.Target)
-	var options []plan.TreeOption
-	if t.Width > 0 {
-		options = append(options, plan.Shorten(shownInLists))
-	}
-	planned.Plan.WriteTree(t.Out, options...)
+	a.printTree(planned.Plan)
 	if len(planned.Notes) > 0 {
 		t.Outf("\nFrom the rendering\n")
 	}
@@ -91,6 +90,35 @@ func (a *app) plan(ctx context.Context, q asked, f planFlags) error {
 	}
 	t.Outf("\nFingerprint %s\n", planned.Plan.Fingerprint)
 	return t.Failed()
+}
+
+// printTree prints the waves of a plan, on a terminal with long lists shortened
+// and long lines folded. Its commit and its target were printed before.
+func (a *app) printTree(p *plan.Plan) {
+	head := *p
+	head.Commit, head.Server = "", ""
+	t := a.Terminal
+	if t.Width <= 0 {
+		head.WriteTree(t.Out)
+		return
+	}
+	var tree bytes.Buffer
+	head.WriteTree(&tree, plan.Shorten(shownInLists))
+	for line := range strings.Lines(tree.String()) {
+		line = strings.TrimSuffix(line, "\n")
+		text := strings.TrimLeft(line, " ")
+		indent := line[:len(line)-len(text)]
+		if len([]rune(line)) <= t.Width {
+			t.Outf("%s\n", line)
+			continue
+		}
+		for i, part := range fold(text, max(t.Width-len(indent)-4, 20)) {
+			if i == 1 {
+				indent += "    "
+			}
+			t.Outf("%s%s\n", indent, part)
+		}
+	}
 }
 
 func (a *app) planned(ctx context.Context, q asked) (*rebuild.Planned, error) {
@@ -129,7 +157,7 @@ func (a *app) planAgainst(ctx context.Context, q asked, f planFlags) error {
 	default:
 		t.Outf("from %s  %s\n", shortSHA(d.Against.SHA), clip(d.Against.Subject, 60))
 		t.Outf("to   %s  %s\n\n", shortSHA(d.Commit.SHA), clip(d.Commit.Subject, 60))
-		d.Write(t.Out)
+		a.printDifference(d.Difference)
 	}
 	if err = errors.Join(err, t.Failed()); err != nil {
 		return err
@@ -138,4 +166,23 @@ func (a *app) planAgainst(ctx context.Context, q asked, f planFlags) error {
 		return &driftError{}
 	}
 	return nil
+}
+
+// printDifference prints what two commits make differently: + added, - removed,
+// ~ changed with the fields below.
+func (a *app) printDifference(d plan.Difference) {
+	t := a.Terminal
+	for _, part := range []struct {
+		style terminal.Style
+		mark  string
+		list  []plan.Change
+	}{{terminal.Good, "+", d.Added}, {terminal.Bad, "-", d.Removed}, {terminal.Warn, "~", d.Changed}} {
+		for _, c := range part.list {
+			t.Outf("%s %s (%s)\n", t.Paint(part.style, part.mark), c.ID, c.From)
+			for _, f := range c.Fields {
+				t.Outf("    %s\n", plannedText(f))
+			}
+		}
+	}
+	t.Outf("%d added, %d removed, %d changed\n", len(d.Added), len(d.Removed), len(d.Changed))
 }

@@ -290,13 +290,17 @@ func (a *app) printDifferent(list []drift.Change) {
 		c := list[i]
 		t.Outf("  %s\n", c.ID)
 		for _, f := range c.Fields[:min(5, len(c.Fields))] {
-			t.Outf("      %s: has %s, want %s\n", f.Path, valueText(f.Have), valueText(f.Want))
+			have, want := sides(f.Have, f.Want)
+			t.Outf("      %s: has %s, want %s\n", f.Path, have, want)
 		}
 		if more := len(c.Fields) - 5; more > 0 {
 			t.Outf("      … and %s\n", count(more, "more field"))
 		}
 		if c.Refused != "" {
 			a.detail("the server refuses: " + clip(c.Refused, 300))
+		}
+		if c.Terminating {
+			a.detail(beingDeleted)
 		}
 	})
 }
