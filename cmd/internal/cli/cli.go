@@ -162,6 +162,7 @@ and proves that the cluster is that commit.`,
 		&cobra.Group{ID: "look", Title: "Clusters and runs:"},
 		&cobra.Group{ID: "setup", Title: "Set up:"},
 	)
+	root.SetHelpCommandGroupID("setup") // or help has a heading with nothing below
 	for group, commands := range map[string][]*cobra.Command{
 		"jobs":  {a.restoreCommand(), a.planCommand(), a.verifyCommand()},
 		"look":  {a.clustersCommand(), a.runsCommand()},

@@ -15,6 +15,7 @@ import (
 	"github.com/rekindle-io/rekindle/cmd/internal/terminal"
 	"github.com/rekindle-io/rekindle/providers"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
+	"github.com/rekindle-io/rekindle/recover/run"
 )
 
 func (a *app) clustersCommand() *cobra.Command {
@@ -30,6 +31,17 @@ func (a *app) clustersCommand() *cobra.Command {
 type clusterView struct {
 	providers.Cluster
 	Restored *rebuild.ClusterRecord `json:"restored,omitempty"`
+	// Outcome is how that restore ended, or "running" while it has not.
+	Outcome string `json:"outcome,omitempty"`
+}
+
+// commit is what was restored last, and how that ended unless it is done.
+func (c clusterView) commit() string {
+	text := shortSHA(c.Restored.Commit)
+	if c.Outcome != "" && c.Outcome != string(run.Done) {
+		text += " (" + c.Outcome + ")"
+	}
+	return text
 }
 
 func (a *app) clustersListCommand() *cobra.Command {
@@ -61,7 +73,7 @@ func (a *app) printClusters(list []clusterView) {
 	for _, c := range list {
 		commit, made := "-", a.ago(c.Created)
 		if c.Restored != nil {
-			commit = shortSHA(c.Restored.Commit)
+			commit = c.commit()
 		}
 		rows = append(rows, []string{c.Name, c.Provider, string(c.State), cmp.Or(c.Version, "-"), commit, made})
 	}
@@ -81,13 +93,13 @@ func (a *app) clustersShowCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			view := clusterView{Cluster: c}
 			records, err := a.records(cmd.Context())
 			if err != nil {
 				return err
 			}
-			if r, ok := records[recordOf(c)]; ok {
-				view.Restored = &r
+			view, err := a.view(cmd.Context(), c, records)
+			if err != nil {
+				return err
 			}
 			if asJSON {
 				return a.Terminal.JSON(view)
@@ -123,7 +135,7 @@ func (a *app) printCluster(c clusterView) {
 		a.fact(key, c.Detail[key])
 	}
 	if r := c.Restored; r != nil {
-		a.fact("restored", shortSHA(r.Commit)+" of "+r.Source.Repo)
+		a.fact("restored", c.commit()+" of "+r.Source.Repo)
 		a.fact("by run", r.Run)
 	}
 }
@@ -150,9 +162,9 @@ func (a *app) clusters(ctx context.Context) ([]clusterView, error) {
 			return nil, err
 		}
 		for _, c := range found {
-			view := clusterView{Cluster: c}
-			if r, ok := records[recordOf(c)]; ok {
-				view.Restored = &r
+			view, err := a.view(ctx, c, records)
+			if err != nil {
+				return nil, err
 			}
 			list = append(list, view)
 		}
@@ -161,6 +173,24 @@ func (a *app) clusters(ctx context.Context) ([]clusterView, error) {
 		return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.Provider, y.Provider))
 	})
 	return list, nil
+}
+
+// view joins a cluster with what the journal knows of it.
+func (a *app) view(ctx context.Context, c providers.Cluster, records map[clusterKey]rebuild.ClusterRecord) (clusterView, error) {
+	v := clusterView{Cluster: c}
+	record, known := records[recordOf(c)]
+	if !known {
+		return v, nil
+	}
+	v.Restored = &record
+	r, err := a.store.Run(ctx, record.Run)
+	if run.IsNotFound(err) { // the journal forgets old runs
+		return v, nil
+	}
+	if err == nil {
+		v.Outcome, err = a.stateOf(ctx, r)
+	}
+	return v, err
 }
 
 // clusterKey tells one cluster from another of the same name.

@@ -188,8 +188,8 @@ func (a *app) deleteCluster(ctx context.Context, name, provider, confirm string)
 		return err
 	}
 	if confirm == "" {
-		warning := fmt.Sprintf("This deletes cluster %s (%s, made %s) and everything in it.", c.Name, c.Provider, a.ago(c.Created))
-		if err := a.confirm(ctx, c.Name, warning); err != nil {
+		deed := fmt.Sprintf("this deletes cluster %s (%s, made %s) and everything in it", c.Name, c.Provider, a.ago(c.Created))
+		if err := a.confirm(ctx, c.Name, deed); err != nil {
 			return err
 		}
 	}

@@ -20,6 +20,7 @@ func (a *app) completionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "completion SHELL", Short: "Print the completion script of a shell", Args: exactly("SHELL"), ValidArgs: shells,
 		Long: `Print the completion script of a shell: bash, zsh, fish or powershell.
+That of bash needs the package bash-completion.
 
   source <(rekindle completion bash)                       # this shell
   rekindle completion zsh  > "${fpath[1]}/_rekindle"        # every zsh

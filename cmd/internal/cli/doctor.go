@@ -66,6 +66,7 @@ func (a *app) diagnose(ctx context.Context) diagnosis {
 	sound := own[0].OK
 	if sound {
 		own = append(own, a.journal(ctx))
+		sound = own[len(own)-1].OK // a run that cannot be journaled is not begun
 	}
 	own = append(own, a.configuration(), a.agent(ctx))
 	d.Findings = own

@@ -9,6 +9,7 @@ import (
 	"github.com/rekindle-io/rekindle/cmd/internal/config"
 	"github.com/rekindle-io/rekindle/cmd/internal/terminal"
 	"github.com/rekindle-io/rekindle/providers"
+	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/run"
 	"github.com/rekindle-io/rekindle/recover/source"
@@ -36,8 +37,10 @@ func (a *app) explain(ctx context.Context, err error) {
 			t.Errf("    %s\n", strings.TrimSpace(line))
 		}
 	}
-	if hint != "" {
-		t.Errf("%s %s\n", t.Paint(terminal.Warn, "hint:"), hint)
+	for line := range strings.SplitSeq(hint, "\n") {
+		if line != "" {
+			t.Errf("%s %s\n", t.Paint(terminal.Warn, "hint:"), line)
+		}
 	}
 }
 
@@ -51,6 +54,7 @@ func splitHint(err error) (text, hint string) {
 		storage *run.StorageError
 		missing *providers.MissingError
 		asked   *terminal.NoTerminalError
+		unknown *providers.UnknownError
 	)
 	switch {
 	case errors.As(err, &hinted):
@@ -65,10 +69,34 @@ func splitHint(err error) (text, hint string) {
 		text, hint = strings.Replace(text, ": "+missing.Remedy, "", 1), missing.Remedy
 	case errors.As(err, &asked):
 		hint = "add " + asked.Flag
+	case errors.As(err, &unknown):
+		text = strings.Replace(text, fmt.Sprintf(" (known: %v)", unknown.Known), "", 1)
+		hint = "one of " + strings.Join(unknown.Known, ", ")
 	case errors.Is(err, config.ErrNone):
 		text, hint, _ = strings.Cut(text, ": ")
+		text = strings.NewReplacer(`["`, "", `" "`, ", ", `"]`, "").Replace(text)
+	case duplicates(err) >= 3:
+		hint = "the folder holds several variants of the same objects: choose one with --path"
 	}
-	return text, hint
+	return strings.TrimRight(text, ": "), hint
+}
+
+// duplicates counts the objects that an error says are defined twice.
+func duplicates(err error) int {
+	if _, is := err.(*object.DuplicateError); is {
+		return 1
+	}
+	switch e := err.(type) {
+	case interface{ Unwrap() []error }:
+		n := 0
+		for _, one := range e.Unwrap() {
+			n += duplicates(one)
+		}
+		return n
+	case interface{ Unwrap() error }:
+		return duplicates(e.Unwrap())
+	}
+	return 0
 }
 
 // listOf returns the head and the items of an error that is several: one of

@@ -3,29 +3,51 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rekindle-io/rekindle/cmd/internal/terminal"
+	"github.com/rekindle-io/rekindle/recover/kube"
+	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/run"
 )
 
 // watcher tells on stderr how a run goes: one line for each step that ends, one
 // for each failure, and on a terminal a line that is redrawn for the step that
-// is under way.
+// is under way; elsewhere a line now and then while the cluster settles.
 type watcher struct {
-	a    *app
+	a *app
+	// prune: it was asked for, so that its being skipped is told.
+	prune bool
+
+	mu   sync.Mutex // guards what follows
 	step string
 	// total is how many objects are planned, 0 while unknown.
 	total int
 	// objects counts what is done in the step.
 	objects map[string]bool
-	// failed counts those of them that did not work.
-	failed int
+	// open are the objects that are not healthy so far, in the settle step.
+	open map[string]bool
+	// failed counts the objects that did not work, unsettled are those that
+	// did not become healthy.
+	failed    int
+	unsettled map[string]bool
+	// quiet ends the lines now and then; nil when there are none.
+	quiet chan struct{}
 }
 
-// watch returns a watcher of one run.
-func (a *app) watch() *watcher { return &watcher{a: a} }
+// watch returns a watcher of one run. Its end has to be told with stop.
+func (a *app) watch(req rebuild.Request) *watcher {
+	w := &watcher{a: a, prune: req.Prune}
+	w.forget()
+	return w
+}
+
+// settleEvery is how often a long settle is told about without a terminal.
+const settleEvery = 15 * time.Second
 
 // doing says in words what a step does.
 func doing(step string) string {
@@ -61,14 +83,13 @@ func (w *watcher) observe(ev run.Event) {
 	if w.a.flags.quiet {
 		return
 	}
-	t := w.a.Terminal
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	switch {
 	case ev.Type == run.StepBegin:
-		w.step, w.objects, w.failed = ev.Step, map[string]bool{}, 0
-		if t.IsTTY {
-			w.a.stage(doing(ev.Step), "")
-		}
+		w.begun(ev)
 	case ev.Type == run.StepEnd:
+		w.silence()
 		w.ended(ev)
 	case ev.Type == "plan.unserved":
 		// The refusal or the report lists them.
@@ -77,6 +98,69 @@ func (w *watcher) observe(ev run.Event) {
 	case ev.Step == w.step:
 		w.counted(ev)
 	}
+}
+
+func (w *watcher) begun(ev run.Event) {
+	w.step = ev.Step
+	w.forget()
+	switch {
+	case w.a.Terminal.IsTTY:
+		w.a.stage(doing(ev.Step), "")
+	case ev.Step == "settle":
+		w.silence()
+		w.quiet = make(chan struct{})
+		go w.tell(w.quiet)
+	}
+}
+
+// forget makes the counts ready for another step.
+func (w *watcher) forget() {
+	w.failed = 0
+	w.objects, w.open, w.unsettled = map[string]bool{}, map[string]bool{}, map[string]bool{}
+}
+
+// stop ends what is told without an event.
+func (w *watcher) stop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.silence()
+}
+
+func (w *watcher) silence() {
+	if w.quiet != nil {
+		close(w.quiet)
+		w.quiet = nil
+	}
+}
+
+// tell prints now and then how far a settle is, until over.
+func (w *watcher) tell(over <-chan struct{}) {
+	tick := time.NewTicker(settleEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-over:
+			return
+		case <-tick.C:
+		}
+		w.mu.Lock()
+		if text := w.health(); text != "" && w.quiet != nil {
+			w.a.Terminal.Errf("  %s\n", text)
+		}
+		w.mu.Unlock()
+	}
+}
+
+// health is how far a settle is; empty while nothing is known.
+func (w *watcher) health() string {
+	if len(w.objects)+len(w.open) == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("%d of %d healthy", len(w.objects), len(w.objects)+len(w.open))
+	if len(w.open) > 0 {
+		text += ", waiting for " + slices.Min(slices.Collect(maps.Keys(w.open)))
+	}
+	return text
 }
 
 // ended prints the line of a step that ended, unless it had nothing to do.
@@ -88,30 +172,43 @@ func (w *watcher) ended(ev run.Event) {
 	_ = json.Unmarshal(ev.Data, &d) // without data the line has no time
 	t := w.a.Terminal
 	t.EndProgress()
-	mark := t.Paint(terminal.Good, "✓")
+	mark, extra := t.Paint(terminal.Good, "✓"), ""
+	if n := len(w.objects); n > 0 {
+		extra = ", " + count(n, "object")
+	}
 	switch d.State {
 	case run.Skipped:
-		return
+		if ev.Step != "prune" || !w.prune {
+			return
+		}
+		mark, extra = t.Paint(terminal.Warn, "!"), ", "+ev.Message
 	case run.StepFailed:
 		mark = t.Paint(terminal.Bad, "✗")
 	case run.Pending:
 		mark = t.Paint(terminal.Warn, "•")
-	}
-	extra := ""
-	if n := len(w.objects); n > 0 {
-		extra = ", " + count(n, "object")
-	}
-	if w.failed > 0 && d.State == run.StepDone {
-		mark = t.Paint(terminal.Warn, "!")
-		extra += fmt.Sprintf(", %d failed", w.failed)
+	case run.StepDone:
+		if w.failed > 0 {
+			mark = t.Paint(terminal.Warn, "!")
+			extra += fmt.Sprintf(", %d failed", w.failed)
+		}
+		if n := len(w.unsettled); n > 0 {
+			mark = t.Paint(terminal.Warn, "!")
+			extra += fmt.Sprintf(", %d not healthy", n)
+		}
 	}
 	t.Errf("%s %-9s %8s  %s%s\n", mark, ev.Step, took(time.Duration(d.SpentMS)*time.Millisecond), doing(ev.Step), extra)
 }
 
 // trouble prints what went wrong on the way, as it happens.
 func (w *watcher) trouble(ev run.Event) {
-	if ev.Type == run.RunEnd {
+	switch ev.Type {
+	case run.RunEnd:
 		return // the error says it
+	case "object.failed":
+		w.failed++
+	case "object.unsettled":
+		w.unsettled[ev.Object] = true
+		delete(w.objects, ev.Object)
 	}
 	t := w.a.Terminal
 	style := terminal.Warn
@@ -121,9 +218,6 @@ func (w *watcher) trouble(ev run.Event) {
 	what := ev.Message
 	if ev.Object != "" && !strings.HasPrefix(what, ev.Object) {
 		what = ev.Object + ": " + what
-	}
-	if ev.Type == "object.failed" {
-		w.failed++
 	}
 	// The report has it in full.
 	t.Errf("  %s %s\n", t.Paint(style, "!"), clip(what, 160))
@@ -135,14 +229,23 @@ func (w *watcher) counted(ev run.Event) {
 	if ev.Type == "plan.made" {
 		_, _ = fmt.Sscanf(ev.Message, "%d objects", &w.total) // else it stays unknown
 	}
-	if ev.Object != "" {
+	switch {
+	case ev.Object == "":
+	case w.step == "settle" && ev.Type != "object."+string(kube.StateSettled):
+		w.open[ev.Object] = true
+		delete(w.objects, ev.Object)
+	default:
 		w.objects[ev.Object] = true
+		delete(w.open, ev.Object)
+		delete(w.unsettled, ev.Object)
 	}
 	if !t.IsTTY {
 		return
 	}
 	detail := ev.Message
 	switch n := len(w.objects); {
+	case w.step == "settle":
+		detail = w.health()
 	case n > 0 && w.total >= n:
 		detail = fmt.Sprintf("%d of %d objects", n, w.total)
 	case n > 0:

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,8 +17,8 @@ import (
 )
 
 // printReport prints the report of a run for people: what came of it, the
-// figures, what is not as it should be, and what to do next.
-func (a *app) printReport(r *rebuild.Report, req rebuild.Request) {
+// figures, and what is not as it should be.
+func (a *app) printReport(r *rebuild.Report) {
 	a.printVerdict(r)
 	a.printFacts(r)
 	a.printTimes(r)
@@ -29,7 +31,6 @@ func (a *app) printReport(r *rebuild.Report, req rebuild.Request) {
 	}
 	a.printPruned(r)
 	a.printNotes(r)
-	a.printNext(r, req)
 }
 
 func (a *app) printVerdict(r *rebuild.Report) {
@@ -37,7 +38,7 @@ func (a *app) printVerdict(r *rebuild.Report) {
 	name := t.Paint(terminal.Strong, r.Cluster)
 	switch {
 	case r.Verified:
-		t.Outf("%s is %s: %s\n", name, shortSHA(r.Commit.SHA), t.Paint(terminal.Good, "verified"))
+		t.Outf("%s is %s: %s%s\n", name, shortSHA(r.Commit.SHA), t.Paint(terminal.Good, "verified"), leftOut(r))
 	case r.Outcome == run.Unverified:
 		t.Outf("%s is %s %s\n", name, t.Paint(terminal.Bad, "not"), shortSHA(r.Commit.SHA))
 	case r.Outcome == run.Done:
@@ -47,6 +48,14 @@ func (a *app) printVerdict(r *rebuild.Report) {
 	default:
 		t.Outf("%s: %s\n", name, t.Paint(terminal.Bad, string(r.Outcome)))
 	}
+}
+
+// leftOut says how many objects do not count, with the person's agreement.
+func leftOut(r *rebuild.Report) string {
+	if n := len(r.NotApplied); n > 0 {
+		return ", " + count(n, "object") + " left out"
+	}
+	return ""
 }
 
 // printFacts prints one fact a line, its name before it.
@@ -70,11 +79,9 @@ func (a *app) printFacts(r *rebuild.Report) {
 		where += ", Kubernetes " + r.Server
 	}
 	a.fact("cluster", r.Cluster+" ("+where+")")
-	if r.Fingerprint != "" {
-		a.fact("fingerprint", r.Fingerprint)
-	}
-	if r.Live != "" && r.Live != r.Fingerprint {
-		a.fact("in cluster", r.Live)
+	// What the cluster holds is equal on every cluster that is this commit.
+	if fingerprint := cmp.Or(r.Live, r.Fingerprint); fingerprint != "" {
+		a.fact("fingerprint", fingerprint)
 	}
 	if r.Run != "" {
 		a.fact("run", r.Run)
@@ -191,7 +198,7 @@ func (a *app) section(title string, n int, item func(i int)) {
 func (a *app) printNotApplied(title string, list []rebuild.NotApplied) {
 	a.section(title, len(list), func(i int) {
 		a.Terminal.Outf("  %s\n", list[i].ID)
-		a.detail(strings.TrimPrefix(list[i].Reason, list[i].ID.String()+" was not applied "))
+		a.detail(withoutName(list[i]))
 		if from := list[i].From.String(); from != "" {
 			a.detail("from " + from)
 		}
@@ -261,9 +268,7 @@ func (a *app) printUnjudged(list []kube.Status) {
 // because it was not applied was printed before.
 func (a *app) printDrift(r *rebuild.Report) {
 	t, d := a.Terminal, r.Drift
-	missing := slices.DeleteFunc(slices.Clone(d.Missing), func(m drift.Missing) bool {
-		return slices.ContainsFunc(r.NotApplied, func(n rebuild.NotApplied) bool { return n.ID == m.ID })
-	})
+	missing := absent(r)
 	a.section("Missing", len(missing), func(i int) {
 		t.Outf("  %s\n", missing[i].ID)
 		if from := missing[i].From.String(); from != "" {
@@ -279,9 +284,11 @@ func (a *app) printDrift(r *rebuild.Report) {
 			t.Outf("  %s\n", u.ID)
 		}
 	})
-	if len(d.Unlisted) > 0 && !r.Verified {
-		t.Outf("\n%s could not be listed; whether there is something unexpected among them is unknown\n", count(len(d.Unlisted), "kind"))
-	}
+	kinds := slices.Sorted(maps.Keys(d.Unlisted))
+	a.section("Could not be listed: something unexpected may be among them", len(kinds), func(i int) {
+		t.Outf("  %s\n", kinds[i])
+		a.detail(d.Unlisted[kinds[i]])
+	})
 }
 
 func (a *app) printDifferent(list []drift.Change) {
@@ -341,20 +348,4 @@ func (a *app) item(text string) {
 			a.Terminal.Outf("    %s\n", line)
 		}
 	}
-}
-
-// printNext prints the commands that a person is likely to want now.
-func (a *app) printNext(r *rebuild.Report, req rebuild.Request) {
-	t := a.Terminal
-	if !reached(r, "apply") {
-		return
-	}
-	t.Outf("\n%s\n", t.Paint(terminal.Strong, "Next"))
-	kubeconfig := r.Cluster + ".kubeconfig"
-	t.Outf("  rekindle clusters kubeconfig %s --output %s\n", quote(r.Cluster), quote(kubeconfig))
-	t.Outf("  kubectl --kubeconfig %s get all -A\n", quote(kubeconfig))
-	if req.Source.Repo != "" && r.Commit.SHA != "" {
-		t.Outf("  rekindle verify%s\n", a.words(verifying(req), r.Commit.SHA))
-	}
-	t.Outf("  rekindle clusters delete %s\n", quote(r.Cluster))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -67,9 +68,10 @@ func (a *app) restore(ctx context.Context, q asked, yes, asJSON bool) error {
 		}
 	}
 	engine := a.engine()
-	watch := a.watch()
+	watch := a.watch(q.Request)
+	defer watch.stop()
 	report, err := engine.Restore(ctx, q.Request, a.consent(yes), watch.observe)
-	return a.ended(report, err, q.Request, asJSON)
+	return a.ended(ctx, report, err, q.Request, asJSON)
 }
 
 // confirmFresh has the cluster's name typed, when there is a cluster.
@@ -85,20 +87,21 @@ func (a *app) confirmFresh(ctx context.Context, q asked) (string, error) {
 	case err != nil:
 		return "", err
 	}
-	warning := fmt.Sprintf("--fresh deletes cluster %s (%s, made %s) and everything in it.",
+	deed := fmt.Sprintf("--fresh deletes cluster %s (%s, made %s) and everything in it",
 		c.Name, c.Provider, a.ago(c.Created))
-	return c.Name, a.confirm(ctx, c.Name, warning)
+	return c.Name, a.confirm(ctx, c.Name, deed)
 }
 
-// confirm has a name typed before something is deleted.
-func (a *app) confirm(ctx context.Context, name, warning string) error {
+// confirm has a name typed before something is deleted: deed says what, without
+// a capital letter or a full stop.
+func (a *app) confirm(ctx context.Context, name, deed string) error {
 	flag := "--confirm " + name
-	err := a.Terminal.Confirm(ctx, name, warning, flag)
+	err := a.Terminal.Confirm(ctx, name, strings.ToUpper(deed[:1])+deed[1:]+".", flag)
 	var nobody *terminal.NoTerminalError
 	var other *terminal.NotConfirmedError
 	switch {
 	case errors.As(err, &nobody):
-		return &refusedError{message: warning + " Nobody can be asked here", next: "add " + flag}
+		return &refusedError{message: deed + ", and nobody can be asked here", next: "add " + flag}
 	case errors.As(err, &other):
 		return &refusedError{message: other.Error(), next: "nothing was deleted"}
 	}
@@ -107,39 +110,58 @@ func (a *app) confirm(ctx context.Context, name, warning string) error {
 
 // ended prints the report of a run and returns the error that decides the exit
 // code.
-func (a *app) ended(report *rebuild.Report, err error, req rebuild.Request, asJSON bool) error {
+func (a *app) ended(ctx context.Context, report *rebuild.Report, err error, req rebuild.Request, asJSON bool) error {
 	a.Terminal.EndProgress()
 	if report == nil {
 		return err
 	}
 	if asJSON {
-		return errors.Join(a.endOf(err, report), a.Terminal.JSON(report))
+		return errors.Join(a.endOf(ctx, err, report, req), a.Terminal.JSON(report))
 	}
 	if report.Outcome == run.Done || reached(report, "provision") {
-		a.printReport(report, req)
+		a.printReport(report)
+		a.printNext(ctx, report, req, a.resuming(ctx, report, req)...)
 	}
-	return a.endOf(err, report)
+	return a.endOf(ctx, err, report, req)
+}
+
+// resuming is the command to go on with a run that was cut short; empty for one
+// that came to its end, or that has lost its cluster.
+func (a *app) resuming(ctx context.Context, report *rebuild.Report, req rebuild.Request) []string {
+	if report.Outcome != run.Interrupted && report.Outcome != run.Failed || a.lost(ctx, report) {
+		return nil
+	}
+	return []string{a.goOn(report, req)}
 }
 
 // endOf says in one error how a run ended and how it goes on.
-func (a *app) endOf(err error, report *rebuild.Report) error {
+func (a *app) endOf(ctx context.Context, err error, report *rebuild.Report, req rebuild.Request) error {
 	var ended *run.EndError
 	if err == nil || !errors.As(err, &ended) {
 		return err
 	}
-	e := &endedError{EndError: ended}
+	e := &endedError{EndError: ended, next: hintOf(ended.Err)}
 	switch ended.Ending {
-	case run.Interrupted:
-		e.next = "go on with: rekindle runs resume " + ended.Run
-	case run.Failed, run.Unverified:
-		e.next = hintOf(ended.Err)
-		if e.next == "" && reached(report, "provision") {
-			e.next = "try again where it stopped: rekindle runs resume " + ended.Run
-		}
-	default:
-		e.next = hintOf(ended.Err)
+	case run.Interrupted, run.Failed, run.Unverified:
+		e.next = a.afterwards(ctx, report, req, e.next)
 	}
 	return e
+}
+
+// afterwards says how a run goes on that can be taken up again; own is what its
+// error says about that.
+func (a *app) afterwards(ctx context.Context, report *rebuild.Report, req rebuild.Request, own string) string {
+	switch {
+	case a.lost(ctx, report):
+		return "begin a new restore: " + a.restoring(report, req)
+	case report.Outcome == run.Interrupted:
+		return "go on with: " + a.goOn(report, req)
+	case report.Outcome == run.Unverified:
+		return lines(a.remedies(report, req))
+	case own == "" && reached(report, "provision"):
+		return "try again where it stopped: " + a.goOn(report, req)
+	}
+	return own
 }
 
 // endedError is the end of a run in the words of the command line: which step
@@ -159,7 +181,7 @@ func (e *endedError) Error() string {
 		return "run " + e.Run + " " + string(e.Ending)
 	}
 	text, _ := splitHint(e.Err)
-	return text
+	return strings.TrimSuffix(text, ": begin a new restore") // which is the hint
 }
 
 func (e *endedError) Unwrap() error { return e.EndError }

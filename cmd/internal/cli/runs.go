@@ -88,7 +88,7 @@ func (a *app) stateOf(ctx context.Context, r run.Run) (string, error) {
 	case live:
 		return "running", nil
 	}
-	return "cut off", nil
+	return string(run.Interrupted), nil // its process is gone
 }
 
 func (a *app) runsShowCommand() *cobra.Command {
@@ -109,9 +109,16 @@ func (a *app) runsShowCommand() *cobra.Command {
 			if asJSON {
 				return a.Terminal.JSON(report)
 			}
-			req, _ := requestOf(r) // the report stands without it
-			a.printReport(report, req)
-			return a.printEnding(ctx, r)
+			state, err := a.stateOf(ctx, r)
+			if err != nil {
+				return err
+			}
+			if state == string(run.Interrupted) {
+				report.Outcome = run.Interrupted
+			}
+			a.printReport(report)
+			a.printError(r)
+			return a.printEnding(ctx, r, report)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
@@ -130,26 +137,61 @@ func requestOf(r run.Run) (rebuild.Request, error) {
 	return req, nil
 }
 
-// printEnding says how a run that is not done stands, and how it goes on.
-func (a *app) printEnding(ctx context.Context, r run.Run) error {
-	state, err := a.stateOf(ctx, r)
-	if err != nil {
-		return err
-	}
+// printError prints why a run ended as it did, and why nothing was pruned.
+func (a *app) printError(r run.Run) {
 	t := a.Terminal
+	if req, err := requestOf(r); err == nil && req.Prune {
+		if step, ok := r.Step("prune"); ok && step.State == run.Skipped && step.Note != "" {
+			t.Outf("\n%s\n", t.Paint(terminal.Strong, "Not pruned"))
+			a.item(step.Note)
+		}
+	}
 	if r.Error != "" {
 		t.Outf("\n%s\n", t.Paint(terminal.Strong, "Error"))
 		for line := range strings.SplitSeq(r.Error, "\n") {
 			a.item(line)
 		}
 	}
-	switch {
-	case state == "running":
-		t.Outf("\nUnder way in process %d on %s: rekindle runs events %s --follow\n", r.Process.PID, r.Process.Host, r.ID)
-	case r.Outcome.Resumable() && r.Recipe == rebuild.Recipe:
-		t.Outf("\nGo on with: rekindle runs resume %s\n", r.ID)
+}
+
+// printEnding says how a run stands that is not done, and how it goes on.
+func (a *app) printEnding(ctx context.Context, r run.Run, report *rebuild.Report) error {
+	if report.Outcome == "" {
+		a.Terminal.Outf("\nUnder way in process %d on %s: rekindle runs events %s --follow\n", r.Process.PID, r.Process.Host, r.ID)
+		return nil
 	}
+	if r.Recipe == rebuild.DeleteRecipe && report.Outcome != run.Done {
+		a.printNext(ctx, report, rebuild.Request{}, "rekindle clusters delete "+quote(r.Cluster))
+		return nil
+	}
+	req, err := requestOf(r)
+	if err != nil || r.Recipe != rebuild.Recipe {
+		return err
+	}
+	newer, err := a.superseded(ctx, r)
+	if err != nil {
+		return err
+	}
+	if newer != "" {
+		a.Terminal.Outf("\nRun %s has worked on cluster %s since.\n", newer, r.Cluster)
+		return nil
+	}
+	a.printNext(ctx, report, req, a.onwards(ctx, report, req)...)
 	return nil
+}
+
+// onwards are the first of the commands behind a report that is looked at
+// later, when no error says them.
+func (a *app) onwards(ctx context.Context, report *rebuild.Report, req rebuild.Request) []string {
+	switch {
+	case !report.Outcome.Resumable():
+		return nil
+	case a.lost(ctx, report):
+		return []string{"begin a new restore: " + a.restoring(report, req)}
+	case report.Outcome == run.Unverified:
+		return a.remedies(report, req)
+	}
+	return []string{a.goOn(report, req)}
 }
 
 // unknownRun adds to the error for a run that is not there how to find it.
@@ -174,6 +216,13 @@ made already is not made again. Without RUN it is the only one that is unfinishe
 			if err != nil {
 				return err
 			}
+			if r.Outcome == run.Done {
+				return a.already(r, asJSON)
+			}
+			if r.Recipe == rebuild.DeleteRecipe {
+				return &usageError{message: fmt.Sprintf("run %s is a delete, which is not resumed but repeated", r.ID),
+					next: "rekindle clusters delete " + quote(r.Cluster)}
+			}
 			req, err := requestOf(r)
 			if err != nil {
 				return err
@@ -181,13 +230,28 @@ made already is not made again. Without RUN it is the only one that is unfinishe
 			if err := a.store.Check(ctx); err != nil {
 				return err
 			}
-			report, err := a.engine().Resume(ctx, r.ID, a.consent(yes), a.watch().observe)
-			return a.ended(report, err, req, asJSON)
+			watch := a.watch(req)
+			defer watch.stop()
+			report, err := a.engine().Resume(ctx, r.ID, a.consent(yes), watch.observe)
+			return a.ended(ctx, report, err, req, asJSON)
 		},
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "agree to the changes on a cluster that exists")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
 	return cmd
+}
+
+// already says that there is nothing to resume.
+func (a *app) already(r run.Run, asJSON bool) error {
+	a.Terminal.Errf("run %s is done already\n", r.ID)
+	if !asJSON {
+		return nil
+	}
+	report, err := rebuild.ReportOf(r)
+	if err != nil {
+		return err
+	}
+	return a.Terminal.JSON(report)
 }
 
 // resumable is the run that is named, or the only one that is unfinished.

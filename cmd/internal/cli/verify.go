@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rekindle-io/rekindle/cmd/internal/terminal"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 )
 
@@ -68,18 +67,12 @@ func (a *app) verify(ctx context.Context, q asked, asJSON bool) error {
 	}
 	return &unverifiedError{
 		message: fmt.Sprintf("cluster %s is not %s: %s", q.Cluster, shortSHA(report.Commit.SHA), report.Error),
-		next:    "bring it there with: rekindle restore" + a.words(q.Request, report.Commit.SHA),
+		next:    lines(a.corrections(report, q.Request)),
 	}
 }
 
 func (a *app) printVerification(r *rebuild.Report) {
-	t := a.Terminal
-	name := t.Paint(terminal.Strong, r.Cluster)
-	if r.Verified {
-		t.Outf("%s is %s: %s\n", name, shortSHA(r.Commit.SHA), t.Paint(terminal.Good, "verified"))
-	} else {
-		t.Outf("%s is %s %s\n", name, t.Paint(terminal.Bad, "not"), shortSHA(r.Commit.SHA))
-	}
+	a.printVerdict(r)
 	a.printFacts(r)
 	if r.Drift != nil {
 		a.fact("compared", count(r.Drift.Compared, "object"))

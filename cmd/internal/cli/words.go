@@ -35,7 +35,8 @@ func (a *app) words(req rebuild.Request, sha string) string {
 		add("--values", file)
 	}
 	for _, set := range req.Source.Helm.Set {
-		add("--set", set)
+		name, _, _ := strings.Cut(set, "=") // the value may be a secret
+		b.WriteString(" --set " + quote(name) + "=…")
 	}
 	add("--release", req.Source.Helm.Release)
 	add("--helm-namespace", req.Source.Helm.Namespace)

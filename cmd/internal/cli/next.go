@@ -1,0 +1,239 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rekindle-io/rekindle/cmd/internal/terminal"
+	"github.com/rekindle-io/rekindle/providers"
+	"github.com/rekindle-io/rekindle/recover/kube"
+	"github.com/rekindle-io/rekindle/recover/rebuild"
+	"github.com/rekindle-io/rekindle/recover/run"
+	"github.com/rekindle-io/rekindle/snapshot/drift"
+)
+
+// shortfall is why a cluster is not the commit, sorted by what helps.
+type shortfall struct {
+	// invalid are the places of objects that the server refused as wrong.
+	invalid []string
+	// refused were not applied for another reason of their own.
+	refused int
+	// differing are missing or different, stuck those of them that the server
+	// would not change in place.
+	differing, stuck int
+	unhealthy        int
+	// leftovers are of an earlier restore, strangers of others.
+	leftovers, strangers int
+}
+
+func shortfallOf(r *rebuild.Report) shortfall {
+	var s shortfall
+	for _, n := range r.NotApplied {
+		switch reason := strings.TrimPrefix(withoutName(n), "("); {
+		case strings.HasPrefix(reason, string(kube.ReasonInvalid)):
+			s.invalid = append(s.invalid, n.From.String())
+		case !strings.HasPrefix(reason, "skipped: "):
+			s.refused++
+		}
+	}
+	s.unhealthy = len(r.Unsettled)
+	d := r.Drift
+	if d == nil {
+		return s
+	}
+	s.differing = len(absent(r)) + len(d.Changed)
+	for _, c := range d.Changed {
+		if c.Refused != "" {
+			s.stuck++
+		}
+	}
+	for _, u := range d.Unexpected {
+		if u.Restored {
+			s.leftovers++
+		} else {
+			s.strangers++
+		}
+	}
+	return s
+}
+
+// withoutName is why an object was not applied, without its name before it.
+func withoutName(n rebuild.NotApplied) string {
+	return strings.TrimPrefix(n.Reason, n.ID.String()+" was not applied ")
+}
+
+// absent are the objects that are missing although they were applied.
+func absent(r *rebuild.Report) []drift.Missing {
+	return slices.DeleteFunc(slices.Clone(r.Drift.Missing), func(m drift.Missing) bool {
+		return slices.ContainsFunc(r.NotApplied, func(n rebuild.NotApplied) bool { return n.ID == m.ID })
+	})
+}
+
+// remedies say for each reason why a restored cluster is not the commit what
+// to do about it.
+func (a *app) remedies(r *rebuild.Report, req rebuild.Request) []string {
+	s := shortfallOf(r)
+	var next []string
+	add := func(is bool, text string) {
+		if is {
+			next = append(next, text)
+		}
+	}
+	again := a.goOn(r, req)
+	add(len(s.invalid) > 0, correct(s.invalid))
+	add(s.refused > 0, "see why under Not applied; when that is mended: "+again)
+	add(s.stuck > 0, "what the server does not let change in place needs a cluster made anew: --fresh --confirm "+r.Cluster)
+	add(s.differing > s.stuck, "try again where it stopped: "+again)
+	add(s.unhealthy > 0, "see why under Not healthy; when that is mended: "+again)
+	switch {
+	case s.leftovers > 0 && len(r.Kept) > 0:
+		add(true, "see why under Kept what an earlier restore made is still there")
+	case !req.Prune:
+		add(s.leftovers > 0, "--prune removes what an earlier restore made: "+a.restoring(r, req)+" --prune")
+	}
+	add(s.strangers > 0, madeByOthers(r.Cluster))
+	return next
+}
+
+// corrections say what to do about a cluster that a verification found not to
+// be the commit.
+func (a *app) corrections(r *rebuild.Report, req rebuild.Request) []string {
+	s := shortfallOf(r)
+	var next []string
+	prune := ""
+	if s.leftovers > 0 {
+		prune = " --prune"
+	}
+	if len(r.NotApplied) > 0 {
+		next = append(next, "--convert converts what the cluster does not serve where it can, --allow-unserved does not count it")
+	}
+	switch {
+	case s.stuck > 0 && s.stuck == s.differing:
+		next = append(next, "what the server does not let change in place needs a cluster made anew: "+
+			a.restoring(r, req)+" --fresh --confirm "+quote(r.Cluster))
+	case s.differing > 0:
+		next = append(next, "bring it there with: "+a.restoring(r, req)+prune)
+	case s.leftovers > 0:
+		next = append(next, "--prune removes what an earlier restore made: "+a.restoring(r, req)+prune)
+	}
+	if s.unhealthy > 0 {
+		next = append(next, "see why under Not healthy; when that is mended, verify again")
+	}
+	if s.strangers > 0 {
+		next = append(next, madeByOthers(r.Cluster))
+	}
+	return next
+}
+
+// lines makes one hint of several, a line each. They name files and addresses
+// of others, which must not look like another line.
+func lines(hints []string) string {
+	safe := make([]string, len(hints))
+	for i, h := range hints {
+		safe[i] = terminal.Safe(h)
+	}
+	return strings.Join(safe, "\n")
+}
+
+func madeByOthers(cluster string) string {
+	return "what others made: delete it, or make the cluster anew with --fresh --confirm " + quote(cluster)
+}
+
+// correct names the manifests that a server refused, if there are any.
+func correct(places []string) string {
+	if len(places) == 0 {
+		return ""
+	}
+	text := "correct " + places[0]
+	switch more := len(places) - 1; {
+	case places[0] == "":
+		text = "correct the manifests that are invalid"
+	case more > 0:
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text + ", and restore the new commit"
+}
+
+// goOn is the command that takes a run up again. One that was given Helm values
+// cannot be: they are not kept.
+func (a *app) goOn(r *rebuild.Report, req rebuild.Request) string {
+	if req.Withheld || len(req.Source.Helm.Set) > 0 {
+		return a.restoring(r, req)
+	}
+	return "rekindle runs resume " + r.Run
+}
+
+// restoring is the command that restores the commit of a report.
+func (a *app) restoring(r *rebuild.Report, req rebuild.Request) string {
+	if req.Source.Repo == "" {
+		return "rekindle restore"
+	}
+	text := "rekindle restore" + a.words(req, r.Commit.SHA)
+	if req.Withheld {
+		text += " --set …"
+	}
+	return text
+}
+
+// lost tells whether the cluster that a run has made is there no more, or
+// another one has its name.
+func (a *app) lost(ctx context.Context, r *rebuild.Report) bool {
+	if !slices.ContainsFunc(r.Steps, func(s rebuild.Timing) bool { return s.Step == "provision" && s.State == run.StepDone }) {
+		return false
+	}
+	p, err := a.providers.Get(r.Provider)
+	if err != nil {
+		return false
+	}
+	// An interrupted run says as well how it goes on.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	c, err := p.Find(ctx, r.Cluster)
+	return isGone(err) || err == nil && (r.ID != "" && c.ID != r.ID || c.State == providers.StateDeleting)
+}
+
+// superseded returns the newer run that worked on the same cluster since, if
+// there is one: after it a run is not resumed.
+func (a *app) superseded(ctx context.Context, r run.Run) (newer string, err error) {
+	list, err := a.store.Runs(ctx, run.Filter{Cluster: r.Cluster})
+	if err != nil {
+		return "", err
+	}
+	for _, n := range list {
+		if n.Outcome != run.Refused && n.Provider == r.Provider && n.Created.After(r.Created) {
+			return n.ID, nil
+		}
+	}
+	return "", nil
+}
+
+// printNext prints the commands that a person is likely to want now, first.
+func (a *app) printNext(ctx context.Context, r *rebuild.Report, req rebuild.Request, first ...string) {
+	t := a.Terminal
+	if !reached(r, "apply") || a.lost(ctx, r) {
+		if len(first) > 0 {
+			t.Outf("\n%s\n", t.Paint(terminal.Strong, "Next"))
+		}
+		for _, line := range first {
+			a.item(line)
+		}
+		return
+	}
+	t.Outf("\n%s\n", t.Paint(terminal.Strong, "Next"))
+	for _, line := range first {
+		t.Outf("  %s\n", line)
+	}
+	switch r.Outcome {
+	case run.Done, run.Unverified:
+		kubeconfig := r.Cluster + ".kubeconfig"
+		t.Outf("  rekindle clusters kubeconfig %s --output %s\n", quote(r.Cluster), quote(kubeconfig))
+		t.Outf("  kubectl --kubeconfig %s get all -A\n", quote(kubeconfig))
+		if req.Source.Repo != "" && r.Commit.SHA != "" {
+			t.Outf("  rekindle verify%s\n", a.words(verifying(req), r.Commit.SHA))
+		}
+	}
+	t.Outf("  rekindle clusters delete %s\n", quote(r.Cluster))
+}
