@@ -59,6 +59,24 @@ func TestApplyCreatesAndUpdates(t *testing.T) {
 	}
 }
 
+// awaitQuota waits until the quota of ns is enforced: the API server learns of
+// it a moment after it was made.
+func awaitQuota(t *testing.T, c *Cluster, cat *object.Catalogue, ns string) {
+	t.Helper()
+	u := parse(t, strings.ReplaceAll(`{apiVersion: v1, kind: Secret, metadata: {namespace: NS, name: probe}}`, "NS", ns))
+	ctx := within(t, 20*time.Second)
+	for {
+		_, err := c.Apply(ctx, kindOf(t, cat, u), u, ApplyOptions{DryRun: true})
+		var refused *ApplyError
+		if errors.As(err, &refused) && strings.Contains(refused.Message, "exceeded quota") {
+			return
+		}
+		if pause(ctx, 20*time.Millisecond) != nil {
+			t.Fatalf("the quota is not enforced: %v", err)
+		}
+	}
+}
+
 func TestApplyErrors(t *testing.T) {
 	c := dial(t, Options{})
 	ns := namespace(t, c)
@@ -84,6 +102,7 @@ kind: Secret
 metadata: {namespace: kube-system, name: typed}
 type: Opaque
 `, "NS", ns))
+	awaitQuota(t, c, cat, ns)
 	tests := map[string]struct {
 		manifest string
 		reason   Reason

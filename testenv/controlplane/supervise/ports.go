@@ -3,6 +3,7 @@ package supervise
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 
 	"golang.org/x/sys/unix"
@@ -43,15 +44,49 @@ func reserve(port int) (reservation, error) {
 	return reservation{port: name.(*unix.SockaddrInet4).Port, fd: fd}, nil
 }
 
-// exclusive binds port without SO_REUSEPORT and lets it go again: it fails where
-// another process of the same user shares the port out.
-func exclusive(ctx context.Context, port int) error {
-	var lc net.ListenConfig
+// claim reserves one port that nobody else has, without a moment in which two
+// could claim it: it is listened on while it is being reserved.
+func claim(ctx context.Context, port int) (reservation, error) {
+	share := false
+	lc := net.ListenConfig{}
 	l, err := lc.Listen(ctx, "tcp4", fmt.Sprintf("%s:%d", loopback, port))
 	if err != nil {
-		return err
+		return reservation{}, err
 	}
-	return l.Close()
+	defer l.Close()
+	raw, err := l.(*net.TCPListener).SyscallConn()
+	if err != nil {
+		return reservation{}, err
+	}
+	err = raw.Control(func(fd uintptr) {
+		share = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) == nil
+	})
+	if err != nil || !share {
+		return reservation{}, fmt.Errorf("SO_REUSEPORT on port %d: %w", port, err)
+	}
+	return reserve(l.Addr().(*net.TCPAddr).Port)
+}
+
+// New ports are chosen below the range from which kernels give ports to outgoing
+// connections, so that the port of a stopped cluster is seldom taken when it
+// starts again, and its kubeconfig stays valid.
+const (
+	lowestPort = 20000
+	portCount  = 10000
+	portTries  = 200
+)
+
+// free reserves a port that nobody has.
+func free(ctx context.Context) (reservation, error) {
+	for range portTries {
+		if r, err := claim(ctx, lowestPort+rand.IntN(portCount)); err == nil {
+			return r, nil
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return claim(ctx, 0)
 }
 
 // reservePorts reserves the wanted ports; one that is 0 or that somebody else
@@ -60,14 +95,12 @@ func reservePorts(ctx context.Context, wanted layout.Ports) (ports layout.Ports,
 	ports = wanted
 	for _, p := range []*int{&ports.API, &ports.Etcd, &ports.EtcdPeer} {
 		if *p != 0 {
-			if exclusive(ctx, *p) == nil {
-				if _, err := reserve(*p); err == nil {
-					continue
-				}
+			if _, err := claim(ctx, *p); err == nil {
+				continue
 			}
 			moved = true
 		}
-		r, err := reserve(0)
+		r, err := free(ctx)
 		if err != nil {
 			return layout.Ports{}, false, fmt.Errorf("no free port on %s: %w", loopback, err)
 		}
