@@ -25,6 +25,7 @@ func TestARestoreOntoAClusterThatIsThere(t *testing.T) {
 	t.Run("nothing is pruned after a failure", p.noPruneAfterAFailure)
 	t.Run("objects of others are taken over with consent", p.othersAreAdopted)
 	t.Run("an interrupted older run does not undo a newer restore", p.olderInterruptedRun)
+	t.Run("an interrupted older run goes on when the newer one was refused", p.newerRefusedRun)
 }
 
 // builtIns are objects that every cluster has; an export of one may hold them.
@@ -177,20 +178,41 @@ func (p *place) othersAreAdopted(t *testing.T) {
 
 func (p *place) olderInterruptedRun(t *testing.T) {
 	p.commit(t, shop, settings("kept", "4", ""))
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	older, err := p.Restore(ctx, p.req, func(context.Context, rebuild.InPlace) (bool, error) {
-		cancel()
-		return true, nil
-	}, nil)
-	if err == nil || older == nil || older.Outcome != run.Interrupted {
-		t.Fatalf("the run was not interrupted: %v: %s", err, words(t, older))
-	}
+	older := p.interrupted(t)
 	p.commit(t, shop, settings("kept", "5", ""))
 	if newer, _, err := p.try(t, pruning); err != nil || !newer.Verified {
 		t.Fatalf("the newer restore: %v: %s", err, words(t, newer))
 	}
 	p.refusesToResume(t, older.Run, "5")
+}
+
+func (p *place) newerRefusedRun(t *testing.T) {
+	p.commit(t, shop, settings("kept", "6", ""))
+	older := p.interrupted(t)
+	p.commit(t, shop, settings("kept", "7", ""))
+	disagree := func(context.Context, rebuild.InPlace) (bool, error) { return false, nil }
+	if _, err := p.Restore(t.Context(), p.req, disagree, nil); err == nil {
+		t.Fatal("restored without consent")
+	}
+	report, err := p.Resume(t.Context(), older.Run, (&agree{}).consent, nil)
+	if err != nil || !report.Verified || report.Commit.SHA != older.Commit.SHA {
+		t.Errorf("the newer run changed nothing, so that the older one may go on: %v: %s", err, words(t, report))
+	}
+}
+
+// interrupted is a run that was stopped the moment that somebody agreed to it.
+func (p *place) interrupted(t *testing.T) *rebuild.Report {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	report, err := p.Restore(ctx, p.req, func(context.Context, rebuild.InPlace) (bool, error) {
+		cancel()
+		return true, nil
+	}, nil)
+	if err == nil || report == nil || report.Outcome != run.Interrupted {
+		t.Fatalf("the run was not interrupted: %v: %s", err, words(t, report))
+	}
+	return report
 }
 
 func TestHelmValuesStayOutOfTheJournal(t *testing.T) {
