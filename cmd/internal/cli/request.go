@@ -138,8 +138,9 @@ func (a *app) needsRepo(cmd *cobra.Command) error {
 func (a *app) declared(name string) (config.Cluster, error) {
 	c, err := a.config()
 	if errors.Is(err, config.ErrNone) {
+		none, _ := splitHint(err)
 		return config.Cluster{}, &usageError{
-			message: fmt.Sprintf("cluster %q is not declared: %v", name, err),
+			message: fmt.Sprintf("cluster %q is not declared: %s", name, none),
 			next:    "without a rekindle.yaml give --repo, --provider and --name",
 		}
 	}
