@@ -13,8 +13,10 @@ import (
 const (
 	// shownOfValue is how many characters of a value are shown.
 	shownOfValue = 60
-	// shownBefore is how many of them stand before the first that differs.
-	shownBefore = 20
+	// shownBefore is how many of them stand before the first that differs,
+	// shownAtEnd how many are kept of a long value's end: an image has its tag
+	// there.
+	shownBefore, shownAtEnd = 20, 20
 )
 
 // sides are the two values of a differing field as people compare them: each
@@ -39,10 +41,17 @@ func contrast(x, y string) (string, string) {
 	}
 	from := max(0, same-shownBefore)
 	if from <= 1 {
-		return clip(x, shownOfValue), clip(y, shownOfValue)
+		return shorten(a, shownOfValue), shorten(b, shownOfValue)
 	}
-	part := func(r []rune) string { return "…" + clip(string(r[from:]), shownOfValue-1) }
-	return part(a), part(b)
+	return "…" + shorten(a[from:], shownOfValue-1), "…" + shorten(b[from:], shownOfValue-1)
+}
+
+// shorten cuts a text in its middle.
+func shorten(text []rune, most int) string {
+	if len(text) <= most {
+		return string(text)
+	}
+	return string(text[:most-shownAtEnd-1]) + "…" + string(text[len(text)-shownAtEnd:])
 }
 
 // valueText is a value of a field: a text as it is, all else as compact JSON.

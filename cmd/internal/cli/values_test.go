@@ -26,7 +26,7 @@ func TestFieldText(t *testing.T) {
 		"structure": {map[string]any{"b": 1, "a": []any{"<x>"}}, nil, `f: {"a":["<x>"],"b":1} → (none)`},
 		"image":     {image + "1", image + "2", "f: …o/cartservice:v0.10.1 → …o/cartservice:v0.10.2"},
 		"cut": {"a" + strings.Repeat("x", 70), "b",
-			"f: a" + strings.Repeat("x", 58) + "… → b"},
+			"f: a" + strings.Repeat("x", 38) + "…" + strings.Repeat("x", 20) + " → b"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if have := fieldText(drift.Field{Path: "f", Have: c.have, Want: c.want}); have != c.text {
