@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -67,6 +68,30 @@ func claim(ctx context.Context, port int) (reservation, error) {
 	return reserve(l.Addr().(*net.TCPAddr).Port)
 }
 
+// How long a port of before is waited for. The components of a supervisor that
+// was killed are gone from the process list a moment before their sockets are.
+const (
+	reclaimFor   = 2 * time.Second
+	reclaimEvery = 50 * time.Millisecond
+)
+
+// reclaim reserves a port that the cluster had before.
+func reclaim(ctx context.Context, port int) error {
+	ctx, cancel := context.WithTimeout(ctx, reclaimFor)
+	defer cancel()
+	for {
+		_, err := claim(ctx, port)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(reclaimEvery):
+		}
+	}
+}
+
 // New ports are chosen below the range from which kernels give ports to outgoing
 // connections, so that the port of a stopped cluster is seldom taken when it
 // starts again, and its kubeconfig stays valid.
@@ -95,7 +120,7 @@ func reservePorts(ctx context.Context, wanted layout.Ports) (ports layout.Ports,
 	ports = wanted
 	for _, p := range []*int{&ports.API, &ports.Etcd, &ports.EtcdPeer} {
 		if *p != 0 {
-			if _, err := claim(ctx, *p); err == nil {
+			if reclaim(ctx, *p) == nil {
 				continue
 			}
 			moved = true
