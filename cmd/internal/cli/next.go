@@ -213,18 +213,16 @@ func (a *app) superseded(ctx context.Context, r run.Run) (newer string, err erro
 // printNext prints the commands that a person is likely to want now, first.
 func (a *app) printNext(ctx context.Context, r *rebuild.Report, req rebuild.Request, first ...string) {
 	t := a.Terminal
-	if !reached(r, "apply") || a.lost(ctx, r) {
-		if len(first) > 0 {
-			t.Outf("\n%s\n", t.Paint(terminal.Strong, "Next"))
-		}
-		for _, line := range first {
-			a.item(line)
-		}
+	there := reached(r, "apply") && !a.lost(ctx, r)
+	if !there && len(first) == 0 {
 		return
 	}
 	t.Outf("\n%s\n", t.Paint(terminal.Strong, "Next"))
-	for _, line := range first {
+	for _, line := range first { // not folded: they are pasted
 		t.Outf("  %s\n", line)
+	}
+	if !there {
+		return
 	}
 	switch r.Outcome {
 	case run.Done, run.Unverified:
