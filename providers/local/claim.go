@@ -26,6 +26,9 @@ func (p *Provider) claim(ctx context.Context, fresh mark) (mark, *os.File, error
 	}
 	for {
 		m, lock, err := p.acquire(ctx, fresh.Name, fresh.ID)
+		if err == nil {
+			p.sweepStaged(fresh.Name, fresh.ID)
+		}
 		if !errors.Is(err, providers.ErrNotFound) {
 			return m, lock, err
 		}
@@ -41,7 +44,7 @@ func (p *Provider) claim(ctx context.Context, fresh mark) (mark, *os.File, error
 // stage makes the directory under another name and moves it to its place in one
 // step. fs.ErrExist: somebody was faster.
 func (p *Provider) stage(m mark) error {
-	tmp, err := os.MkdirTemp(p.opts.Root, fmt.Sprintf(".new-%s.%s.", m.Name, m.ID))
+	tmp, err := os.MkdirTemp(p.opts.Root, staged(m.Name, m.ID))
 	if err != nil {
 		return err
 	}
@@ -53,6 +56,21 @@ func (p *Provider) stage(m mark) error {
 		_ = os.RemoveAll(tmp)
 	}
 	return err
+}
+
+// staged is how the directories begin in which a cluster is staged.
+func staged(name, id string) string { return fmt.Sprintf(".new-%s.%s.", name, id) }
+
+// sweepStaged removes what attempts left behind that were cut off while they
+// staged this very cluster.
+func (p *Provider) sweepStaged(name, id string) {
+	left, err := filepath.Glob(filepath.Join(p.opts.Root, staged(name, id)+"*"))
+	if err != nil {
+		return
+	}
+	for _, dir := range left {
+		_ = os.RemoveAll(dir) // what stays is reported as a leftover
+	}
 }
 
 // acquire locks the cluster of that name and id and reads its mark. The lock is

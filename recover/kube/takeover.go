@@ -72,7 +72,7 @@ func mergeEntries(entries []metav1.ManagedFieldsEntry, manager, apiVersion strin
 	ours := metav1.ManagedFieldsEntry{Manager: manager, Operation: metav1.ManagedFieldsOperationApply, APIVersion: apiVersion, FieldsType: "FieldsV1"}
 	for _, e := range entries {
 		mine := e.Manager == manager && e.Operation == metav1.ManagedFieldsOperationApply && e.Subresource == ""
-		take := !mine && (e.Subresource == "" || e.Subresource == "scale") && e.FieldsV1 != nil && chosen(e)
+		take := !mine && e.Subresource == "" && e.FieldsV1 != nil && chosen(e)
 		var set fieldpath.Set
 		if (mine || take) && e.FieldsV1 != nil && set.FromJSON(bytes.NewReader(e.FieldsV1.GetRawBytes())) != nil {
 			mine, take = false, false // not to be read: it stays as it is

@@ -207,7 +207,6 @@ func edits() []edit {
 			"env", deployment("variables")},
 		{"a container is added", deployments + "sidecar", `[{"op":"add","path":"/spec/template/spec/containers/-","value":{"name":"proxy","image":"registry.example.com/proxy:1"}}]`,
 			"containers", deployment("sidecar")},
-		{"replicas are scaled that the commit leaves out", deployments + "uncounted/scale", `{"spec":{"replicas":3}}`, "spec.replicas", deployment("uncounted")},
 		{"a rollout is paused and scaled", deployments + "paused", `{"spec":{"paused":true,"replicas":0}}`, "spec.replicas", deployment("paused")},
 		{"a budget selects by one more label", budgets + "narrowed", `{"spec":{"selector":{"matchLabels":{"tier":"front"}}}}`, "spec.selector", budget("narrowed")},
 		{"minAvailable is swapped for maxUnavailable", budgets + "swapped", `{"spec":{"minAvailable":null,"maxUnavailable":1}}`, "vailable", budget("swapped")},

@@ -44,8 +44,7 @@ func others(want, live map[string]any, u *unstructured.Unstructured) (added []Fi
 	seen := map[string]bool{}
 	for _, entry := range entries {
 		people := ByPeople(entry)
-		scaled := people && entry.Subresource == "scale"
-		if isOurs(entry) || entry.FieldsV1 == nil || entry.Subresource != "" && !scaled {
+		if isOurs(entry) || entry.FieldsV1 == nil || entry.Subresource != "" {
 			continue
 		}
 		var set fieldpath.Set
@@ -58,7 +57,7 @@ func others(want, live map[string]any, u *unstructured.Unstructured) (added []Fi
 			case extra && people && !seen[f.Path]:
 				seen[f.Path] = true
 				added = append(added, f)
-			case set && !scaled && !ours.Has(p):
+			case set && !ours.Has(p):
 				contested = true
 			}
 		})

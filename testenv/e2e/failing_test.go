@@ -122,7 +122,8 @@ func TestFailingObjects(t *testing.T) {
 	}
 	report := r.report(t)
 	for _, want := range []struct{ object, reason string }{
-		{"ConfigMap stuck/more", "terminat"},
+		{"Namespace stuck", "finalizer"},
+		{"ConfigMap stuck/more", "namespace stuck"},
 		{"ConfigMap app/fixed", "immutable"},
 		{"Service app/invalid", "99999"},
 		{"ValidatingWebhookConfiguration.admissionregistration.k8s.io dead-guard", "endpoint"},

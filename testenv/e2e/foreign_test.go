@@ -96,7 +96,7 @@ func TestTaken(t *testing.T) {
 	run, _ := v.begun()
 	v.must(0, "clusters", "delete", "taken", "--confirm", "taken")
 	// With the cluster gone, there is nothing to go on with.
-	v.run("runs", "resume", run.ID).want(t, 1).says(t, "taken")
+	v.run("runs", "resume", run.ID).want(t, 5).says(t, "older than", "taken")
 	other := files{"c.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: theirs, namespace: default}\n"}
 	v.must(0, "restore", "--repo", gitRepo(t, other), "--provider", "local", "--name", "taken")
 	before := v.restoredUIDs("taken")
