@@ -42,10 +42,8 @@ func (r *restore) prune(ctx context.Context, s *run.Scope) error {
 	if err != nil {
 		return err
 	}
-	within, cancel := context.WithTimeout(ctx, r.req.Wait)
-	defer cancel()
 	for phase := range lastPhase + 1 {
-		r.prunePhase(within, s, phase, leftovers, strangers)
+		r.prunePhase(ctx, s, phase, leftovers, strangers)
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -139,8 +137,11 @@ func holdsData(id object.ID) bool {
 }
 
 // prunePhase removes the leftovers of one phase, at once, and waits until they
-// are gone.
+// are gone. Each phase has a deadline of its own: what is stuck in one must not
+// keep those of the next.
 func (r *restore) prunePhase(ctx context.Context, s *run.Scope, phase int, all []leftover, strangers map[object.ID]int) {
+	ctx, cancel := context.WithTimeout(ctx, r.req.Wait)
+	defer cancel()
 	var gone []leftover
 	for _, l := range all {
 		if phaseOf(l.id) != phase {
