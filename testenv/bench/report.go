@@ -78,6 +78,8 @@ NetworkPolicy, PodDisruptionBudget, HorizontalPodAutoscaler) get onto a fresh lo
 this page on %s.
 
 - **bare loop**: %d workers, server-side apply of requests that are ready beforehand, nothing else. The limit.
+  Its client asks for whole objects back, as clients do; rekindle asks for their metadata alone, in protobuf, which is
+  cheaper for the server to write, and so it may stay below the limit.
 - **rekindle**: the apply step of `+"`rekindle restore`"+`, dependency order and journal included. "all steps" adds reading the
   commit, settling and verifying, without the creation of the cluster.
 - **kubectl**: the whole of `+"`kubectl apply --server-side --recursive`"+`.
