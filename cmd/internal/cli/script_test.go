@@ -304,7 +304,7 @@ var lengths = regexp.MustCompile(` +(\d+\.\d s|\d+m\d\ds)\b`)
 
 func mask(text, work string) string {
 	if work != "" {
-		text = strings.ReplaceAll(text, work, "/work")
+		text = strings.ReplaceAll(text, work, "/home/me")
 	}
 	text = lengths.ReplaceAllStringFunc(text, func(s string) string {
 		return strings.Repeat(" ", len(s)-len("0.0 s")) + "0.0 s"
