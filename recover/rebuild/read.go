@@ -17,6 +17,11 @@ import (
 // readSource resolves the revision, once for the whole life of a run: a branch
 // that moves between a crash and a resume must not change what is restored.
 func (r *restore) readSource(ctx context.Context, s *run.Scope) error {
+	if this := s.Run(); this.Attempts > 1 { // now that nobody else can begin a run
+		if err := r.e.refuseSuperseded(ctx, this); err != nil {
+			return err
+		}
+	}
 	var made source.Commit
 	known, err := s.Recall(&made)
 	if err != nil {
