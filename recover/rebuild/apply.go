@@ -186,7 +186,7 @@ const patience = 15 * time.Second
 
 func (a *applier) apply(ctx context.Context, n *plan.Node) fate {
 	if a.current[n.ID] {
-		return fate{node: n, untouched: true}
+		return fate{node: n}
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.within)
 	defer cancel()

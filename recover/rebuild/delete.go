@@ -44,17 +44,13 @@ func (e *Engine) Delete(ctx context.Context, req DeleteRequest, observe func(run
 		return err
 	}
 	steps := []run.Def{{Name: "delete", Do: func(ctx context.Context, s *run.Scope) error {
-		doomed := removing{ID: found.ID}
-		if _, err := s.Recall(&doomed); err != nil {
+		if err := s.Made(ctx, removing{ID: found.ID}); err != nil {
 			return err
 		}
-		if err := s.Made(ctx, doomed); err != nil {
-			return err
-		}
-		if err := provider.Delete(ctx, req.Cluster, doomed.ID, progress(s)); err != nil {
+		if err := provider.Delete(ctx, req.Cluster, found.ID, progress(s)); err != nil {
 			return refused(err)
 		}
-		return e.forget(ctx, req.Provider, req.Cluster, doomed.ID)
+		return e.forget(ctx, req.Provider, req.Cluster, found.ID)
 	}}}
 	_, err = e.executor(observe).Start(ctx, run.Run{Recipe: DeleteRecipe, Cluster: req.Cluster, Provider: req.Provider, Request: journaled}, steps)
 	return err

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/rekindle-io/rekindle/providers"
@@ -48,8 +47,7 @@ type restore struct {
 	failed     int                        // objects that were refused or skipped
 	awaited    []*plan.Node               // of kinds that nobody serves yet
 
-	mu     sync.Mutex // guards report
-	report Report
+	report Report // written by one step at a time
 }
 
 // steps is the recipe. What is Fresh runs again when a run is resumed: reading,
@@ -191,8 +189,6 @@ func (r *restore) conclude(ctx context.Context, done run.Run, err error) (*Repor
 	if done.ID == "" || err != nil && !errors.As(err, &ended) {
 		return nil, err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.report.take(done)
 	raw, marshalErr := json.Marshal(&r.report)
 	if marshalErr != nil {

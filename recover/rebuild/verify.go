@@ -33,8 +33,6 @@ func (r *restore) verify(ctx context.Context, s *run.Scope) error {
 
 // journal stores the report as it is now.
 func (r *restore) journal(ctx context.Context, s *run.Scope) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	return s.Result(ctx, &r.report)
 }
 

@@ -22,8 +22,6 @@ type fate struct {
 	applied kube.Applied
 	// err is why the node was not applied: an *kube.ApplyError, a *skipError.
 	err error
-	// untouched: nothing had to be done.
-	untouched bool
 }
 
 // reason says why the node was not applied, without naming it again.
@@ -187,7 +185,7 @@ func (w *walk) release(ctx context.Context, i int) {
 	case n.Removed:
 		w.finish(ctx, i, fate{node: n, err: errRemoved})
 	case n.Barrier:
-		w.finish(ctx, i, fate{node: n, untouched: true})
+		w.finish(ctx, i, fate{node: n})
 	case n.Awaited:
 		w.awaited = append(w.awaited, i)
 		w.settle(ctx, i, errAwaited)
