@@ -57,6 +57,10 @@ type Cluster struct {
 	// Simulated: pods are only said to run. What needs a real container behind
 	// it (an aggregated API, a webhook) cannot become healthy there.
 	Simulated bool `json:"simulated,omitempty"`
+	// Borrowed: somebody else made the cluster, and its ID is its own (the UID of
+	// the namespace kube-system). Create never makes one; Delete gives it back as
+	// it is, so whoever wants our objects gone removes them before.
+	Borrowed bool `json:"borrowed,omitempty"`
 	// Detail holds a few words for people, such as "directory" or "nodes".
 	Detail map[string]string `json:"detail,omitempty"`
 }
@@ -121,6 +125,18 @@ type Lister interface {
 type Hibernator interface {
 	Stop(ctx context.Context, name, id string, progress Progress) error
 	Start(ctx context.Context, name, id string, progress Progress) error
+}
+
+// ImageLoader is a provider that can bring container images of this machine onto
+// the nodes of its clusters, so that no registry has to be asked for them.
+type ImageLoader interface {
+	// LoadImages brings what the settings of spec ask for onto every node: the
+	// images they list, or, where they leave it to the provider, those of wanted
+	// (the images that a plan names, as written there) that this machine has. It
+	// is idempotent and refuses like Delete does. It returns what the nodes have
+	// of both now, sorted. An image that the settings list and this machine lacks
+	// is a *MissingError.
+	LoadImages(ctx context.Context, spec Spec, wanted []string, progress Progress) (loaded []string, err error)
 }
 
 // Leftover is something a provider made that no cluster of its own holds any

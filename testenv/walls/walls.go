@@ -41,6 +41,7 @@ func layers() [][]string {
 func sideways() map[string][]string {
 	return map[string][]string{
 		"recover/plan": {"recover/convert"},
+		"providers":    {"recover/kube"},
 		"snapshot":     {"recover/kube", "recover/source", "recover/render"},
 	}
 }
