@@ -90,7 +90,8 @@ func (r *restore) applyPlan(ctx context.Context, s *run.Scope) error {
 		return err
 	}
 	r.report.NotApplied, r.failed = nil, 0
-	a := &applier{cluster: r.cluster, current: current, changed: r.changed, replicas: r.difference.Replicas, within: r.req.Wait}
+	a := &applier{cluster: r.cluster, current: current, changed: r.changed, replicas: r.difference.Replicas, within: r.req.Wait,
+		others: r.marksOfOthers()}
 	w := &walk{target: a, nodes: r.plan.Nodes, deadline: r.req.Wait, finished: func(f fate) { r.note(s, f) }}
 	r.awaited, err = w.run(ctx)
 	r.report.Kinds = tallyOf(r.fates).counts()
@@ -175,6 +176,8 @@ type applier struct {
 	// replicas are what autoscalers have chosen, and keep.
 	replicas map[object.ID]int64
 	within   time.Duration
+	// others are who had what is not ours to remove, which is marked so.
+	others map[object.ID]string
 }
 
 var _ target = (*applier)(nil)
@@ -193,6 +196,9 @@ func (a *applier) apply(ctx context.Context, n *plan.Node) fate {
 	opts := kube.ApplyOptions{
 		Labels:      map[string]string{partOfLabel: inventoryID},
 		Annotations: map[string]string{object.AppliedAnnotation: object.DigestOf(object.Canonical(n.Object.Unstructured)).Short()},
+	}
+	if from := a.others[n.ID]; from != "" {
+		opts.Annotations[takenOverAnnotation] = from
 	}
 	if a.changed[n.ID].Terminating {
 		if err := a.cluster.AwaitGone(ctx, n.Kind, n.ID.Namespace, n.ID.Name, ""); err != nil {

@@ -95,7 +95,8 @@ func (r *restore) agree(ctx context.Context, s *run.Scope) error {
 	if err != nil {
 		return err
 	}
-	d := InPlace{Cluster: *r.found, Commit: r.commit, Drift: difference, Prune: r.req.Prune}
+	d := InPlace{Cluster: *r.found, Commit: r.commit, Drift: difference, Prune: r.req.Prune,
+		TakenOver: r.takeOvers(difference), GivenBack: r.givenUp}
 	s.Eventf(run.LevelInfo, "check.difference", "in place: %d to create, %d to change, %d unexpected",
 		len(difference.Missing), len(difference.Changed), len(difference.Unexpected))
 	if d.Changes() {
@@ -138,12 +139,17 @@ func (r *restore) compare(ctx context.Context, p *plan.Plan, catalogue *object.C
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.req.Wait)
 	defer cancel()
-	return drift.Compare(ctx, live{r.cluster}, expected(p, catalogue), drift.Options{
+	seen := r.sight(p)
+	difference, err := drift.Compare(ctx, seen, expected(p, catalogue), drift.Options{
 		Commit:    r.commit.SHA,
 		Catalogue: catalogue,
 		Baseline:  baseline,
 		Restored:  restored,
 	})
+	if err == nil {
+		r.theirs(difference, seen)
+	}
+	return difference, err
 }
 
 // clusterID is the unique id of the cluster, as far as it is known.
@@ -187,7 +193,7 @@ func (r *restore) existing(ctx context.Context) (func(object.ID) bool, error) {
 			continue
 		}
 		err := live{r.cluster}.List(ctx, kind, true, func(u *unstructured.Unstructured) error {
-			if restored(u) { // what a restore made, this plan has to account for
+			if restored(u) && !takenOver(u) { // what a restore made, this plan has to account for
 				return nil
 			}
 			have[object.ID{Group: kind.Group, Kind: kind.Kind, Name: u.GetName()}] = true

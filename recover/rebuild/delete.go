@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/rekindle-io/rekindle/providers"
 	"github.com/rekindle-io/rekindle/recover/run"
@@ -21,12 +22,21 @@ type DeleteRequest struct {
 	Provider string `json:"provider"`
 	// Confirm must be the cluster's name.
 	Confirm string `json:"confirm"`
+	// AllowDataLoss lets volume claims go that a restore made on a borrowed
+	// cluster. With a cluster of ours goes everything.
+	AllowDataLoss bool `json:"allowDataLoss,omitempty"`
+	// Wait bounds each phase of removing objects from a borrowed cluster; 10
+	// minutes when 0.
+	Wait time.Duration `json:"wait,omitempty"`
+	// Forget: only what is known of a borrowed cluster was dropped.
+	Forget bool `json:"forget,omitempty"`
 }
 
 // Delete removes a cluster of ours and everything made for it, as a journaled
 // run. What bears no mark of ours, or another id than recorded, is refused.
 // A cluster that no provider finds, but that was never seen deleted to the end,
-// is deleted as well: parts of it may be left. observe may be nil.
+// is deleted as well: parts of it may be left. A borrowed cluster stays: what
+// restores made in it is removed, and it is given back. observe may be nil.
 func (e *Engine) Delete(ctx context.Context, req DeleteRequest, observe func(run.Event)) error {
 	found, provider, err := e.locate(ctx, req.Provider, req.Cluster)
 	if errors.Is(err, providers.ErrNotFound) {
@@ -38,13 +48,23 @@ func (e *Engine) Delete(ctx context.Context, req DeleteRequest, observe func(run
 	if req.Confirm != found.Name {
 		return &RefusedError{Reason: fmt.Sprintf("deleting cluster %q removes everything in it", found.Name), Remedy: "agree with --confirm " + found.Name}
 	}
+	var leaving *leave
+	if found.Borrowed {
+		if leaving, err = e.leaving(ctx, req, found, provider); err != nil {
+			return err
+		}
+	}
 	req.Provider = provider.Name()
 	journaled, err := json.Marshal(req)
 	if err != nil {
 		return err
 	}
 	steps := []run.Def{{Name: "delete", Do: func(ctx context.Context, s *run.Scope) error {
-		if err := s.Made(ctx, removing{ID: found.ID}); err != nil {
+		if leaving != nil {
+			if err := leaving.empty(ctx, s); err != nil {
+				return err
+			}
+		} else if err := s.Made(ctx, removing{ID: found.ID}); err != nil {
 			return err
 		}
 		if err := provider.Delete(ctx, req.Cluster, found.ID, progress(s)); err != nil {
@@ -59,22 +79,31 @@ func (e *Engine) Delete(ctx context.Context, req DeleteRequest, observe func(run
 // locate finds a cluster by name, in one provider or in all.
 func (e *Engine) locate(ctx context.Context, provider, name string) (providers.Cluster, providers.Provider, error) {
 	var found []providers.Cluster
+	var unknown error // of a provider that could not say whether it has one
 	for _, n := range e.named(provider) {
 		p, err := e.Providers.Get(n)
 		if err != nil {
 			return providers.Cluster{}, nil, err
 		}
 		c, err := p.Find(ctx, name)
+		var lacking *providers.MissingError
 		switch {
 		case errors.Is(err, providers.ErrNotFound):
+		case errors.As(err, &lacking) && provider == "": // this machine has nothing of it
 		case err != nil:
-			return providers.Cluster{}, nil, err
+			unknown = errors.Join(unknown, err)
 		default:
 			found = append(found, c)
 		}
 	}
+	if err := ctx.Err(); err != nil {
+		return providers.Cluster{}, nil, err
+	}
 	switch len(found) {
 	case 0:
+		if unknown != nil {
+			return providers.Cluster{}, nil, unknown
+		}
 		return providers.Cluster{}, nil, fmt.Errorf("cluster %q: %w: rekindle clusters list shows those there are", name, providers.ErrNotFound)
 	case 1:
 		p, err := e.Providers.Get(found[0].Provider)
@@ -124,7 +153,7 @@ func (e *Engine) remains(ctx context.Context, provider, name string, otherwise e
 			continue
 		}
 		p, err := e.Providers.Get(n)
-		return providers.Cluster{Provider: n, Name: name, ID: rec.ID, State: providers.StateDeleting, Created: rec.Made}, p, err
+		return providers.Cluster{Provider: n, Name: name, ID: rec.ID, State: providers.StateDeleting, Created: rec.Made, Borrowed: rec.Borrowed}, p, err
 	}
 	return providers.Cluster{}, nil, otherwise
 }

@@ -24,7 +24,7 @@ const (
 	baselineRecord = "baseline"
 )
 
-// ClusterRecord is what the journal keeps of a cluster that a restore made.
+// ClusterRecord is what the journal keeps of a cluster that was restored.
 type ClusterRecord struct {
 	Provider string             `json:"provider"`
 	Name     string             `json:"name"`
@@ -34,6 +34,8 @@ type ClusterRecord struct {
 	Source   Source             `json:"source"`
 	Commit   string             `json:"commit"`
 	Made     time.Time          `json:"made"`
+	// Borrowed: the cluster is somebody else's.
+	Borrowed bool `json:"borrowed,omitempty"`
 }
 
 // ClusterRecords returns what the journal knows of clusters, by provider and
@@ -224,7 +226,10 @@ func (r *restore) connect(ctx context.Context) error {
 		Log:       r.e.Log,
 		Now:       r.e.Now,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return r.assure(ctx)
 }
 
 // recordBaseline keeps the identities of what the new cluster has before
@@ -279,7 +284,7 @@ func (e *Engine) baseline(ctx context.Context, id string) (func(object.ID) bool,
 func (e *Engine) remember(ctx context.Context, r *restore, runID string) error {
 	raw, err := json.Marshal(ClusterRecord{
 		Provider: r.req.Provider, Name: r.req.Cluster, ID: r.id, Settings: r.req.Settings,
-		Run: runID, Source: r.req.forJournal().Source, Commit: r.commit.SHA, Made: e.Now().UTC(),
+		Run: runID, Source: r.req.forJournal().Source, Commit: r.commit.SHA, Made: e.Now().UTC(), Borrowed: r.borrowed(),
 	})
 	if err != nil {
 		return err

@@ -42,6 +42,7 @@ func (r *restore) prune(ctx context.Context, s *run.Scope) error {
 	if err != nil {
 		return err
 	}
+	r.giveBack(ctx, s, r.returned)
 	for phase := range lastPhase + 1 {
 		r.prunePhase(ctx, s, phase, leftovers, strangers)
 	}
@@ -86,7 +87,7 @@ func builtInGroup(group string) bool {
 
 // leftovers lists what bears the inventory's mark and is not in the plan, and
 // counts, for namespaces and definitions, what else is in them that nobody
-// restored.
+// restored. What is to be given back of a borrowed cluster goes to r.returned.
 func (r *restore) leftovers(ctx context.Context) ([]leftover, map[object.ID]int, error) {
 	planned := make(map[object.ID]bool, len(r.plan.Nodes))
 	for _, n := range r.plan.Nodes {
@@ -101,6 +102,7 @@ func (r *restore) leftovers(ctx context.Context) ([]leftover, map[object.ID]int,
 	}
 	strangers := map[object.ID]int{}
 	var found []leftover
+	r.returned = nil
 	for _, kind := range r.catalogue.Kinds() {
 		if !kind.Can("list") || !kind.Can("delete") {
 			continue
@@ -112,10 +114,14 @@ func (r *restore) leftovers(ctx context.Context) ([]leftover, map[object.ID]int,
 			case planned[id]:
 				strangers[definition]++
 				strangers[object.ID{Kind: "Namespace", Name: id.Namespace}]++
+			case r.borrowed() && restored(u) && (takenOver(u) || drift.System(id, u)):
+				r.returned = append(r.returned, leftover{id: id, kind: kind, uid: u.GetUID()})
+				strangers[definition]++
+				strangers[object.ID{Kind: "Namespace", Name: id.Namespace}]++
 			case drift.System(id, u) || baseline(id):
 			case restored(u):
 				found = append(found, leftover{id: id, kind: kind, uid: u.GetUID()})
-				if holdsData(id) {
+				if holdsData(id) && !r.req.AllowDataLoss {
 					strangers[object.ID{Kind: "Namespace", Name: id.Namespace}]++
 				}
 			case !drift.Derived(id, u) || holdsData(id):
@@ -131,6 +137,9 @@ func (r *restore) leftovers(ctx context.Context) ([]leftover, map[object.ID]int,
 	slices.SortFunc(found, func(a, b leftover) int { return a.id.Compare(b.id) })
 	return found, strangers, nil
 }
+
+// houses tells whether other objects go with an object of that kind.
+func houses(id object.ID) bool { return phaseOf(id) >= 3 }
 
 func holdsData(id object.ID) bool {
 	return id.Group == "" && (id.Kind == "PersistentVolumeClaim" || id.Kind == "PersistentVolume")
@@ -187,13 +196,16 @@ func (r *restore) kept(s *run.Scope, l leftover, why string) {
 
 // keep says why a leftover has to stay; empty when it can go.
 func (r *restore) keep(l leftover, strangers map[object.ID]int) string {
+	if r.borrowed() && houses(l.id) && strangers[l.id] > 0 {
+		return fmt.Sprintf("%d objects in it would go with it that no restore made", strangers[l.id])
+	}
 	if r.req.AllowDataLoss {
 		return ""
 	}
 	if holdsData(l.id) {
 		return "it holds data that may exist nowhere else: --allow-data-loss removes it"
 	}
-	if l.id.Kind != "Namespace" && l.id.Kind != "CustomResourceDefinition" {
+	if !houses(l.id) {
 		return ""
 	}
 	if n := strangers[l.id]; n > 0 {

@@ -62,7 +62,10 @@ func (r *restore) planTarget(ctx context.Context) (target string, exists func(ob
 		if err == nil && found.State == providers.StateRunning {
 			return r.liveTarget(ctx, found)
 		}
-		if err != nil && !errors.Is(err, providers.ErrNotFound) {
+		if err == nil && found.Borrowed {
+			return "", nil, unreachable(found)
+		}
+		if err != nil && (!errors.Is(err, providers.ErrNotFound) || providers.Borrows(r.provider)) {
 			return "", nil, err
 		}
 	}
@@ -74,6 +77,11 @@ func (r *restore) planTarget(ctx context.Context) (target string, exists func(ob
 
 func (r *restore) liveTarget(ctx context.Context, found providers.Cluster) (string, func(object.ID) bool, error) {
 	r.found = &found
+	if found.Borrowed {
+		if err := r.e.refuseOther(ctx, found); err != nil {
+			return "", nil, err
+		}
+	}
 	if err := r.connect(ctx); err != nil {
 		return "", nil, err
 	}
@@ -98,6 +106,9 @@ func (e *Engine) Verify(ctx context.Context, req Request) (*Report, error) {
 	found, err := r.provider.Find(ctx, req.Cluster)
 	if err != nil {
 		return nil, fmt.Errorf("cluster %q: %w", req.Cluster, err)
+	}
+	if found.Borrowed && found.State != providers.StateRunning {
+		return nil, unreachable(found)
 	}
 	if found.State != providers.StateRunning {
 		return nil, &providers.NotRunningError{Provider: req.Provider, Name: req.Cluster, State: found.State, Reason: "only a running cluster can be verified"}

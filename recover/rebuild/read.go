@@ -83,12 +83,17 @@ func (r *restore) close() {
 func (r *restore) findTarget(ctx context.Context, s *run.Scope) error {
 	found, err := r.provider.Find(ctx, r.req.Cluster)
 	switch {
+	case errors.Is(err, providers.ErrNotFound) && providers.Borrows(r.provider):
+		return refusedByProvider{err} // it makes none
 	case errors.Is(err, providers.ErrNotFound):
 	case err != nil:
 		return refused(err)
 	default:
 		r.found = &found
 		s.Eventf(run.LevelInfo, "target.found", "cluster %s exists (%s)", found.Name, found.State)
+		if err := r.admit(ctx); err != nil {
+			return err
+		}
 	}
 	if r.found != nil && r.found.State == providers.StateRunning {
 		if err := r.connect(ctx); err != nil {

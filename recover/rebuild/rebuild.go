@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/rekindle-io/rekindle/providers"
+	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/recover/plan"
 	"github.com/rekindle-io/rekindle/recover/render"
 	"github.com/rekindle-io/rekindle/recover/run"
@@ -117,6 +118,11 @@ type InPlace struct {
 	Drift   *drift.Report     `json:"drift"`
 	// Prune tells whether what Drift calls unexpected and restored is removed.
 	Prune bool `json:"prune"`
+	// TakenOver are the objects of others that become ours, changed or not.
+	TakenOver []TakenOver `json:"takenOver,omitempty"`
+	// GivenBack are objects on a borrowed cluster that an earlier restore took
+	// over and this commit lacks: with Prune they are left to their owners.
+	GivenBack []object.ID `json:"givenBack,omitempty"`
 }
 
 // Changes tells whether anything would be changed at all.
@@ -125,6 +131,9 @@ func (p InPlace) Changes() bool {
 		return true
 	}
 	if p.Prune {
+		if len(p.GivenBack) > 0 {
+			return true
+		}
 		for _, u := range p.Drift.Unexpected {
 			if u.Restored {
 				return true

@@ -46,6 +46,9 @@ type restore struct {
 	fates      map[object.ID]made         // over all walks of the plan
 	failed     int                        // objects that were refused or skipped
 	awaited    []*plan.Node               // of kinds that nobody serves yet
+	others     map[object.ID]string       // who had the planned objects that others made
+	givenUp    []object.ID                // taken over once, planned no more
+	returned   []leftover                 // of a borrowed cluster, to be given back
 
 	report Report // written by one step at a time
 }

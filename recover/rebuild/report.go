@@ -47,6 +47,9 @@ type Report struct {
 	Pruned   []object.ID   `json:"pruned,omitempty"`
 	// Kept names what --prune left alone, with the reason.
 	Kept []NotApplied `json:"kept,omitempty"`
+	// GivenBack are objects of a borrowed cluster that bear our marks no more and
+	// are otherwise as they were.
+	GivenBack []object.ID `json:"givenBack,omitempty"`
 
 	Notes       []plan.Note   `json:"notes,omitempty"`
 	RenderNotes []render.Note `json:"renderNotes,omitempty"`
