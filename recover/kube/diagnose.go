@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,13 +28,18 @@ const (
 // finding is the reason for which an object has not settled.
 type finding struct {
 	Reason, Message, Hint string
+	// Log are the last lines of the container whose fault it is.
+	Log string
 	// fine tells that there is nothing to wait for after all.
 	fine bool
+	// voice is the container whose log tells more; nil when none does.
+	voice *voice
 }
 
 // evidence is what a diagnosis looks at.
 type evidence struct {
 	subject *unstructured.Unstructured
+	now     time.Time
 	// sets are the ReplicaSets of a Deployment.
 	sets []*unstructured.Unstructured
 	// pods are those of a workload, or the subject itself when it is a Pod.
@@ -51,24 +57,35 @@ type evidence struct {
 }
 
 // event is an Event, reduced.
-type event struct{ Type, Reason, Message string }
+type event struct {
+	Type, Reason, Message string
+	// field is the part of the object that it is about: "spec.containers{web}".
+	field string
+}
+
+// about tells whether an event is about that container, or about none.
+func (ev event) about(container string) bool {
+	_, named, ok := strings.Cut(ev.field, "{")
+	return !ok || named == container+"}"
+}
 
 // errEnough ends a list early.
 var errEnough = errors.New("enough")
 
 // diagnose looks into those that have waited for longer than after without an
-// explanation, at most that many.
+// explanation or with an old one, at most that many.
 func (s *settling) diagnose(ctx context.Context, after time.Duration, most int) {
 	type job struct {
 		p  *progress
 		at time.Time
 	}
 	var jobs []job
+	again := min(after*5, explainAgain)
 	s.mu.Lock()
 	now := s.cluster.opts.Now()
 	for _, p := range s.all {
 		unwell := p.status.State == StateWaiting || p.status.State == StateFailed
-		stale := p.explained.IsZero() || after > 0 && now.Sub(p.explained) > explainAgain
+		stale := p.explained.IsZero() || now.Sub(p.explained) > again
 		if unwell && stale && p.shown.State != "" && now.Sub(p.moved) >= after && len(jobs) < most {
 			jobs = append(jobs, job{p, p.moved})
 		}
@@ -81,7 +98,7 @@ func (s *settling) diagnose(ctx context.Context, after time.Duration, most int) 
 		wg.Go(func() {
 			defer func() { <-slots }()
 			if e, err := s.cluster.gather(ctx, j.p.target); err == nil {
-				s.explain(j.p, j.at, explain(e))
+				s.explain(j.p, j.at, s.cluster.quote(ctx, explain(e)))
 			}
 		})
 	}
@@ -107,7 +124,7 @@ func (c *Cluster) gather(ctx context.Context, t Target) (evidence, error) {
 	if err != nil {
 		return evidence{}, err
 	}
-	e := evidence{subject: u, events: map[string][]event{}, claims: map[string]*unstructured.Unstructured{}, nodes: map[string]*unstructured.Unstructured{}}
+	e := evidence{subject: u, now: c.opts.Now(), events: map[string][]event{}, claims: map[string]*unstructured.Unstructured{}, nodes: map[string]*unstructured.Unstructured{}}
 	c.gatherEvents(ctx, e, u)
 	switch {
 	case u.GetKind() == "Pod":
@@ -147,7 +164,7 @@ func (c *Cluster) gatherOwned(ctx context.Context, e *evidence) {
 	_ = c.List(ctx, coreKind("Pod", "pods"), opts, collect(&e.pods, podsToSee))
 	unwell := 0
 	for _, p := range e.pods {
-		if conditionOf(p, "Ready").Status == "True" {
+		if conditionOf(p, "Ready").Status == "True" && explainRestarts(*e, p).Reason == "" {
 			continue
 		}
 		if unwell++; unwell > 3 {
@@ -202,7 +219,7 @@ func reduced(found []*unstructured.Unstructured) []event {
 	sortByTime(found)
 	var events []event
 	for _, u := range found {
-		events = append(events, event{Type: text(u.Object, "type"), Reason: text(u.Object, "reason"), Message: text(u.Object, "message")})
+		events = append(events, event{Type: text(u.Object, "type"), Reason: text(u.Object, "reason"), Message: text(u.Object, "message"), field: text(u.Object, "involvedObject", "fieldPath")})
 	}
 	return events
 }

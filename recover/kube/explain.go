@@ -17,7 +17,11 @@ func explain(e evidence) finding {
 	case "PersistentVolumeClaim":
 		return explainClaim(e, e.subject)
 	}
-	if f := explainPods(e); f.Reason != "" {
+	pods := explainPods
+	if e.subject.GetKind() == "Job" {
+		pods = explainJob
+	}
+	if f := pods(e); f.Reason != "" {
 		return f
 	}
 	if f := explainCreation(e); f.Reason != "" {
@@ -26,11 +30,33 @@ func explain(e evidence) finding {
 	return explainSelf(e)
 }
 
-// explainPods returns the finding about the first Pod that has one.
+// explainPods returns the finding about the first Pod that has one: of those
+// made from the workload's present template, if any, else of the others; the
+// newest first, because older ones may be on their way out.
 func explainPods(e evidence) finding {
-	pods := slices.Clone(e.pods)
+	revision := presentRevision(e)
+	var present, older []*unstructured.Unstructured
+	for _, p := range e.pods {
+		if revision.label == "" || p.GetLabels()[revision.label] == revision.value {
+			present = append(present, p)
+		} else {
+			older = append(older, p)
+		}
+	}
+	if f := firstUnwell(e, present); f.Reason != "" {
+		return f
+	}
+	f := firstUnwell(e, older)
+	if f.Reason != "" && e.subject.GetKind() == "StatefulSet" {
+		f.Hint = "that Pod is of an older revision, and the StatefulSet waits for it before it makes the next: delete the Pod"
+	}
+	return f
+}
+
+func firstUnwell(e evidence, pods []*unstructured.Unstructured) finding {
+	pods = slices.Clone(pods)
 	sortByTime(pods)
-	slices.Reverse(pods) // the newest belong to what was applied last
+	slices.Reverse(pods)
 	unwell := 0
 	var first finding
 	for _, p := range pods {
@@ -47,6 +73,43 @@ func explainPods(e evidence) finding {
 		first.Message = fmt.Sprintf("%s (and %d more of %d Pods are not well)", first.Message, unwell-1, len(pods))
 	}
 	return first
+}
+
+// revision is the label by which the Pods of a workload's present template are
+// told from older ones; without a label they cannot be told.
+type revision struct{ label, value string }
+
+func presentRevision(e evidence) revision {
+	const number = "deployment.kubernetes.io/revision"
+	switch e.subject.GetKind() {
+	case "Deployment":
+		for _, set := range e.sets {
+			const hash = "pod-template-hash"
+			if now := e.subject.GetAnnotations()[number]; now != "" && set.GetAnnotations()[number] == now && set.GetLabels()[hash] != "" {
+				return revision{hash, set.GetLabels()[hash]}
+			}
+		}
+	case "StatefulSet":
+		if update := text(e.subject.Object, "status", "updateRevision"); update != "" {
+			return revision{"controller-revision-hash", update}
+		}
+	}
+	return revision{}
+}
+
+// explainJob says why a Job gave up, and what its last Pod shows.
+func explainJob(e evidence) finding {
+	own := assessJob(e.subject)
+	f := firstUnwell(e, e.pods)
+	switch {
+	case own.State != StateFailed || f.Reason == "":
+		return f
+	case f.Reason == reasonStarting || f.Reason == "Terminating":
+		return finding{}
+	}
+	f.Reason, f.Message = "JobFailed", fmt.Sprintf("%s (%s): %s", strings.TrimSuffix(own.Message, "."), own.Reason, f.Message)
+	f.Hint = own.Hint
+	return f
 }
 
 // explainCreation finds why a controller cannot make its Pods.

@@ -14,8 +14,11 @@ const reasonStarting = "Starting"
 // explainPod finds why a Pod is not ready; empty when it is, or has ended well.
 func explainPod(e evidence, p *unstructured.Unstructured) finding {
 	phase := text(p.Object, "status", "phase")
-	if phase == "Succeeded" || conditionOf(p, "Ready").Status == "True" {
+	switch {
+	case phase == "Succeeded":
 		return finding{}
+	case conditionOf(p, "Ready").Status == "True":
+		return explainRestarts(e, p)
 	}
 	if p.GetDeletionTimestamp() != nil {
 		return finding{Reason: "Terminating", Message: whyHeld(p)}
@@ -91,7 +94,7 @@ func explainContainer(e evidence, p *unstructured.Unstructured, container map[st
 		f.Hint = pullHint(f.Message)
 		return f
 	case "CrashLoopBackOff":
-		return crash(name, container, "lastState")
+		return crash(e, p, container, "lastState")
 	case "CreateContainerConfigError", "CreateContainerError", "RunContainerError":
 		f := finding{Reason: waiting, Message: fmt.Sprintf("container %s cannot be started: %s", name, or(words, waiting))}
 		if strings.Contains(words, "not found") || strings.Contains(words, "couldn't find key") {
@@ -127,24 +130,76 @@ func pullHint(message string) string {
 }
 
 // crash tells how a container ended, from its state or lastState.
-func crash(name string, container map[string]any, state string) finding {
+func crash(e evidence, p *unstructured.Unstructured, container map[string]any, state string) finding {
+	name := text(container, "name")
 	code := number(container, state, "terminated", "exitCode")
 	reason := text(container, state, "terminated", "reason")
 	f := finding{Reason: "CrashLoop", Hint: fmt.Sprintf("see the logs of container %s", name)}
+	f.voice = &voice{pod: p, container: name, previous: state == "lastState"}
 	f.Message = fmt.Sprintf("container %s ended with exit code %d", name, code)
 	if reason != "" && reason != "Error" {
 		f.Message += " (" + reason + ")"
 	}
 	if n := number(container, "restartCount"); n > 0 {
-		f.Message += fmt.Sprintf(", restarted %d times", n)
+		f.Message += fmt.Sprintf(", restarted %s", times(n))
 	}
 	if words := strings.TrimSpace(text(container, state, "terminated", "message")); words != "" {
-		f.Message += ": " + words
+		f.Message += ": " + tidyLog(words, nil)
 	}
-	if reason == "OOMKilled" {
+	switch probe := killedByProbe(e, p, name); {
+	case reason == "OOMKilled":
 		f.Reason, f.Hint = "OOMKilled", "raise the container's memory limit"
+	case probe != "" && code != 0:
+		f.Reason, f.Message = "Probe", fmt.Sprintf("%s, because a probe failed: %s", f.Message, probe)
+		f.Hint = probeHint(name)
+	case reason == "Completed":
+		f.Hint = fmt.Sprintf("container %s ends although its Pod is to run for ever: give it a command that stays, or make it a Job", name)
 	}
 	return f
+}
+
+func times(n int64) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
+func probeHint(container string) string {
+	return fmt.Sprintf("see the logs of container %s, and whether the probe asks the right port and path", container)
+}
+
+// killedByProbe returns the words of the probe for which the kubelet killed a
+// container; "" when that did not happen.
+func killedByProbe(e evidence, p *unstructured.Unstructured, container string) string {
+	killed := false
+	for _, ev := range slices.Backward(e.events[string(p.GetUID())]) {
+		switch {
+		case ev.Reason == "Killing" && strings.HasPrefix(ev.Message, "Container "+container+" failed "):
+			killed = true
+		case killed && ev.Reason == "Unhealthy" && ev.about(container) && !strings.HasPrefix(ev.Message, "Readiness"):
+			return strings.TrimSpace(ev.Message)
+		}
+	}
+	return ""
+}
+
+// explainRestarts finds how a container ended that is up again, and has not
+// been for long.
+func explainRestarts(e evidence, p *unstructured.Unstructured) finding {
+	for _, container := range entries(p.Object, "status", "containerStatuses") {
+		if mayCrashAgain(e, p, container) {
+			return crash(e, p, container, "lastState")
+		}
+	}
+	return finding{}
+}
+
+// mayCrashAgain tells whether a container that runs crashed so shortly before
+// that it is expected to do it again.
+func mayCrashAgain(e evidence, p *unstructured.Unstructured, container map[string]any) bool {
+	started, ok := instant(container, "state", "running", "startedAt")
+	return ok && number(container, "restartCount") > 0 && e.now.Sub(started) < lifeNeeded(p, container)
 }
 
 // explainUnready finds why a container that runs, or has ended, is not ready.
@@ -157,20 +212,25 @@ func explainUnready(e evidence, p *unstructured.Unstructured, container map[stri
 		if text(container, "state", "terminated", "reason") == "Completed" {
 			return finding{}
 		}
-		f := crash(name, container, "state")
+		f := crash(e, p, container, "state")
 		if f.Reason == "CrashLoop" {
 			f.Reason = "ContainerFailed"
 		}
 		return f
 	}
+	_, running, _ := unstructured.NestedMap(container, "state", "running")
+	if running && mayCrashAgain(e, p, container) {
+		return crash(e, p, container, "lastState")
+	}
+	own := &voice{pod: p, container: name}
 	for _, ev := range slices.Backward(e.events[string(p.GetUID())]) {
-		if ev.Reason == "Unhealthy" {
+		if ev.Reason == "Unhealthy" && ev.about(name) {
 			return finding{Reason: "Probe", Message: fmt.Sprintf("container %s runs but is not ready: %s", name, strings.TrimSpace(ev.Message)),
-				Hint: fmt.Sprintf("see the logs of container %s, and whether the probe asks the right port and path", name)}
+				Hint: probeHint(name), voice: own}
 		}
 	}
-	if _, running, _ := unstructured.NestedMap(container, "state", "running"); running && text(p.Object, "status", "phase") == "Running" {
-		return finding{Reason: "NotReady", Message: fmt.Sprintf("container %s runs but is not ready", name)}
+	if running && text(p.Object, "status", "phase") == "Running" {
+		return finding{Reason: "NotReady", Message: fmt.Sprintf("container %s runs but is not ready", name), voice: own}
 	}
 	return finding{}
 }

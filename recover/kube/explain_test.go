@@ -3,6 +3,7 @@ package kube
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
@@ -11,7 +12,7 @@ import (
 // to it, each in its place by kind. Events name the uid of what they are about.
 func scene(t testing.TB, docs string) evidence {
 	t.Helper()
-	e := evidence{events: map[string][]event{}, claims: map[string]*unstructured.Unstructured{}, nodes: map[string]*unstructured.Unstructured{}}
+	e := evidence{now: time.Date(2026, 11, 22, 10, 0, 30, 0, time.UTC), events: map[string][]event{}, claims: map[string]*unstructured.Unstructured{}, nodes: map[string]*unstructured.Unstructured{}}
 	for doc := range strings.SplitSeq(docs, "\n---\n") {
 		u := parse(t, doc)
 		switch u.GetKind() {
@@ -75,6 +76,39 @@ func TestExplain(t *testing.T) {
 			pod(`{phase: Running, containerStatuses: [{name: web, ready: false, state: {running: {startedAt: "2026-11-22T10:00:00Z"}}}]}`),
 			eventAbout("p", "Warning", "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503")},
 			reason: "Probe", message: "Readiness probe failed: HTTP probe failed with statuscode: 503", hint: "logs"},
+		"it runs between two crashes": {scene: []string{subjectDeployment,
+			pod(`{phase: Running, conditions: [{type: Ready, status: "True"}], containerStatuses: [{name: web, ready: true, restartCount: 3, state: {running: {startedAt: "2026-11-22T10:00:29Z"}}, lastState: {terminated: {exitCode: 3, reason: Error}}}]}`)},
+			reason: "CrashLoop", message: "container web ended with exit code 3, restarted 3 times", hint: "logs of container web"},
+		"it crashed once, long ago, and a probe fails now": {scene: []string{
+			pod(`{phase: Running, containerStatuses: [{name: web, ready: false, restartCount: 1, state: {running: {startedAt: "2026-11-21T10:00:29Z"}}, lastState: {terminated: {exitCode: 3, reason: Error}}}]}`),
+			eventAbout("p", "Warning", "Unhealthy", "Readiness probe failed: no route")},
+			reason: "Probe", message: "not ready: Readiness probe failed: no route", hint: "probe"},
+		"its liveness probe kills it": {scene: []string{
+			pod(`{phase: Running, containerStatuses: [{name: web, ready: false, restartCount: 2, state: {waiting: {reason: CrashLoopBackOff}}, lastState: {terminated: {exitCode: 137, reason: Error}}}]}`),
+			eventAbout("p", "Warning", "Unhealthy", "Liveness probe failed: connection refused"),
+			eventAbout("p", "Normal", "Killing", "Container web failed liveness probe, will be restarted")},
+			reason: "Probe", message: "ended with exit code 137, restarted 2 times, because a probe failed: Liveness probe failed: connection refused", hint: "right port"},
+		"it ends well and too soon": {scene: []string{pod(`{phase: Running, containerStatuses: [{name: web, ready: false, restartCount: 2, state: {waiting: {reason: CrashLoopBackOff}}, lastState: {terminated: {exitCode: 0, reason: Completed}}}]}`)},
+			reason: "CrashLoop", message: "exit code 0 (Completed)", hint: "make it a Job"},
+		"the new template counts": {scene: []string{
+			`{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, uid: d, annotations: {deployment.kubernetes.io/revision: "2"}}}`,
+			`{apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: web-old, uid: r1, labels: {pod-template-hash: old}, annotations: {deployment.kubernetes.io/revision: "1"}}}`,
+			`{apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: web-new, uid: r2, labels: {pod-template-hash: new}, annotations: {deployment.kubernetes.io/revision: "2"}}}`,
+			`{apiVersion: v1, kind: Pod, metadata: {name: web-new-1, labels: {pod-template-hash: new}}, status: {phase: Pending, conditions: [{type: PodScheduled, status: "False", reason: Unschedulable, message: "3 Insufficient cpu"}]}}`,
+			`{apiVersion: v1, kind: Pod, metadata: {name: web-old-1, labels: {pod-template-hash: old}}, status: {phase: Pending, containerStatuses: [{name: web, image: i, state: {waiting: {reason: ErrImagePull}}}]}}`},
+			reason: "Unschedulable", message: "Pod web-new-1: no node fits", hint: "ask for less"},
+		"a StatefulSet waits for an old Pod": {scene: []string{
+			`{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: db, uid: d}, status: {updateRevision: db-2}}`,
+			`{apiVersion: v1, kind: Pod, metadata: {name: db-0, labels: {controller-revision-hash: db-1}}, status: {phase: Pending, containerStatuses: [{name: db, image: i, state: {waiting: {reason: ErrImagePull}}}]}}`},
+			reason: "ImagePull", message: "Pod db-0: the image i", hint: "older revision"},
+		"a Job gave up": {scene: []string{
+			`{apiVersion: batch/v1, kind: Job, metadata: {name: once, uid: j}, status: {conditions: [{type: Failed, status: "True", reason: BackoffLimitExceeded, message: Job has reached the specified backoff limit}]}}`,
+			`{apiVersion: v1, kind: Pod, metadata: {name: once-1}, status: {phase: Failed, containerStatuses: [{name: job, ready: false, state: {terminated: {exitCode: 7, reason: Error}}}]}}`},
+			reason: "JobFailed", message: "the specified backoff limit (BackoffLimitExceeded): Pod once-1: container job ended with exit code 7", hint: "deleted before it can run again"},
+		"a Job tries again": {scene: []string{
+			`{apiVersion: batch/v1, kind: Job, metadata: {name: once, uid: j}, status: {active: 1, failed: 1}}`,
+			`{apiVersion: v1, kind: Pod, metadata: {name: once-1}, status: {phase: Failed, containerStatuses: [{name: job, ready: false, state: {terminated: {exitCode: 7, reason: Error}}}]}}`},
+			reason: "ContainerFailed", message: "Pod once-1: container job ended with exit code 7", hint: "logs"},
 		"no room": {scene: []string{pod(`{phase: Pending, conditions: [{type: PodScheduled, status: "False", reason: Unschedulable, message: "0/3 nodes are available: 3 Insufficient memory."}]}`)},
 			reason: "Unschedulable", message: "3 Insufficient memory", hint: "add nodes"},
 		"tainted": {scene: []string{pod(`{phase: Pending, conditions: [{type: PodScheduled, status: "False", reason: Unschedulable, message: "0/1 nodes are available: 1 node(s) had untolerated taint {a: b}."}]}`)},

@@ -3,6 +3,7 @@ package kube
 import (
 	"encoding/base64"
 	"fmt"
+	"regexp"
 	"sort"
 	"strings"
 
@@ -82,4 +83,53 @@ func secretValues(u *unstructured.Unstructured) []string {
 	}
 	sort.Slice(values, func(i, j int) bool { return len(values[i]) > len(values[j]) })
 	return values
+}
+
+// secretLines adds to values the longer lines of those that have several: a log
+// may hold a part of a key.
+func secretLines(values []string) []string {
+	const shortest = 8
+	for _, value := range values {
+		lines := strings.Split(value, "\n")
+		for _, line := range lines {
+			if line = strings.TrimSpace(line); len(lines) > 1 && len(line) >= shortest {
+				values = append(values, line)
+			}
+		}
+	}
+	return values
+}
+
+// What secrets look like where nothing is known of their values. The
+// groups of each are kept.
+var secretShapes = []*regexp.Regexp{
+	regexp.MustCompile(`()-----BEGIN [A-Z ]*PRIVATE KEY-----(?s:.*?)(?:-----END [A-Z ]*PRIVATE KEY-----|$)`),
+	regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://[^/\s:@]*:)[^/\s]+(@)`),
+	regexp.MustCompile(`((?i:\b(?:bearer|basic)\s+))[A-Za-z0-9._~+/=-]{8,}`),
+	regexp.MustCompile(`((?i:(?:pass(?:word|wd|phrase)?|pwd|secret|token|credentials?|authorization|api[-_]?key|access[-_]?key|private[-_]?key|cookie)[A-Za-z0-9_.-]*["']?\s*[:=]>?\s*))(?:"[^"\n]+"|'[^'\n]+'|[^\s"',;&]+)`),
+	regexp.MustCompile(`()\b(?:AKIA|ASIA)[0-9A-Z]{16}\b`),
+	regexp.MustCompile(`()\b(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-|sk-|AGE-SECRET-KEY-)[A-Za-z0-9_-]{16,}`),
+	regexp.MustCompile(`()\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.?[A-Za-z0-9_-]*`),
+}
+
+// dense is a long word that may be a key; digests in hexadecimal are none, and
+// paths have short parts.
+var (
+	dense       = regexp.MustCompile(`[A-Za-z0-9+/_-]{40,}={0,2}`)
+	hexadecimal = regexp.MustCompile(`^(?:[0-9a-f]+|[0-9A-F]+)$`)
+)
+
+// maskedSecrets replaces what looks like a secret in words of unknown origin.
+func maskedSecrets(words string) string {
+	for _, shape := range secretShapes {
+		words = shape.ReplaceAllString(words, "${1}"+redacted+"${2}")
+	}
+	return dense.ReplaceAllStringFunc(words, func(word string) string {
+		const shortPart = 12
+		path := len(word)/(1+strings.Count(word, "/")) < shortPart
+		if path || hexadecimal.MatchString(word) || !strings.ContainsAny(word, "0123456789") || strings.ToLower(word) == word {
+			return word
+		}
+		return redacted
+	})
 }

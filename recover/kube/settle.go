@@ -61,6 +61,10 @@ type Status struct {
 	Message string `json:"message,omitempty"`
 	// Hint says what to do about it.
 	Hint string `json:"hint,omitempty"`
+	// Log are the last lines of the container whose fault it is, separated by
+	// newlines, without secrets and control characters; empty when there is no
+	// such container, or its log cannot be had.
+	Log string `json:"log,omitempty"`
 	// Ended is set on what was still waiting at the end: "deadline" or
 	// "interrupted".
 	Ended string `json:"ended,omitempty"`
@@ -129,6 +133,7 @@ func (c *Cluster) Settle(ctx context.Context, targets []Target, opts SettleOptio
 		wg.Go(func() { g.run(follow) })
 	}
 	wg.Go(func() { s.keepTime(follow) })
+	wg.Go(func() { s.steady(follow) })
 	select {
 	case <-s.done:
 	case <-ctx.Done():
@@ -150,6 +155,7 @@ type settling struct {
 	all  map[object.ID]*progress
 	open int // how many are still waited for
 	done chan struct{}
+	look chan struct{} // told that something looks settled
 }
 
 // progress is what is known of one target.
@@ -161,13 +167,16 @@ type progress struct {
 	shown     Status    // what the object itself showed last
 	moved     time.Time // when that changed
 	explained time.Time // when a diagnosis was made for it; zero for not yet
+	unproven  bool      // it looks settled, and its Pods are to show that they stay
+	selector  string    // of its Pods
+	lookAt    time.Time // when to look at its Pods next
 }
 
 func newSettling(c *Cluster, targets []Target, opts SettleOptions) *settling {
 	if opts.OnStatus == nil {
 		opts.OnStatus = func(Status) {}
 	}
-	s := &settling{cluster: c, opts: opts, began: c.opts.Now(), all: map[object.ID]*progress{}, done: make(chan struct{})}
+	s := &settling{cluster: c, opts: opts, began: c.opts.Now(), all: map[object.ID]*progress{}, done: make(chan struct{}), look: make(chan struct{}, 1)}
 	for _, t := range targets {
 		if s.all[t.ID] != nil {
 			continue
@@ -187,8 +196,9 @@ func newSettling(c *Cluster, targets []Target, opts SettleOptions) *settling {
 	return s
 }
 
-// report takes over what the object itself shows.
-func (s *settling) report(p *progress, st Status) {
+// report takes over what the object itself shows. Where it looks settled and
+// has Pods, these are looked at first.
+func (s *settling) report(p *progress, st Status, selector string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st.ID = p.target.ID
@@ -198,7 +208,15 @@ func (s *settling) report(p *progress, st Status) {
 	p.shown = st
 	p.moved = s.cluster.opts.Now()
 	p.explained = time.Time{}
-	s.set(p, st)
+	if p.unproven = st.State == StateSettled && runsContainers(p.target.Kind.GroupKind()); !p.unproven {
+		s.set(p, st)
+		return
+	}
+	p.selector, p.lookAt = selector, p.moved
+	select {
+	case s.look <- struct{}{}:
+	default:
+	}
 }
 
 // explain adds what a diagnosis found, unless the object has moved since at.
@@ -214,7 +232,7 @@ func (s *settling) explain(p *progress, at time.Time, f finding) {
 		st.State = StateSettled
 	}
 	if f.Reason != "" {
-		st.Reason, st.Message, st.Hint = f.Reason, f.Message, f.Hint
+		st.Reason, st.Message, st.Hint, st.Log = f.Reason, f.Message, f.Hint, f.Log
 	}
 	if st != p.status {
 		s.set(p, st)

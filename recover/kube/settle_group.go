@@ -95,7 +95,7 @@ func (g *group) run(ctx context.Context) {
 	}
 	for _, p := range g.targets {
 		g.s.report(p, Status{State: StateUnknown, Reason: "Unreadable", Message: err.Error(),
-			Hint: fmt.Sprintf("the credentials need list and watch on %s", nameOf(g.kind))})
+			Hint: fmt.Sprintf("the credentials need list and watch on %s", nameOf(g.kind))}, "")
 	}
 }
 
@@ -111,9 +111,9 @@ func (g *group) seen(u *unstructured.Unstructured) error {
 	}
 	g.listed[key] = true
 	if g.passive {
-		g.s.report(p, existing(u))
+		g.s.report(p, existing(u), "")
 	} else {
-		g.s.report(p, assess(u))
+		g.s.report(p, assess(u), selectorOf(u))
 	}
 	return nil
 }
@@ -124,14 +124,14 @@ func (g *group) gone(u *unstructured.Unstructured) error {
 	if p == nil || runsToEnd(g.kind) && g.s.isSettled(p) {
 		return nil
 	}
-	g.s.report(p, missingStatus())
+	g.s.report(p, missingStatus(), "")
 	return nil
 }
 
 func (g *group) complete() error {
 	for key, p := range g.targets {
 		if !g.listed[key] && !(runsToEnd(g.kind) && g.s.isSettled(p)) {
-			g.s.report(p, missingStatus())
+			g.s.report(p, missingStatus(), "")
 		}
 	}
 	if g.passive {

@@ -33,17 +33,21 @@ func (e exitError) Error() string { return fmt.Sprintf("it ends with exit code %
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	defer stop()
-	err := start(ctx, os.Args[1:], os.Stderr)
+	code := exitCode(start(ctx, os.Args[1:], os.Stderr), os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+func exitCode(err error, log io.Writer) int {
 	var code exitError
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
+		return 0
 	case errors.As(err, &code):
-		os.Exit(int(code))
-	default:
-		fmt.Fprintln(os.Stderr, "error:", err)
-		os.Exit(1)
+		return int(code)
 	}
+	fmt.Fprintln(log, "error:", err)
+	return 1
 }
 
 // start runs what the first argument names.
