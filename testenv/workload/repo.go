@@ -1,0 +1,84 @@
+package workload
+
+import (
+	"embed"
+	"io/fs"
+	"strings"
+	"testing"
+
+	"github.com/rekindle-io/rekindle/testenv/gitserver"
+)
+
+// NodePort is where the web tier answers on each node.
+const NodePort = 30080
+
+// Namespace is where everything of the good commits lives.
+const Namespace = "shop"
+
+// Good are the tags of the commits in which everything is well: the second one
+// changes the greeting that the web tier answers with.
+const (
+	Good    = "v1"
+	Greeted = "v2"
+)
+
+// Greeting is what the web tier answers at Good, and at Greeted.
+const (
+	Greeting        = "good morning"
+	GreetingChanged = "good evening"
+)
+
+//go:embed deploy
+var deploy embed.FS
+
+// Repo makes the repository for one test and returns its directory: the good
+// commits on main, under their tags, and on a branch of its name each Trouble.
+// The folder with the manifests is deploy.
+func Repo(t testing.TB) string {
+	t.Helper()
+	r := gitserver.Repo(t)
+	files := map[string]string{}
+	err := fs.WalkDir(deploy, "deploy", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := deploy.ReadFile(path)
+		files[path] = string(content)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, content := range files {
+		r.Write(path, content)
+	}
+	r.Commit("Run the shop")
+	r.Git("tag", Good)
+	const web = "deploy/web.yaml"
+	files[web] = replaced(t, files[web], Greeting, GreetingChanged)
+	// Pods read it anew when they are made anew.
+	files[web] = replaced(t, files[web], "labels: {app: web}}\n    spec:", "labels: {app: web}, annotations: {greeting: changed}}\n    spec:")
+	r.Write(web, files[web]).Commit("Greet in the evening")
+	r.Git("tag", Greeted)
+	for _, trouble := range Troubles() {
+		r.Git("checkout", "--quiet", "-b", trouble.Name, Greeted)
+		path := "deploy/" + trouble.Name + ".yaml"
+		content := trouble.Adds
+		if trouble.File != "" {
+			path = "deploy/" + trouble.File
+			content = replaced(t, files[path], trouble.Old, trouble.New)
+		}
+		r.Write(path, content).Commit("Trouble: " + trouble.Name)
+	}
+	r.Git("checkout", "--quiet", "main")
+	return r.Dir
+}
+
+// replaced replaces what has to be there.
+func replaced(t testing.TB, in, old, by string) string {
+	t.Helper()
+	if !strings.Contains(in, old) {
+		t.Fatalf("%q is not in:\n%s", old, in)
+	}
+	return strings.ReplaceAll(in, old, by)
+}
