@@ -1,0 +1,156 @@
+package kind
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rekindle-io/rekindle/providers"
+)
+
+// Delete removes all that bears the cluster's mark and id: containers with their
+// volumes, images, and the claim last. It asks neither the API server nor kind,
+// which would go by the name. The network "kind" that all kind clusters of a
+// machine share stays, and so do node images that were pulled.
+func (p *Provider) Delete(ctx context.Context, name, id string, progress providers.Progress) error {
+	if err := checkSpec(name, id); err != nil {
+		return err
+	}
+	place, err := p.enter(ctx, name, progress)
+	if err != nil {
+		return err
+	}
+	defer place.leave()
+	ctx, cancel := bounded(ctx, p.opts.DeleteTimeout, "deleting")
+	defer cancel()
+	s, err := p.look(ctx)
+	if err != nil {
+		return about(name, err)
+	}
+	h, err := s.owned(name, id)
+	if errors.Is(err, providers.ErrNotFound) {
+		// Nothing holds the name, but a delete or a create that died may have left
+		// something that bears this id.
+		if rest := s.holding(name, id); rest.empty() {
+			return nil
+		}
+		return about(name, p.raze(ctx, name, id))
+	}
+	if err != nil {
+		return err
+	}
+	progress.Say("removing cluster " + name)
+	if h.in(phaseReady) {
+		// A full disk must not stand in the way of what frees it.
+		if err := p.mark(ctx, h, phaseDeleting); err != nil && !isDiskFull(err) {
+			return about(name, err)
+		}
+	}
+	if err := p.raze(ctx, name, id); err != nil {
+		return about(name, err)
+	}
+	return about(name, p.disclaim(ctx, name, id))
+}
+
+// owned returns the cluster of that name when it has this id.
+func (s survey) owned(name, id string) (holding, error) {
+	h, err := s.of(name)
+	if err != nil {
+		return holding{}, err
+	}
+	if h.id != id {
+		return holding{}, taken(name, id, h.id)
+	}
+	return h, nil
+}
+
+// mark gives the cluster's image the tag of a phase.
+func (p *Provider) mark(ctx context.Context, h holding, ph phase) error {
+	if len(h.images) == 0 {
+		return errors.New("its node image is gone")
+	}
+	_, err := p.docker.output(ctx, "image", "tag", h.images[0].ref(), ph.ref(h.name, h.id))
+	return err
+}
+
+// unmark takes a phase back.
+func (p *Provider) unmark(ctx context.Context, h holding, ph phase) error {
+	_, err := p.docker.output(ctx, "image", "rm", ph.ref(h.name, h.id))
+	if saidGone(err) {
+		return nil
+	}
+	return err
+}
+
+// raze removes the containers and images of a cluster, and looks again until
+// there are none: a docker command that is under way may make a container until
+// its image is gone. The claim stays.
+func (p *Provider) raze(ctx context.Context, name, id string) error {
+	var last error
+	for {
+		s, err := p.look(ctx)
+		if err != nil {
+			return err
+		}
+		h := s.holding(name, id)
+		if h.empty() {
+			return nil
+		}
+		last = p.razeOnce(ctx, h)
+		if last == nil {
+			continue // and see
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w, last: %w", context.Cause(ctx), last)
+		case <-time.After(200 * time.Millisecond):
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (p *Provider) razeOnce(ctx context.Context, h holding) error {
+	if all := h.containers(); len(all) > 0 {
+		args := []string{"container", "rm", "--force", "--volumes"}
+		for _, c := range all {
+			args = append(args, c.ID)
+		}
+		if _, err := p.docker.output(ctx, args...); err != nil && !saidGone(err) && !said(err, "already in progress") {
+			return err
+		}
+	}
+	if len(h.images) > 0 {
+		args := []string{"image", "rm"}
+		for _, i := range h.images {
+			args = append(args, i.ref())
+		}
+		if _, err := p.docker.output(ctx, args...); err != nil && !saidGone(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// disclaim gives the name back, if it is this cluster that holds it.
+func (p *Provider) disclaim(ctx context.Context, name, id string) error {
+	s, err := p.look(ctx)
+	if err != nil {
+		return err
+	}
+	if s.holding(name, id).claim == nil {
+		return nil
+	}
+	_, err = p.docker.output(ctx, "volume", "rm", claimName(name))
+	if saidGone(err) {
+		return nil
+	}
+	return err
+}
+
+func isDiskFull(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && containsAny(e.What, "no space left on device")
+}
