@@ -193,6 +193,9 @@ func within[T any](ctx context.Context, limit time.Duration, do func(context.Con
 	case <-grace.C:
 		a.err = fmt.Errorf("no answer within %s, perhaps for want of credentials: try kubectl with this context", limit)
 	}
+	if errors.Is(a.err, context.DeadlineExceeded) {
+		a.err = fmt.Errorf("no answer within %s: %w", limit, a.err)
+	}
 	return a.value, a.err
 }
 

@@ -31,10 +31,10 @@ var namespaces = object.Kind{ //nolint:gochecknoglobals // a constant
 func (c *Cluster) Identity(ctx context.Context) (Identity, error) {
 	u, err := c.Get(ctx, namespaces, "", "kube-system")
 	if err != nil {
-		return Identity{}, fmt.Errorf("which cluster it is: %w", err)
+		return Identity{}, fmt.Errorf("which cluster it is cannot be told: %w", err)
 	}
 	if u.GetUID() == "" {
-		return Identity{}, errors.New("which cluster it is: the namespace kube-system has no uid")
+		return Identity{}, errors.New("which cluster it is cannot be told: the namespace kube-system has no uid")
 	}
 	return Identity{UID: string(u.GetUID()), Made: u.GetCreationTimestamp().UTC()}, nil
 }

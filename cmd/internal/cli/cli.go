@@ -13,6 +13,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -117,11 +118,36 @@ func (a *app) config() (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := a.locateSettings(c); err != nil {
+		return nil, err
+	}
 	if err := c.CheckProviders(a.providers); err != nil {
 		return nil, err
 	}
 	a.loaded = c
 	return c, nil
+}
+
+// locateSettings makes the paths in providers' settings absolute, which are
+// relative to the file like all others in it.
+func (a *app) locateSettings(c *config.Config) error {
+	file, err := filepath.Abs(c.File)
+	if err != nil {
+		return err
+	}
+	for name, cl := range c.Clusters {
+		p, err := a.providers.Get(cl.Provider)
+		if err != nil {
+			continue // CheckProviders says so, with the line
+		}
+		if located, ok := p.(interface {
+			Absolute(dir string, s providers.Settings) providers.Settings
+		}); ok {
+			cl.Settings = located.Absolute(filepath.Dir(file), cl.Settings)
+			c.Clusters[name] = cl
+		}
+	}
+	return nil
 }
 
 // root is the command without a name: help and the global flags.

@@ -21,7 +21,7 @@ import (
 func (a *app) clustersCommand() *cobra.Command {
 	c := group("clusters", "List, show, stop, start and delete clusters",
 		a.clustersListCommand(), a.clustersShowCommand(), a.clustersKubeconfigCommand(),
-		a.clustersStopCommand(), a.clustersStartCommand(), a.clustersDeleteCommand())
+		a.clustersStopCommand(), a.clustersStartCommand(), a.clustersDeleteCommand(), a.clustersForgetCommand())
 	c.Aliases = []string{"cluster"}
 	return c
 }
@@ -71,7 +71,10 @@ func (a *app) printClusters(list []clusterView) {
 	}
 	var rows [][]string
 	for _, c := range list {
-		commit, made := "-", a.ago(c.Created)
+		commit, made := "-", "-"
+		if !c.Created.IsZero() {
+			made = a.ago(c.Created)
+		}
 		if c.Restored != nil {
 			commit = c.commit()
 		}
@@ -120,8 +123,15 @@ func (a *app) printCluster(c clusterView) {
 		style = terminal.Warn
 	}
 	t.Outf("%s (%s): %s\n", t.Paint(terminal.Strong, c.Name), c.Provider, t.Paint(style, string(c.State)))
-	a.fact("id", c.ID)
-	a.fact("made", c.Created.UTC().Format("2006-01-02 15:04Z")+" ("+a.ago(c.Created)+")")
+	if c.Borrowed {
+		a.fact("whose", "somebody else's: restored in place, never made or deleted")
+	}
+	if c.ID != "" {
+		a.fact("id", c.ID)
+	}
+	if !c.Created.IsZero() {
+		a.fact("made", c.Created.UTC().Format("2006-01-02 15:04Z")+" ("+a.ago(c.Created)+")")
+	}
 	if c.Version != "" {
 		a.fact("version", c.Version)
 	}
@@ -159,7 +169,11 @@ func (a *app) clusters(ctx context.Context) ([]clusterView, error) {
 		}
 		found, err := lister.List(ctx)
 		if err != nil {
-			return nil, err
+			if ctx.Err() != nil {
+				return nil, err
+			}
+			a.unlisted(name, err)
+			continue
 		}
 		for _, c := range found {
 			view, err := a.view(ctx, c, records)
@@ -175,10 +189,24 @@ func (a *app) clusters(ctx context.Context) ([]clusterView, error) {
 	return list, nil
 }
 
+// unlisted says that a provider's clusters are unknown now. Those of the others
+// are not, and a machine that lacks what a provider needs has none of it.
+func (a *app) unlisted(provider string, err error) {
+	if errors.As(err, new(*providers.MissingError)) {
+		return
+	}
+	text, _ := splitHint(err)
+	a.Terminal.EndProgress()
+	a.Terminal.Errf("%s the clusters of provider %s are unknown: %s\n", a.Terminal.Paint(terminal.Warn, "warning:"), provider, text)
+}
+
 // view joins a cluster with what the journal knows of it.
 func (a *app) view(ctx context.Context, c providers.Cluster, records map[clusterKey]rebuild.ClusterRecord) (clusterView, error) {
 	v := clusterView{Cluster: c}
 	record, known := records[recordOf(c)]
+	if !known && c.Borrowed && c.ID == "" { // it does not answer, and cannot say which it is
+		record, known = records[clusterKey{c.Provider, c.Name, ""}]
+	}
 	if !known {
 		return v, nil
 	}
@@ -207,6 +235,9 @@ func (a *app) records(ctx context.Context) (map[clusterKey]rebuild.ClusterRecord
 	known := map[clusterKey]rebuild.ClusterRecord{}
 	for _, r := range list {
 		known[clusterKey{r.Provider, r.Name, r.ID}] = r
+		if r.Borrowed {
+			known[clusterKey{r.Provider, r.Name, ""}] = r
+		}
 	}
 	return known, nil
 }

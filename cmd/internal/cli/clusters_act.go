@@ -10,9 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rekindle-io/rekindle/cmd/internal/terminal"
 	"github.com/rekindle-io/rekindle/providers"
-	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/run"
 )
 
@@ -155,54 +153,4 @@ func (a *app) hibernation(use, short, doing string,
 	}
 	a.providerFlag(cmd, &provider)
 	return cmd
-}
-
-func (a *app) clustersDeleteCommand() *cobra.Command {
-	var provider, confirm string
-	cmd := &cobra.Command{
-		Use: "delete NAME", Aliases: []string{"rm"}, Short: "Delete a cluster and everything in it", Args: exactly("NAME"),
-		Long: `Delete a cluster, everything in it, and everything that was made for it. The name
-has to be typed once more; without a terminal --confirm NAME does that.`,
-		ValidArgsFunction: a.completeClusters,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.deleteCluster(cmd.Context(), args[0], provider, confirm)
-		},
-	}
-	cmd.Flags().StringVar(&confirm, "confirm", "", "the `NAME` once more, where nobody can be asked")
-	a.providerFlag(cmd, &provider)
-	return cmd
-}
-
-func (a *app) deleteCluster(ctx context.Context, name, provider, confirm string) error {
-	if confirm != "" && confirm != name {
-		return &refusedError{message: fmt.Sprintf("--confirm %s is not the name of the cluster, %s", confirm, name), next: "nothing was deleted"}
-	}
-	c, err := a.locate(ctx, name, provider)
-	if errors.As(err, new(*unknownClusterError)) {
-		// A delete that was cut off may have left something.
-		if rest, restErr := a.engine().Remains(ctx, provider, name); !errors.Is(restErr, providers.ErrNotFound) {
-			c, err = rest, restErr
-		}
-	}
-	if err != nil {
-		return err
-	}
-	if confirm == "" {
-		deed := fmt.Sprintf("this deletes cluster %s (%s, made %s) and everything in it", c.Name, c.Provider, a.ago(c.Created))
-		if err := a.confirm(ctx, c.Name, deed); err != nil {
-			return err
-		}
-	}
-	a.stage("deleting "+c.Name, "")
-	err = a.engine().Delete(ctx, rebuild.DeleteRequest{Provider: c.Provider, Cluster: c.Name, Confirm: c.Name}, func(ev run.Event) {
-		if ev.Message != "" && ev.Level != run.LevelDebug {
-			a.stage("deleting "+c.Name, ev.Message)
-		}
-	})
-	a.Terminal.EndProgress()
-	if err == nil && !a.flags.quiet {
-		t := a.Terminal
-		t.Errf("%s deleted %s (%s)\n", t.Paint(terminal.Good, "✓"), c.Name, c.Provider)
-	}
-	return err
 }

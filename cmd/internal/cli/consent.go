@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,9 +29,13 @@ func (a *app) consent(yes bool) rebuild.Consent {
 		agreed, err := a.Terminal.Ask(ctx, question, "--yes")
 		var nobody *terminal.NoTerminalError
 		if errors.As(err, &nobody) {
+			next := "add --yes to agree"
+			if !d.Cluster.Borrowed {
+				next += ", or --fresh --confirm " + d.Cluster.Name + " to make it anew"
+			}
 			return false, &refusedError{
 				message: fmt.Sprintf("cluster %s exists and would be changed as shown, and nobody can be asked here", d.Cluster.Name),
-				next:    "add --yes to agree, or --fresh --confirm " + d.Cluster.Name + " to make it anew",
+				next:    next,
 			}
 		}
 		return agreed, err
@@ -45,7 +50,11 @@ const maxShown = 40
 // no result.
 func (a *app) printInPlace(d rebuild.InPlace) {
 	t := a.Terminal
-	t.Errf("Cluster %s exists (%s). Restoring %s onto it would:\n", d.Cluster.Name, d.Cluster.Provider, shortSHA(d.Commit.SHA))
+	whose := d.Cluster.Provider
+	if d.Cluster.Borrowed {
+		whose += ", somebody else's at " + d.Cluster.Endpoint
+	}
+	t.Errf("Cluster %s exists (%s). Restoring %s onto it would:\n", d.Cluster.Name, whose, shortSHA(d.Commit.SHA))
 	var gone []drift.Unexpected
 	for _, u := range d.Drift.Unexpected {
 		if d.Prune && u.Restored {
@@ -58,14 +67,25 @@ func (a *app) printInPlace(d rebuild.InPlace) {
 	a.list(len(d.Drift.Missing), "create %s", func(i int) {
 		t.Errf("    %s %s\n", t.Paint(terminal.Good, "+"), d.Drift.Missing[i].ID)
 	})
-	a.list(len(d.Drift.Changed), "change %s", func(i int) { a.printChange(d.Drift.Changed[i]) })
+	from := owners(d)
+	a.list(len(d.Drift.Changed), "change %s", func(i int) {
+		a.printChange(d.Drift.Changed[i])
+		if who := from[d.Drift.Changed[i].ID]; who != "" {
+			t.Errf("        taken over from %s\n", who)
+		}
+	})
 	foreign := adopted(d.Drift)
 	a.list(len(foreign), "take over %s that others made", func(i int) {
-		t.Errf("    %s %s\n", t.Paint(terminal.Warn, "~"), foreign[i])
+		t.Errf("    %s %s, taken over from %s\n", t.Paint(terminal.Warn, "~"), foreign[i], cmp.Or(from[foreign[i]], "somebody else"))
 	})
 	a.list(len(gone), "remove %s", func(i int) {
 		t.Errf("    %s %s\n", t.Paint(terminal.Bad, "-"), gone[i].ID)
 	})
+	if d.Prune {
+		a.list(len(d.GivenBack), "give back %s that others made", func(i int) {
+			t.Errf("    %s %s\n", t.Paint(terminal.Warn, "~"), d.GivenBack[i])
+		})
+	}
 	if keep := len(d.Drift.Unexpected) - len(gone); keep > 0 {
 		t.Errf("  leave %s that this commit does not have", count(keep, "object"))
 		if !d.Prune {
@@ -73,6 +93,15 @@ func (a *app) printInPlace(d rebuild.InPlace) {
 		}
 		t.Errf("\n")
 	}
+}
+
+// owners are who had the objects that a restore makes its own.
+func owners(d rebuild.InPlace) map[object.ID]string {
+	from := make(map[object.ID]string, len(d.TakenOver))
+	for _, o := range d.TakenOver {
+		from[o.ID] = o.From
+	}
+	return from
 }
 
 // adopted are the objects of others that a restore makes its own, and that do

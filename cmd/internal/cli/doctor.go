@@ -85,7 +85,7 @@ func (a *app) diagnose(ctx context.Context) diagnosis {
 		if finder, has := p.(providers.LeftoverFinder); has {
 			d.Findings = append(d.Findings, leftovers(ctx, name, finder))
 		}
-		if ok {
+		if ok && !providers.Borrows(p) { // which makes no clusters
 			d.Usable = append(d.Usable, name)
 		}
 	}

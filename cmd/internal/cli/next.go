@@ -85,7 +85,7 @@ func (a *app) remedies(r *rebuild.Report, req rebuild.Request) []string {
 	again := a.goOn(r, req)
 	add(len(s.invalid) > 0, correct(s.invalid))
 	add(s.refused > 0, "see why under Not applied; when that is mended: "+again)
-	add(s.stuck > 0, "what the server does not let change in place needs a cluster made anew: --fresh --confirm "+r.Cluster)
+	add(s.stuck > 0, a.anew(r, "--fresh --confirm "+r.Cluster))
 	add(s.differing > s.stuck, "try again where it stopped: "+again)
 	add(s.unhealthy > 0, "see why under Not healthy; when that is mended: "+again)
 	switch {
@@ -112,8 +112,7 @@ func (a *app) corrections(r *rebuild.Report, req rebuild.Request) []string {
 	}
 	switch {
 	case s.stuck > 0 && s.stuck == s.differing:
-		next = append(next, "what the server does not let change in place needs a cluster made anew: "+
-			a.restoring(r, req)+" --fresh --confirm "+quote(r.Cluster))
+		next = append(next, a.anew(r, a.restoring(r, req)+" --fresh --confirm "+quote(r.Cluster)))
 	case s.differing > 0:
 		next = append(next, "bring it there with: "+a.restoring(r, req)+prune)
 	case s.leftovers > 0:
@@ -126,6 +125,15 @@ func (a *app) corrections(r *rebuild.Report, req rebuild.Request) []string {
 		next = append(next, madeByOthers(r.Cluster))
 	}
 	return next
+}
+
+// anew says what to do about objects that the server does not let change in
+// place. A cluster that is somebody else's is not made anew.
+func (a *app) anew(r *rebuild.Report, fresh string) string {
+	if p, err := a.providers.Get(r.Provider); err == nil && providers.Borrows(p) {
+		return "what the server does not let change in place: delete those objects by hand, then restore again"
+	}
+	return "what the server does not let change in place needs a cluster made anew: " + fresh
 }
 
 // lines makes one hint of several, a line each. They name files and addresses
@@ -192,6 +200,9 @@ func (a *app) lost(ctx context.Context, r *rebuild.Report) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	c, err := p.Find(ctx, r.Cluster)
+	if err == nil && c.Borrowed && c.ID == "" { // it does not answer now
+		return false
+	}
 	return isGone(err) || err == nil && (r.ID != "" && c.ID != r.ID || c.State == providers.StateDeleting)
 }
 

@@ -314,6 +314,7 @@ func (a *app) printDifferent(list []drift.Change) {
 
 func (a *app) printPruned(r *rebuild.Report) {
 	a.section("Pruned", len(r.Pruned), func(i int) { a.Terminal.Outf("  %s\n", r.Pruned[i]) })
+	a.section("Given back to others", len(r.GivenBack), func(i int) { a.Terminal.Outf("  %s\n", r.GivenBack[i]) })
 	a.printNotApplied("Kept, although --prune was given", r.Kept)
 }
 

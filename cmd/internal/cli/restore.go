@@ -28,7 +28,7 @@ the cluster with the commit.
 
 A cluster that exists is restored in place: what would change is shown first, and
 --yes agrees where nobody can be asked. --fresh deletes the cluster and makes it
-anew.
+anew, unless it is somebody else's (provider existing).
 
 CLUSTER is declared in rekindle.yaml; flags win over what is declared there.`,
 		Example: `  rekindle restore dev                      # as declared in rekindle.yaml
@@ -86,6 +86,8 @@ func (a *app) confirmFresh(ctx context.Context, q asked) (string, error) {
 		return q.Cluster, nil // there is nothing that could be lost
 	case err != nil:
 		return "", err
+	case c.Borrowed:
+		return q.Cluster, nil // the restore refuses, and says why
 	}
 	deed := fmt.Sprintf("--fresh deletes cluster %s (%s, made %s) and everything in it",
 		c.Name, c.Provider, a.ago(c.Created))

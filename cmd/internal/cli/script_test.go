@@ -50,7 +50,7 @@ func TestMain(m *testing.M) {
 // TestScript runs the real binary as a person or a script would. Scripts whose
 // names begin with real- work on real clusters of the local provider.
 func TestScript(t *testing.T) {
-	jobs := &jobs{byName: map[string]*exec.Cmd{}}
+	jobs, others := &jobs{byName: map[string]*exec.Cmd{}}, others{t}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
@@ -67,6 +67,11 @@ func TestScript(t *testing.T) {
 			"background": jobs.background,
 			"interrupt":  jobs.interrupt,
 			"ended":      jobs.ended,
+
+			"controlplane": others.controlplane,
+			"team":         others.team,
+			"has":          others.has,
+			"silent":       others.silent,
 		},
 		Condition: func(name string) (bool, error) {
 			if name != "controlplane" {

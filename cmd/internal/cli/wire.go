@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,7 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rekindle-io/rekindle/cmd/internal/config"
 	"github.com/rekindle-io/rekindle/providers"
+	"github.com/rekindle-io/rekindle/providers/existing"
 	"github.com/rekindle-io/rekindle/providers/local"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/run"
@@ -60,7 +63,32 @@ func (a *app) registry() (*providers.Registry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return providers.NewRegistry(onThisMachine)
+	ofOthers, err := existing.New(existing.Options{
+		Declared: a.borrowed, Now: a.Now, UserAgent: "rekindle/" + programVersion().Version, Log: a.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return providers.NewRegistry(onThisMachine, ofOthers)
+}
+
+// borrowed returns the settings of the clusters that rekindle.yaml declares as
+// somebody else's.
+func (a *app) borrowed() (map[string]providers.Settings, error) {
+	c, err := a.config()
+	if errors.Is(err, config.ErrNone) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	declared := map[string]providers.Settings{}
+	for name, cl := range c.Clusters {
+		if cl.Provider == existing.ProviderName {
+			declared[name] = cl.Settings
+		}
+	}
+	return declared, nil
 }
 
 // engine puts the recipes' parts together. It touches nothing yet.
