@@ -12,11 +12,11 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/kind/pkg/cluster"
 
 	"github.com/rekindle-io/rekindle/providers"
+	"github.com/rekindle-io/rekindle/recover/kube"
 	"github.com/rekindle-io/rekindle/recover/object"
 )
 
@@ -215,14 +215,28 @@ func (p *Provider) awaitReady(ctx context.Context, h holding, progress providers
 	if err := c.Ready(ctx); err != nil {
 		return providers.Cluster{}, ended(ctx, err)
 	}
-	accounts := object.Kind{GroupVersionKind: schema.GroupVersionKind{Version: "v1", Kind: "ServiceAccount"}, Resource: "serviceaccounts", Namespaced: true}
-	err = c.Await(ctx, accounts, "default", "default", func(u *unstructured.Unstructured) (bool, string) {
-		return u != nil, "the default ServiceAccount does not exist"
-	})
-	if err != nil {
+	if err := awaitAccount(ctx, c); err != nil {
 		return providers.Cluster{}, ended(ctx, err)
 	}
 	return describe(h, providers.StateRunning, ""), nil
+}
+
+// awaitAccount waits until the default ServiceAccount can be read. An API server
+// that has just been started says that it is ready and for a moment forbids
+// everything, until it has read who may do what.
+func awaitAccount(ctx context.Context, c *kube.Cluster) error {
+	accounts := object.Kind{GroupVersionKind: schema.GroupVersionKind{Version: "v1", Kind: "ServiceAccount"}, Resource: "serviceaccounts", Namespaced: true}
+	for {
+		_, err := c.Get(ctx, accounts, "default", "default")
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for the default ServiceAccount: %w", err)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
 
 // awaitKubeconfig reads the kubeconfig from a node that has just been started,

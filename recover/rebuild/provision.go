@@ -139,9 +139,14 @@ func (r *restore) provision(ctx context.Context, s *run.Scope) error {
 		return err
 	}
 	if p.InPlace {
-		return r.e.remember(ctx, r, s.Run().ID)
+		err = r.e.remember(ctx, r, s.Run().ID)
+	} else {
+		err = r.recordBaseline(ctx)
 	}
-	return r.recordBaseline(ctx)
+	if err != nil {
+		return err
+	}
+	return r.loadImages(ctx, s)
 }
 
 // revive brings back a cluster that died between two attempts of a run, with
