@@ -1,10 +1,14 @@
-# Everything here needs Go and git only; `make` alone lists the targets.
+# Everything here needs Go and git only, and test-kind Docker; `make` alone lists
+# the targets.
 
 GO       ?= go
 FUZZTIME ?= 10s
 # How long one package's tests may take. On two cores the slowest start several
 # control planes.
 TIMEOUT  ?= 20m
+# The same for tests on kind clusters, which take half a minute each to make.
+KINDTIMEOUT ?= 40m
+KINDTESTS   ?= ./providers/kind/... ./testenv/kindtest/...
 
 BIN          := $(CURDIR)/bin
 CONTROLPLANE := $(BIN)/rekindle-controlplane
@@ -43,6 +47,12 @@ test: controlplane ## Run every test, those against the real control plane inclu
 .PHONY: test-short
 test-short: ## Run the tests that need no control plane
 	$(GO) test -short -timeout 5m ./...
+
+.PHONY: test-kind
+test-kind: build controlplane ## Run the tests on real kubelets, in Docker (as root it is started when absent)
+	@testenv/docker/up.sh
+	@[ -n "$$REKINDLE_KIND_NODE_IMAGE" ] || GO=$(GO) testenv/kindnode/build.sh
+	REKINDLE_TEST_KIND=1 $(GO) test -count=1 -p 1 -timeout $(KINDTIMEOUT) $(KINDTESTS)
 
 .PHONY: bench
 bench: build controlplane ## Measure the apply against its limits; writes docs/benchmarks.md
