@@ -149,7 +149,7 @@ func crash(e evidence, p *unstructured.Unstructured, container map[string]any, s
 	switch probe := killedByProbe(e, p, name); {
 	case reason == "OOMKilled":
 		f.Reason, f.Hint = "OOMKilled", "raise the container's memory limit"
-	case probe != "" && code != 0:
+	case probe != "":
 		f.Reason, f.Message = "Probe", fmt.Sprintf("%s, because a probe failed: %s", f.Message, probe)
 		f.Hint = probeHint(name)
 	case reason == "Completed":
@@ -172,16 +172,19 @@ func probeHint(container string) string {
 // killedByProbe returns the words of the probe for which the kubelet killed a
 // container; "" when that did not happen.
 func killedByProbe(e evidence, p *unstructured.Unstructured, container string) string {
-	killed := false
-	for _, ev := range slices.Backward(e.events[string(p.GetUID())]) {
+	killed, words := false, ""
+	for _, ev := range e.events[string(p.GetUID())] {
 		switch {
 		case ev.Reason == "Killing" && strings.HasPrefix(ev.Message, "Container "+container+" failed "):
 			killed = true
-		case killed && ev.Reason == "Unhealthy" && ev.about(container) && !strings.HasPrefix(ev.Message, "Readiness"):
-			return strings.TrimSpace(ev.Message)
+		case ev.Reason == "Unhealthy" && ev.about(container) && !strings.HasPrefix(ev.Message, "Readiness"):
+			words = strings.TrimSpace(ev.Message)
 		}
 	}
-	return ""
+	if !killed {
+		return ""
+	}
+	return words
 }
 
 // explainRestarts finds how a container ended that is up again, and has not
@@ -213,7 +216,7 @@ func explainUnready(e evidence, p *unstructured.Unstructured, container map[stri
 			return finding{}
 		}
 		f := crash(e, p, container, "state")
-		if f.Reason == "CrashLoop" {
+		if f.Reason == "CrashLoop" && number(container, "restartCount") == 0 {
 			f.Reason = "ContainerFailed"
 		}
 		return f
