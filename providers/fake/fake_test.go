@@ -57,9 +57,42 @@ func TestConformance(t *testing.T) {
 			CrashDelete: func(t *testing.T, name, id string, moment int) bool {
 				return crash(t, moment, func(p providers.Provider) error { return p.Delete(t.Context(), name, id, nil) })
 			},
-			Break: func(_ *testing.T, c providers.Cluster) { w.SetState(c.Name, providers.StateBroken) },
+			EveryMoment: true,
+			Break:       func(_ *testing.T, c providers.Cluster) { w.SetState(c.Name, providers.StateBroken) },
+			Silence:     silence,
+			Traces: func(t *testing.T) (names []string) {
+				list, err := fake.New(w).List(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, c := range list {
+					names = append(names, c.Name)
+				}
+				return names
+			},
 		}
 	})
+}
+
+// silence is a world that answers neither create nor delete, and gives up after
+// a while by itself.
+func silence(*testing.T) providertest.Silent {
+	const patience = 500 * time.Millisecond
+	w := fake.NewWorld(time.Now)
+	w.At = func(ctx context.Context, _ fake.Step, _ string) error {
+		late := time.NewTimer(patience)
+		defer late.Stop()
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-late.C:
+			return errors.New("no answer")
+		}
+	}
+	return providertest.Silent{
+		Provider: fake.New(w), Spec: providers.Spec{Name: "silent", ID: "1"}, Within: patience,
+		Answer: func(*testing.T) { w.At = nil },
+	}
 }
 
 // A crash after the cluster was made, before its maker knew: the next create

@@ -1,23 +1,27 @@
 // Package providertest is the one suite that every provider passes: it holds
-// providers.Provider to the letter of its contract, crashes and other people's
-// property included.
+// providers.Provider to the letter of its contract, crashes, silence and other
+// people's property included.
 //
 // In goes a way to make a World, an empty place in which the provider makes
-// clusters; out comes the verdict of go test.
+// clusters; out comes the verdict of go test. docs/providers says how to write a
+// provider and its World.
+//
+// What it costs: with Moments m, the suite makes 3 + m clusters to the end, one
+// after the other but for two at once, begins as many again that it cancels or
+// lets die, and starts one anew for hibernation and one for repair.
 package providertest
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/rekindle-io/rekindle/providers"
 )
 
-// World is an empty place in which clusters are made.
+// World is an empty place in which clusters are made. The first three fields are
+// required; a nil function leaves out the tests that need it, and they are
+// skipped by that reason.
 type World struct {
 	// New returns a provider over this world, as a process that has just been
 	// started would: values share nothing but the world.
@@ -26,187 +30,137 @@ type World struct {
 	Settings providers.Settings
 	// BadSettings are settings that Check and Create have to refuse.
 	BadSettings providers.Settings
+
 	// Foreign makes something of that name that is not ours, and returns a
-	// function that fails the test unless it is untouched.
+	// function that fails the test unless it is untouched, and then removes it.
 	Foreign func(t *testing.T, name string) (untouched func(t *testing.T))
+	// Forged is Foreign for something that bears half of our mark: it says that
+	// it is the cluster of that name, and has no id.
+	Forged func(t *testing.T, name string) (untouched func(t *testing.T))
 	// Reach fails unless the kubeconfig's credentials reach the cluster.
 	Reach func(ctx context.Context, t *testing.T, kubeconfig []byte)
+	// ConnectElsewhere calls Connect in a process of its own, which has ended
+	// when it returns.
+	ConnectElsewhere func(t *testing.T, name string) (kubeconfig []byte)
+
 	// CrashCreate runs Create as a process that dies without a chance to clean
 	// up, in the middle; moment counts from 0 and asks for later and later
 	// deaths. It returns false when Create ended before that moment.
 	CrashCreate func(t *testing.T, spec providers.Spec, moment int) (died bool)
 	// CrashDelete is the same for Delete.
 	CrashDelete func(t *testing.T, name, id string, moment int) (died bool)
+	// Moments bounds how many moments of a crash are tried; 3 when 0.
+	Moments int
+	// EveryMoment: a moment is a step of the provider, and all of them are tried,
+	// also one after the other, whatever Moments says.
+	EveryMoment bool
+	// CancelAfter says after which times a create is cancelled; none may be so
+	// long that the create is done. Four from 0 to 1 s when nil.
+	CancelAfter []time.Duration
+
 	// Break stops the cluster's parts behind the provider's back, as a power cut
 	// does.
 	Break func(t *testing.T, c providers.Cluster)
+	// Silence returns a provider whose backend accepts what it is asked and never
+	// answers. It may make a cluster for that.
+	Silence func(t *testing.T) Silent
+
+	// Lend makes this a world of borrowed clusters (Cluster.Borrowed): it lets a
+	// cluster of that name be known from now on, and returns the id that it has.
+	// TakeBack ends that, and Mend is what its owner does about Break. What
+	// concerns making and removing clusters is then skipped, and Delete has to
+	// leave the cluster as it is.
+	Lend     func(t *testing.T, name string) (id string)
+	TakeBack func(t *testing.T, name string)
+	Mend     func(t *testing.T, name string)
+
 	// Empty fails unless the world holds nothing, seen without the provider.
 	Empty func(t *testing.T)
-	// Moments bounds how many moments of a crash are tried; 3 when 0.
-	Moments int
+	// Traces names what the world holds, seen without the provider: after a death
+	// all of it has to be found as a cluster or listed as left over.
+	Traces func(t *testing.T) []string
 	// Timeout bounds every single call; a minute when 0.
 	Timeout time.Duration
 }
 
+// Silent is a provider that is not answered.
+type Silent struct {
+	Provider providers.Provider
+	// Spec is the cluster to ask it about.
+	Spec providers.Spec
+	// Within is the longest that a call without a deadline may take by the
+	// provider's own; World.Timeout when 0.
+	Within time.Duration
+	// Answer lets the backend answer again, so that what was made can be removed.
+	// It may be nil.
+	Answer func(t *testing.T)
+}
+
+// test is one test of the suite, and what a world has to have for it.
+type test struct {
+	name string
+	do   func(*suite)
+	// makes: it is about making clusters, which a borrower does not.
+	makes bool
+	// lacking says what the world does not have; empty when it has all.
+	lacking func(World) string
+}
+
+func tests() []test {
+	has := func(yes bool, what string) string {
+		if yes {
+			return ""
+		}
+		return "this world has no " + what
+	}
+	return []test{
+		{name: "life of a cluster", do: (*suite).life},
+		{name: "bad specs are refused", do: (*suite).badSpecs},
+		{name: "an ended context ends calls", do: (*suite).endedContext},
+		{name: "clusters at once", do: (*suite).together},
+		{name: "foreign things are untouched", do: (*suite).foreign,
+			lacking: func(w World) string { return has(w.Foreign != nil, "Foreign: nobody else can hold a name") }},
+		{name: "a forged mark is not ours", do: (*suite).forged,
+			lacking: func(w World) string { return has(w.Forged != nil, "Forged: no half of a mark can be made") }},
+		{name: "a backend that never answers", do: (*suite).silence,
+			lacking: func(w World) string { return has(w.Silence != nil, "Silence") }},
+		{name: "cancelled create", do: (*suite).cancelled, makes: true},
+		{name: "dying in the middle", do: (*suite).crashes, makes: true,
+			lacking: func(w World) string {
+				return has(w.CrashCreate != nil && w.CrashDelete != nil, "CrashCreate and CrashDelete")
+			}},
+	}
+}
+
 // Run runs the suite, each test in a world of its own.
 func Run(t *testing.T, newWorld func(t *testing.T) World) {
-	tests := map[string]func(*suite){
-		"life of a cluster":            (*suite).life,
-		"bad specs are refused":        (*suite).badSpecs,
-		"foreign things are untouched": (*suite).foreign,
-		"two clusters at once":         (*suite).twoAtOnce,
-		"one name, several makers":     (*suite).race,
-		"cancelled create":             (*suite).cancelled,
-		"dying in the middle":          (*suite).crashes,
-		"broken clusters are repaired": (*suite).repair,
-		"hibernation":                  (*suite).hibernation,
-		"an ended context ends calls":  (*suite).endedContext,
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			if w.Timeout == 0 {
-				w.Timeout = time.Minute
+	for _, test := range tests() {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t).withDefaults()
+			if test.makes && w.Lend != nil {
+				t.Skip("clusters are borrowed here: nothing is made")
 			}
-			if w.Moments == 0 {
-				w.Moments = 3
+			if test.lacking != nil {
+				if why := test.lacking(w); why != "" {
+					t.Skip(why)
+				}
 			}
-			s := &suite{T: t, w: w}
-			test(s)
+			s := &suite{T: t, w: w, lent: map[string]string{}}
+			test.do(s)
 			s.nothingLeft()
 		})
 	}
 }
 
-// suite is one test in its world. It embeds the test, so that its methods read
-// as what they demand.
-type suite struct {
-	*testing.T
-	w World
-}
-
-// spec returns a spec with a fresh id.
-func (s *suite) spec(name string) providers.Spec {
-	return providers.Spec{Name: name, ID: strings.ToLower(rand.Text()), Settings: s.w.Settings}
-}
-
-func (s *suite) provider() providers.Provider { return s.w.New(s.T) }
-
-// call gives a context that bounds one call.
-func (s *suite) call(f func(ctx context.Context) error) error {
-	ctx, cancel := context.WithTimeout(s.Context(), s.w.Timeout)
-	defer cancel()
-	return f(ctx)
-}
-
-func (s *suite) create(sp providers.Spec) providers.Cluster {
-	s.Helper()
-	c, err := s.tryCreate(sp)
-	if err != nil {
-		s.Fatalf("create %s: %v", sp.Name, err)
+func (w World) withDefaults() World {
+	if w.Timeout == 0 {
+		w.Timeout = time.Minute
 	}
-	if c.Name != sp.Name || c.ID != sp.ID || c.State != providers.StateRunning || c.Provider != s.provider().Name() {
-		s.Fatalf("create %s returned %+v", sp.Name, c)
+	if w.Moments == 0 {
+		w.Moments = 3
 	}
-	return c
-}
-
-func (s *suite) tryCreate(sp providers.Spec) (c providers.Cluster, err error) {
-	err = s.call(func(ctx context.Context) error {
-		c, err = s.provider().Create(ctx, sp, func(m string) { s.Log(m) })
-		return err
-	})
-	return c, err
-}
-
-func (s *suite) delete(sp providers.Spec) {
-	s.Helper()
-	if err := s.tryDelete(sp); err != nil {
-		s.Fatalf("delete %s: %v", sp.Name, err)
+	if w.CancelAfter == nil {
+		w.CancelAfter = []time.Duration{0, 30 * time.Millisecond, 300 * time.Millisecond, time.Second}
 	}
-	s.wantGone(sp.Name)
-}
-
-func (s *suite) tryDelete(sp providers.Spec) error {
-	return s.call(func(ctx context.Context) error { return s.provider().Delete(ctx, sp.Name, sp.ID, nil) })
-}
-
-func (s *suite) find(name string) (c providers.Cluster, err error) {
-	err = s.call(func(ctx context.Context) error {
-		c, err = s.provider().Find(ctx, name)
-		return err
-	})
-	return c, err
-}
-
-func (s *suite) connect(name string) (config []byte, err error) {
-	err = s.call(func(ctx context.Context) error {
-		config, err = s.provider().Connect(ctx, name)
-		return err
-	})
-	return config, err
-}
-
-func (s *suite) wantState(sp providers.Spec, want ...providers.State) {
-	s.Helper()
-	c, err := s.find(sp.Name)
-	if err != nil {
-		s.Fatalf("find %s: %v", sp.Name, err)
-	}
-	for _, state := range want {
-		if c.State == state && c.ID == sp.ID {
-			return
-		}
-	}
-	s.Fatalf("found %s as %s with id %s (%v), want %v with id %s", sp.Name, c.State, c.ID, c.Detail, want, sp.ID)
-}
-
-func (s *suite) wantGone(name string) {
-	s.Helper()
-	if c, err := s.find(name); !errors.Is(err, providers.ErrNotFound) {
-		s.Fatalf("find %s: %+v, %v; want ErrNotFound", name, c, err)
-	}
-}
-
-func (s *suite) wantReach(name string) {
-	s.Helper()
-	config, err := s.connect(name)
-	if err != nil {
-		s.Fatalf("connect %s: %v", name, err)
-	}
-	if s.w.Reach != nil {
-		_ = s.call(func(ctx context.Context) error { s.w.Reach(ctx, s.T, config); return nil })
-	}
-}
-
-func wantError[E error](s *suite, what string, err error) {
-	s.Helper()
-	var want E
-	if !errors.As(err, &want) {
-		s.Fatalf("%s: %v (%T), want a %T", what, err, err, want)
-	}
-}
-
-// nothingLeft is the last word of every test.
-func (s *suite) nothingLeft() {
-	s.Helper()
-	if s.Failed() {
-		return
-	}
-	p := s.provider()
-	if finder, ok := p.(providers.LeftoverFinder); ok {
-		left, err := finder.Leftovers(s.Context())
-		if err != nil || len(left) > 0 {
-			s.Errorf("leftovers: %+v, %v", left, err)
-		}
-	}
-	if lister, ok := p.(providers.Lister); ok {
-		list, err := lister.List(s.Context())
-		if err != nil || len(list) > 0 {
-			s.Errorf("clusters left: %+v, %v", list, err)
-		}
-	}
-	if s.w.Empty != nil {
-		s.w.Empty(s.T)
-	}
+	return w
 }
