@@ -22,6 +22,10 @@ const (
 	Greeted = "v2"
 )
 
+// StuckStore is a branch whose StatefulSet cannot pull its image. A StatefulSet
+// waits for its broken Pod even when the commit after it is good.
+const StuckStore = "stuck-store"
+
 // Greeting is what the web tier answers at Good, and at Greeted.
 const (
 	Greeting        = "good morning"
@@ -32,7 +36,8 @@ const (
 var deploy embed.FS
 
 // Repo makes the repository for one test and returns its directory: the good
-// commits on main, under their tags, and on a branch of its name each Trouble.
+// commits on main, under their tags, and on branches of their names each Trouble,
+// Guarded and Denied.
 // The folder with the manifests is deploy.
 func Repo(t testing.TB) string {
 	t.Helper()
@@ -70,6 +75,13 @@ func Repo(t testing.TB) string {
 		}
 		r.Write(path, content).Commit("Trouble: " + trouble.Name)
 	}
+	const store = "deploy/store.yaml"
+	r.Git("checkout", "--quiet", "-b", StuckStore, Greeted)
+	r.Write(store, replaced(t, files[store], Image, "rekindle.test/workload:v98")).Commit("Trouble with the store")
+	r.Git("checkout", "--quiet", "-b", Guarded, Greeted)
+	r.Write("deploy/guard.yaml", guardManifests(t)).Commit("Guard the shop")
+	r.Git("checkout", "--quiet", "-b", Denied)
+	r.Write("deploy/judged.yaml", judged).Commit("Bring what is not welcome")
 	r.Git("checkout", "--quiet", "main")
 	return r.Dir
 }
