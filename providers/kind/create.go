@@ -69,10 +69,10 @@ func (p *Provider) create(ctx context.Context, place *workplace, s providers.Spe
 	if err := found.free(m.cluster, s.ID); err != nil {
 		return providers.Cluster{}, err
 	}
-	if err := p.prepare(ctx, set, m, progress); err != nil {
+	if m.labels[labelImage], err = p.prepare(ctx, set, m, progress); err != nil {
 		return providers.Cluster{}, err
 	}
-	if rest := found.holding(s.Name, s.ID); !rest.empty() {
+	if rest := found.holding(s.Name, s.ID); !rest.empty() || rest.claim != nil {
 		progress.Say("removing what an earlier attempt at cluster " + s.Name + " left")
 		if err := p.raze(ctx, s.Name, s.ID); err != nil {
 			return providers.Cluster{}, err
@@ -129,7 +129,9 @@ func (p *Provider) conceive(place *workplace, s providers.Spec, set settings) (m
 		labelCreated: p.opts.Now().UTC().Truncate(time.Second).Format(time.RFC3339),
 		labelNodes:   strconv.Itoa(len(cluster.Nodes)),
 	}
-	if controlPlanes, _ := roles(cluster); controlPlanes > 1 {
+	controlPlanes, _ := roles(cluster)
+	m.labels[labelControls] = strconv.Itoa(controlPlanes)
+	if controlPlanes > 1 {
 		// The port is chosen here so that the load balancer can be told from others.
 		port, err := freePort(cluster.Networking)
 		if err != nil {
@@ -155,7 +157,7 @@ func freePort(n v1alpha4.Networking) (int, error) {
 
 // free refuses a cluster whose containers could not have their names.
 func (s survey) free(c *v1alpha4.Cluster, id string) error {
-	wanted := map[string]bool{}
+	wanted := map[string]bool{claimName(c.Name): true}
 	controlPlanes, workers := roles(c)
 	for _, name := range nodeNames(c.Name, controlPlanes, workers) {
 		wanted[name] = true
@@ -174,62 +176,52 @@ func (s survey) free(c *v1alpha4.Cluster, id string) error {
 }
 
 // prepare looks whether this machine has what the cluster needs: mounts, images
-// to preload, and the node image, which is pulled when it is not there.
-func (p *Provider) prepare(ctx context.Context, set settings, m making, progress providers.Progress) error {
+// to preload, and the node image, which is pulled when it is not there. It
+// returns how Docker knows the node image.
+func (p *Provider) prepare(ctx context.Context, set settings, m making, progress providers.Progress) (image string, err error) {
 	if os.Getenv("DOCKER_HOST") == "" { // else its paths may not be ours
 		for i, mnt := range set.Mounts {
 			if _, err := os.Stat(mnt.HostPath); err != nil {
-				return &Error{What: fmt.Sprintf("settings.mounts[%d].hostPath: %v", i, err), Remedy: "make it, or name another", Err: err}
+				return "", &Error{What: fmt.Sprintf("settings.mounts[%d].hostPath: %v", i, err), Remedy: "make it, or name another", Err: err}
 			}
 		}
 	}
-	if err := p.ensureImage(ctx, m.base, progress); err != nil {
-		return err
-	}
-	if m.labels[labelPort] != "" {
-		if err := p.ensureImage(ctx, balancerImage, progress); err != nil {
-			return err
+	if len(set.Preload.images) > 0 {
+		have, err := p.localImages(ctx)
+		if err != nil {
+			return "", err
+		}
+		if err := have.lacking(set.Preload.images); err != nil {
+			return "", err
 		}
 	}
-	if len(set.Preload.images) == 0 {
-		return nil
+	if m.labels[labelPort] != "" {
+		if _, err := p.ensureImage(ctx, balancerImage, progress); err != nil {
+			return "", err
+		}
 	}
-	have, err := p.localImages(ctx)
-	if err != nil {
-		return err
-	}
-	return have.lacking(set.Preload.images)
+	return p.ensureImage(ctx, m.base, progress)
 }
 
-// ensureImage pulls an image that Docker does not have. One with a digest was
-// perhaps loaded from a file, where digests are lost: the tag does then.
-func (p *Provider) ensureImage(ctx context.Context, ref string, progress providers.Progress) error {
-	if here, err := p.resolve(ctx, ref); err != nil || here != "" {
-		return err
-	}
-	progress.Say("pulling " + ref)
-	_, err := p.docker.output(ctx, "pull", "--quiet", ref)
-	var failed *commandError
-	if errors.As(err, &failed) {
-		return noImage(ref, lastLines(failed.output, 1))
-	}
-	return err
-}
-
-// resolve returns how Docker knows an image, "" when it does not have it.
-func (p *Provider) resolve(ctx context.Context, ref string) (string, error) {
+// ensureImage pulls an image that Docker does not have, and returns how Docker
+// knows it. One with a digest was perhaps loaded from a file, where digests are
+// lost: the tag does then.
+func (p *Provider) ensureImage(ctx context.Context, ref string, progress providers.Progress) (string, error) {
 	tries := []string{ref}
 	if tagged, _, pinned := strings.Cut(ref, "@"); pinned && ref == defaultImage {
 		tries = append(tries, tagged)
 	}
 	for _, try := range tries {
 		_, err := p.docker.output(ctx, "image", "inspect", "--format", "{{.Id}}", try)
-		if err == nil {
-			return try, nil
-		}
-		if !saidGone(err) {
-			return "", err
+		if err == nil || !saidGone(err) {
+			return try, err
 		}
 	}
-	return "", nil
+	progress.Say("pulling " + ref)
+	_, err := p.docker.output(ctx, "pull", "--quiet", ref)
+	var failed *commandError
+	if errors.As(err, &failed) {
+		return "", noImage(ref, lastLines(failed.output, 1))
+	}
+	return ref, err
 }

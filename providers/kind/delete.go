@@ -3,8 +3,6 @@ package kind
 import (
 	"context"
 	"errors"
-	"fmt"
-	"time"
 
 	"github.com/rekindle-io/rekindle/providers"
 )
@@ -32,7 +30,7 @@ func (p *Provider) Delete(ctx context.Context, name, id string, progress provide
 	if errors.Is(err, providers.ErrNotFound) {
 		// Nothing holds the name, but a delete or a create that died may have left
 		// something that bears this id.
-		if rest := s.holding(name, id); rest.empty() {
+		if s.holding(name, id).empty() {
 			return nil
 		}
 		return about(name, p.raze(ctx, name, id))
@@ -81,57 +79,6 @@ func (p *Provider) unmark(ctx context.Context, h holding, ph phase) error {
 		return nil
 	}
 	return err
-}
-
-// raze removes the containers and images of a cluster, and looks again until
-// there are none: a docker command that is under way may make a container until
-// its image is gone. The claim stays.
-func (p *Provider) raze(ctx context.Context, name, id string) error {
-	var last error
-	for {
-		s, err := p.look(ctx)
-		if err != nil {
-			return err
-		}
-		h := s.holding(name, id)
-		if h.empty() {
-			return nil
-		}
-		last = p.razeOnce(ctx, h)
-		if last == nil {
-			continue // and see
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%w, last: %w", context.Cause(ctx), last)
-		case <-time.After(200 * time.Millisecond):
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-	}
-}
-
-func (p *Provider) razeOnce(ctx context.Context, h holding) error {
-	if all := h.containers(); len(all) > 0 {
-		args := []string{"container", "rm", "--force", "--volumes"}
-		for _, c := range all {
-			args = append(args, c.ID)
-		}
-		if _, err := p.docker.output(ctx, args...); err != nil && !saidGone(err) && !said(err, "already in progress") {
-			return err
-		}
-	}
-	if len(h.images) > 0 {
-		args := []string{"image", "rm"}
-		for _, i := range h.images {
-			args = append(args, i.ref())
-		}
-		if _, err := p.docker.output(ctx, args...); err != nil && !saidGone(err) {
-			return err
-		}
-	}
-	return nil
 }
 
 // disclaim gives the name back, if it is this cluster that holds it.

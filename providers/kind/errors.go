@@ -50,9 +50,7 @@ func missing(what, remedy string) error {
 	return &providers.MissingError{Provider: ProviderName, What: what, Remedy: remedy}
 }
 
-var (
-	portTaken = regexp.MustCompile(`(?i)(?:Bind for|listen tcp4?6?|listen udp4?6?|expose port|exposing port (?:TCP|UDP))\s*[: ]\s*(\S*?:?\d+)[^\n]*(?:already allocated|already in use|failed: port is already)`)
-)
+var portTaken = regexp.MustCompile(`(?i)(?:bind for|listen (?:tcp|udp)[46]?|exposing port (?:tcp|udp)) (\[?[0-9a-f.:]*\]?:\d+)`)
 
 // meaning knows the usual complaints of Docker, nil for any other.
 func meaning(output string) error {
@@ -70,7 +68,7 @@ func meaning(output string) error {
 	case containsAny(output, "port is already allocated", "address already in use", "ports are not available"):
 		port := "a host port"
 		if found := portTaken.FindStringSubmatch(output); found != nil {
-			port = "the host port " + strings.TrimSuffix(found[1], ":")
+			port = "the host port " + found[1]
 		}
 		return &Error{What: port + " is in use already",
 			Remedy: "end what uses it (docker ps, ss -ltnp), or choose another in settings.portMappings"}

@@ -61,8 +61,8 @@ func (p *Provider) claim(ctx context.Context, m making) error {
 	if err != nil {
 		return err
 	}
-	if h.claim != nil && h.claim.Labels[labelPort] != m.labels[labelPort] {
-		// The claim of an attempt with another port: nothing else is left of it.
+	if h.claim != nil && !bears(h.claim.Labels, m.labels) {
+		// The claim of an earlier attempt, of which nothing else is left.
 		if err := p.disclaim(ctx, m.name, m.id); err != nil {
 			return err
 		}
@@ -71,25 +71,22 @@ func (p *Provider) claim(ctx context.Context, m making) error {
 	return nil
 }
 
+func bears(labels, wanted map[string]string) bool {
+	for key, value := range wanted {
+		if labels[key] != value {
+			return false
+		}
+	}
+	return true
+}
+
 // derive makes from the node image one that bears our labels. Containers made
 // from it inherit them, so that no node is ever without.
 func (p *Provider) derive(ctx context.Context, m making) (string, error) {
-	base, err := p.resolve(ctx, m.base)
+	template, err := p.template(ctx, m.name, m.labels, m.labels[labelImage])
 	if err != nil {
 		return "", err
 	}
-	args := []string{"container", "create", "--pull", "never", "--label", labelPart + "=" + partTemplate}
-	for _, key := range slices.Sorted(maps.Keys(m.labels)) {
-		args = append(args, "--label", key+"="+m.labels[key])
-	}
-	made, err := p.docker.lines(ctx, append(args, base)...)
-	if err != nil {
-		return "", err
-	}
-	if len(made) != 1 {
-		return "", fmt.Errorf("docker container create: want an id, have %q", made)
-	}
-	template := made[0]
 	version, err := p.versionOf(ctx, template, m.base)
 	if err != nil {
 		return "", err

@@ -18,7 +18,7 @@ import (
 //	           no docker command that is still under way can make another node.
 //	image tags rekindle.invalid/kind-PHASE:NAME.ID: how far the cluster is
 //	container  the nodes NAME-control-plane, NAME-worker2 …, made by kind; and for
-//	           a moment one without a name, from which the image is made
+//	           a moment rekindle-kind-NAME, from which the image is made
 //
 // The registry rekindle.invalid does not exist and never will (RFC 2606), so
 // that nothing is pulled from there or pushed to it.
@@ -47,8 +47,10 @@ const (
 	labelRealm    = "rekindle.io/realm"
 	labelCluster  = "rekindle.io/cluster" // its name
 	labelID       = "rekindle.io/id"
-	labelCreated  = "rekindle.io/created" // RFC 3339
-	labelNodes    = "rekindle.io/nodes"   // how many there have to be
+	labelCreated  = "rekindle.io/created"        // RFC 3339
+	labelNodes    = "rekindle.io/nodes"          // how many there have to be
+	labelControls = "rekindle.io/control-planes" // how many of them are
+	labelImage    = "rekindle.io/image"          // the node image as Docker knows it
 	// labelPort is the port of the load balancer that kind puts before several
 	// control planes; absent with one.
 	labelPort    = "rekindle.io/port"

@@ -112,7 +112,7 @@ func (p *Provider) containers(ctx context.Context) ([]container, error) {
 	var ids []string
 	for _, r := range rows {
 		// A first, generous choice; what they are is decided by what inspect says.
-		if strings.Contains(r.Labels, labelProvider) || strings.Contains(r.Labels, kindCluster) || strings.Contains(r.Names, "-"+roleControl) {
+		if containsAny(r.Labels, labelProvider, kindCluster) || containsAny(r.Names, claimPrefix, "-"+roleControl, "-worker", "-"+roleBalancer) {
 			ids = append(ids, r.ID)
 		}
 	}

@@ -1,0 +1,276 @@
+package kind
+
+import (
+	"errors"
+	"os/exec"
+	"strings"
+	"testing"
+
+	kindexec "sigs.k8s.io/kind/pkg/exec"
+	"sigs.k8s.io/yaml"
+
+	"github.com/rekindle-io/rekindle/providers"
+)
+
+// What Docker says, and what a person reads.
+func TestMeaning(t *testing.T) {
+	tests := map[string]struct {
+		said         string
+		what, remedy string
+		missing      bool
+	}{
+		"no daemon":            {"Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?", "a Docker daemon that answers", "systemctl start docker", true},
+		"no daemon, new words": {"failed to connect to the docker API at unix:///x.sock; check if the path is correct and if the daemon is running: dial unix /x.sock: connect: no such file or directory", "a Docker daemon", "start it", true},
+		"not allowed":          {"permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: dial unix /var/run/docker.sock: connect: permission denied", "the permission to use Docker", "group docker", true},
+		"full":                 {`docker: Error response from daemon: failed to copy files: write /var/lib/docker/x: no space left on device.`, "the disk of Docker is full", "docker system df", false},
+		"port, by Docker":      {"docker: Error response from daemon: driver failed programming external connectivity on endpoint dev-control-plane (b1): Bind for 127.0.0.1:8080 failed: port is already allocated.", "the host port 127.0.0.1:8080 is in use", "settings.portMappings", false},
+		"port, by others":      {"docker: Error response from daemon: driver failed programming external connectivity on endpoint x: Error starting userland proxy: listen tcp4 0.0.0.0:80: bind: address already in use.", "the host port 0.0.0.0:80 is in use", "ss -ltnp", false},
+		"port, on a Mac":       {"Error response from daemon: Ports are not available: exposing port TCP 127.0.0.1:443 -> 0.0.0.0:0: listen tcp 127.0.0.1:443: bind: address already in use", "the host port 127.0.0.1:443 is in use", "another", false},
+		"no networks left":     {"Error response from daemon: could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network", "no addresses left", "docker network prune", false},
+		"anything else":        {"Error: it rains", "", "", false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			err := explain(&commandError{args: []string{"run", "--name", "x"}, output: test.said, err: errors.New("exit status 125")})
+			var lacking *providers.MissingError
+			if errors.As(err, &lacking) != test.missing {
+				t.Fatalf("%T: %v", err, err)
+			}
+			if test.what == "" {
+				if err.Error() != "docker run: "+test.said {
+					t.Errorf("have %q", err)
+				}
+				return
+			}
+			what, remedy := err.Error(), ""
+			var known *Error
+			switch {
+			case test.missing:
+				what, remedy = lacking.What, lacking.Remedy
+			case errors.As(err, &known):
+				remedy = known.Hint()
+			}
+			if !strings.Contains(what, test.what) || !strings.Contains(remedy, test.remedy) {
+				t.Errorf("have %q, %q; want %q, %q", what, remedy, test.what, test.remedy)
+			}
+		})
+	}
+}
+
+func TestNoDockerCommand(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	p := offline(t)
+	spec := providers.Spec{Name: "dev", ID: "1"}
+	_, create := p.Create(t.Context(), spec, nil)
+	_, find := p.Find(t.Context(), "dev")
+	_, list := p.List(t.Context())
+	_, connect := p.Connect(t.Context(), "dev")
+	_, left := p.Leftovers(t.Context())
+	for name, err := range map[string]error{"create": create, "find": find, "list": list, "connect": connect, "leftovers": left, "delete": p.Delete(t.Context(), "dev", "1", nil)} {
+		var lacking *providers.MissingError
+		if !errors.As(err, &lacking) || !errors.Is(err, error(lacking)) || !strings.Contains(lacking.What, "docker command") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if f := p.Diagnose(t.Context()); len(f) != 1 || f[0].OK || !strings.Contains(f[0].Remedy, "install Docker") {
+		t.Errorf("doctor: %+v", f)
+	}
+}
+
+// Of hundreds of lines, those that say what went wrong are kept.
+func TestFailureOfKind(t *testing.T) {
+	long := strings.Repeat("I1122 waiting.go:53] [wait] Waiting for something\n", 300)
+	run := &kindexec.RunError{Command: []string{"docker", "exec", "--privileged", "dev-control-plane", "kubeadm", "init"}, Inner: errors.New("exit status 1"),
+		Output: []byte(long + "[kubelet-check] The kubelet is not healthy after 4m0s\nerror execution phase wait-control-plane: failed while waiting\n" + long)}
+	err := failure(kindError{"failed to init node with kubeadm", run})
+	text := err.Error()
+	if !strings.Contains(text, "failed to init node with kubeadm: ") || !strings.Contains(text, "execution phase wait-control-plane") || strings.Contains(text, "--privileged") || len(text) > 500 {
+		t.Errorf("have %q", text)
+	}
+	if !errors.Is(err, run) {
+		t.Error("the cause is lost")
+	}
+	plainError := errors.New("node(s) already exist")
+	if failure(plainError) != plainError {
+		t.Error("what is short stays")
+	}
+}
+
+// kindError is an error as kind wraps them.
+type kindError struct {
+	step string
+	*kindexec.RunError
+}
+
+func (e kindError) Error() string { return e.step + ": " + e.RunError.Error() }
+func (e kindError) Cause() error  { return e.RunError }
+func (e kindError) Unwrap() error { return e.RunError }
+
+func TestSteps(t *testing.T) {
+	var said []string
+	l := &logger{progress: func(s string) { said = append(said, s) }}
+	for _, line := range []string{
+		"Creating cluster \"dev\" ...\n", " • Ensuring node image (rekindle.invalid/x) 🖼  ...\n", " ✓ Ensuring node image (x) 🖼\n", " • Preparing nodes 📦 📦  ...\n",
+		" • Starting control-plane 🕹️  ...\n", " ✗ Starting control-plane 🕹️\n", " • Installing CNI 🔌  ...\n", " • Something new 🎲  ...\n", " • \x1b[31mred\n",
+	} {
+		l.V(0).Infof("%s", line)
+		l.V(1).Infof("%s", line)
+	}
+	l.Warn("cgroup v1 is deprecated")
+	l.close()
+	l.V(0).Info(" • late ...")
+	want := "starting the containers of the nodes|starting the control plane (kubeadm init)|installing CNI|Something new|[31mred"
+	if have := strings.Join(said, "|"); have != want {
+		t.Errorf("have %q\nwant %q", have, want)
+	}
+}
+
+func TestCanonical(t *testing.T) {
+	for ref, want := range map[string]string{
+		"nginx":                               "docker.io/library/nginx:latest",
+		"nginx:1":                             "docker.io/library/nginx:1",
+		"library/nginx":                       "docker.io/library/nginx:latest",
+		"docker.io/nginx":                     "docker.io/library/nginx:latest",
+		"index.docker.io/bitnami/redis:7":     "docker.io/bitnami/redis:7",
+		"bitnami/redis":                       "docker.io/bitnami/redis:latest",
+		"ghcr.io/a/b/c:1":                     "ghcr.io/a/b/c:1",
+		"localhost/web":                       "localhost/web:latest",
+		"localhost:5000/web:2":                "localhost:5000/web:2",
+		"web@sha256:00":                       "docker.io/library/web@sha256:00",
+		"registry.k8s.io/pause:3@sha256:0011": "registry.k8s.io/pause@sha256:0011",
+	} {
+		if have := canonical(ref); have != want {
+			t.Errorf("%s: have %s, want %s", ref, have, want)
+		}
+	}
+}
+
+func FuzzCanonical(f *testing.F) {
+	for _, seed := range []string{"nginx", "a/b:1", "h:5/x@sha256:1", "@", ":", "/", ""} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, ref string) {
+		if imageShape.MatchString(ref) {
+			if once := canonical(ref); canonical(once) != once {
+				t.Fatalf("%q becomes %q, and that %q", ref, once, canonical(once))
+			}
+		}
+	})
+}
+
+func TestLackingImages(t *testing.T) {
+	have := imageSet{"docker.io/library/web:1": "sha256:1"}
+	if err := have.lacking([]string{"web:1", "docker.io/library/web:1"}); err != nil {
+		t.Error(err)
+	}
+	err := have.lacking([]string{"web:2", "web:1", "job"})
+	var lacking *providers.MissingError
+	if !errors.As(err, &lacking) || !strings.Contains(lacking.What, "2 images (job, web:2)") {
+		t.Errorf("have %v", err)
+	}
+}
+
+func FuzzNodeImages(f *testing.F) {
+	f.Add([]byte(`{"images":[{"id":"sha256:1","repoTags":["docker.io/library/web:1"],"repoDigests":["web@sha256:2"]}]}`))
+	f.Add([]byte(`{"images":null}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		set, err := nodeImageSet(raw)
+		if err == nil && set == nil {
+			t.Fatal("neither a set nor an error")
+		}
+	})
+}
+
+const adminConf = `apiVersion: v1
+kind: Config
+preferences: {}
+current-context: kubernetes-admin@dev
+clusters: [{name: dev, cluster: {certificate-authority-data: Q0E=, server: "https://dev-control-plane:6443"}}]
+contexts: [{name: kubernetes-admin@dev, context: {cluster: dev, user: kubernetes-admin}}]
+users: [{name: kubernetes-admin, user: {client-certificate-data: Q1JU, client-key-data: S0VZ}}]
+`
+
+func TestKubeconfig(t *testing.T) {
+	out, err := external([]byte(adminConf), "https://127.0.0.1:40000", "kind-dev")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var config struct {
+		Current  string `json:"current-context"`
+		Clusters []struct {
+			Name    string
+			Cluster map[string]string
+		}
+		Users []struct {
+			Name string
+			User map[string]string
+		}
+	}
+	if err := yaml.Unmarshal(out, &config); err != nil {
+		t.Fatal(err)
+	}
+	if config.Current != "kind-dev" || config.Clusters[0].Cluster["server"] != "https://127.0.0.1:40000" ||
+		config.Clusters[0].Cluster["certificate-authority-data"] != "Q0E=" || config.Users[0].User["client-key-data"] != "S0VZ" || config.Users[0].Name != "kind-dev" {
+		t.Errorf("have %s", out)
+	}
+	for _, bad := range []string{"", "{", "clusters: []", "clusters: [{}]\nusers: [{}]", "clusters: 7"} {
+		if _, err := external([]byte(bad), "x", "x"); err == nil {
+			t.Errorf("%q is accepted", bad)
+		}
+	}
+}
+
+func FuzzKubeconfig(f *testing.F) {
+	f.Add([]byte(adminConf))
+	f.Add([]byte("clusters: [{cluster: {}}]\nusers: [{user: {}}]"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if out, err := external(raw, "https://127.0.0.1:1", "kind-x"); err == nil && !strings.Contains(string(out), "https://127.0.0.1:1") {
+			t.Fatalf("it does not point at us: %s", out)
+		}
+	})
+}
+
+func TestDoctorJudges(t *testing.T) {
+	good := dockerInfo{ServerVersion: "28", OSType: "linux", CgroupVersion: "2", MemTotal: 8 << 30}
+	tests := map[string]struct {
+		change func(*dockerInfo)
+		want   string // what is bad, or said
+		ok     bool
+	}{
+		"good":            {func(*dockerInfo) {}, "version 2", true},
+		"Windows":         {func(i *dockerInfo) { i.OSType = "windows" }, "windows containers", false},
+		"little memory":   {func(i *dockerInfo) { i.MemTotal = 1 << 30 }, "only 1024 MB", false},
+		"old cgroups":     {func(i *dockerInfo) { i.CgroupVersion = "1" }, "1.35 and newer refuse it", true},
+		"rootless, old":   {func(i *dockerInfo) { i.CgroupVersion, i.SecurityOptions = "1", []string{"name=rootless"} }, "rootless", false},
+		"rootless, newer": {func(i *dockerInfo) { i.SecurityOptions = []string{"name=rootless"} }, "version 2", true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			info := good
+			test.change(&info)
+			ok, text := true, ""
+			for _, f := range info.findings() {
+				ok = ok && f.OK
+				text += f.Message + "\n"
+				if !f.OK && f.Remedy == "" {
+					t.Errorf("%s: no remedy", f.Subject)
+				}
+			}
+			if ok != test.ok || !strings.Contains(text, test.want) {
+				t.Errorf("ok %v, %s", ok, text)
+			}
+		})
+	}
+	limits := func(n uint64, err error) func(string) (uint64, error) {
+		return func(string) (uint64, error) { return n, err }
+	}
+	if f := inotify(limits(128, nil)); len(f) != 1 || !f[0].OK || !strings.Contains(f[0].Message, "sysctl fs.inotify.max_user_instances=512") {
+		t.Errorf("low limits: %+v", f)
+	}
+	if f := inotify(limits(1<<20, nil)); len(f) != 1 || !strings.Contains(f[0].Message, "high enough") {
+		t.Errorf("high limits: %+v", f)
+	}
+	if f := inotify(limits(0, exec.ErrNotFound)); f != nil {
+		t.Errorf("elsewhere: %+v", f)
+	}
+}
