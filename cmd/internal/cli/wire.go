@@ -14,6 +14,7 @@ import (
 	"github.com/rekindle-io/rekindle/cmd/internal/config"
 	"github.com/rekindle-io/rekindle/providers"
 	"github.com/rekindle-io/rekindle/providers/existing"
+	"github.com/rekindle-io/rekindle/providers/kind"
 	"github.com/rekindle-io/rekindle/providers/local"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/run"
@@ -69,7 +70,14 @@ func (a *app) registry() (*providers.Registry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return providers.NewRegistry(onThisMachine, ofOthers)
+	inDocker, err := kind.New(kind.Options{
+		Root: filepath.Join(a.flags.stateDir, "clusters", kind.ProviderName),
+		Now:  a.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return providers.NewRegistry(onThisMachine, ofOthers, inDocker)
 }
 
 // borrowed returns the settings of the clusters that rekindle.yaml declares as
