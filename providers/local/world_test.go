@@ -23,7 +23,7 @@ import (
 )
 
 // envHelper makes the test executable a process that makes one call and may be
-// killed: "create ROOT NAME ID" or "delete ROOT NAME ID".
+// killed: "create ROOT NAME ID", "delete ROOT NAME ID" or "connect ROOT NAME".
 const envHelper = "REKINDLE_TEST_HELPER"
 
 func TestMain(m *testing.M) {
@@ -45,8 +45,13 @@ func helper(call []string) error {
 	if err != nil {
 		return err
 	}
-	if call[0] == "delete" {
+	switch call[0] {
+	case "delete":
 		return p.Delete(ctx, call[2], call[3], nil)
+	case "connect":
+		config, err := p.Connect(ctx, call[2])
+		_, _ = os.Stdout.Write(config)
+		return err
 	}
 	if binaryErr != nil {
 		return binaryErr
@@ -156,9 +161,93 @@ func TestConformance(t *testing.T) {
 					t.Fatal(err)
 				}
 			},
-			Empty: func(t *testing.T) { wantEmpty(t, root) },
+			Forged:           func(t *testing.T, name string) func(*testing.T) { return forgedDirectory(t, root, name) },
+			ConnectElsewhere: func(t *testing.T, name string) []byte { return connectElsewhere(t, root, name) },
+			Silence:          func(t *testing.T) providertest.Silent { return silence(t, root) },
+			Traces:           func(t *testing.T) []string { return traces(t, root) },
 		}
 	})
+}
+
+// connectElsewhere asks for the kubeconfig in a process that ends with it.
+func connectElsewhere(t *testing.T, root, name string) []byte {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), envHelper+"="+strings.Join([]string{"connect", root, name}, " "))
+	var output strings.Builder
+	cmd.Stderr = &output
+	config, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("connect in another process: %v\n%s", err, output.String())
+	}
+	return config
+}
+
+// silence is a cluster all of whose processes stand still: they have their ports
+// open, and answer nothing.
+func silence(t *testing.T, root string) providertest.Silent {
+	t.Helper()
+	sp := providers.Spec{Name: "silent", ID: "id-of-silent"}
+	if _, err := newProvider(t, root).Create(t.Context(), sp, nil); err != nil {
+		t.Fatal(err)
+	}
+	send := func(t *testing.T, sig syscall.Signal) {
+		t.Helper()
+		all, err := processesOf(home(filepath.Join(root, sp.Name)), sp.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, pr := range all {
+			if err := pr.signal(sig); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	send(t, syscall.SIGSTOP)
+	hasty, err := New(Options{Root: root, Binary: testBinary(t), Now: time.Now, Tethered: true,
+		StartTimeout: 2 * time.Second, StopTimeout: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return providertest.Silent{Provider: hasty, Spec: sp, Within: 10 * time.Second,
+		Answer: func(t *testing.T) { send(t, syscall.SIGCONT) }}
+}
+
+// traces are the files and processes below root.
+func traces(t *testing.T, root string) (found []string) {
+	t.Helper()
+	entries, err := os.ReadDir(root)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		found = append(found, e.Name())
+	}
+	running, err := processes(func(string) bool { return true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pr := range running {
+		if strings.HasPrefix(pr.dir, root) {
+			found = append(found, fmt.Sprintf("process %d (%s)", pr.pid, pr.command))
+		}
+	}
+	return found
+}
+
+// forgedDirectory bears a mark with the right name, and no id.
+func forgedDirectory(t *testing.T, root, name string) func(*testing.T) {
+	t.Helper()
+	untouched := foreignDirectory(t, root, name)
+	mark := fmt.Sprintf(`{"schema":1,"provider":"local","name":%q,"state":"running"}`, name)
+	if err := os.WriteFile(home(filepath.Join(root, name)).path("cluster.json"), []byte(mark), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return untouched
 }
 
 func foreignDirectory(t *testing.T, root, name string) func(*testing.T) {

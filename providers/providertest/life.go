@@ -153,7 +153,7 @@ func (s *suite) repair(sp providers.Spec, before []byte) {
 	} else {
 		_, err = s.tryCreate(sp)
 		wantError[*providers.NotRunningError](s, "create of a broken cluster that is borrowed", err)
-		s.w.Mend(s.T, sp.Name)
+		s.w.Mend(s.whole, sp.Name)
 		s.wantState(sp, providers.StateRunning)
 	}
 	s.reach(before)
@@ -162,7 +162,7 @@ func (s *suite) repair(sp providers.Spec, before []byte) {
 	if err := s.tryDelete(s.stranger(sp.Name)); s.w.Lend == nil {
 		wantError[*providers.TakenError](s, "delete of a broken cluster with another id", err)
 	} else {
-		s.w.Mend(s.T, sp.Name)
+		s.w.Mend(s.whole, sp.Name)
 	}
 }
 

@@ -62,7 +62,7 @@ type World struct {
 	// does.
 	Break func(t *testing.T, c providers.Cluster)
 	// Silence returns a provider whose backend accepts what it is asked and never
-	// answers. It may make a cluster for that.
+	// answers. It may make a cluster for that, and is called twice.
 	Silence func(t *testing.T) Silent
 
 	// Lend makes this a world of borrowed clusters (Cluster.Borrowed): it lets a
@@ -145,7 +145,7 @@ func Run(t *testing.T, newWorld func(t *testing.T) World) {
 					t.Skip(why)
 				}
 			}
-			s := &suite{T: t, w: w, lent: map[string]string{}}
+			s := &suite{T: t, whole: t, w: w, lent: map[string]string{}}
 			test.do(s)
 			s.nothingLeft()
 		})

@@ -10,18 +10,27 @@ import (
 // silence: when the backend accepts and never answers, every call comes back
 // once its context ends, and one without a deadline by the provider's own.
 func (s *suite) silence() {
-	silent := s.w.Silence(s.T)
-	if silent.Within == 0 {
-		silent.Within = s.w.Timeout
-	}
-	const impatience = 300 * time.Millisecond
-	for _, c := range callsOf(silent.Provider, silent.Spec) {
+	s.unanswered(func(_ Silent, c namedCall) {
+		const impatience = 300 * time.Millisecond
 		ctx, cancel := context.WithTimeout(s.Context(), impatience)
+		defer cancel()
 		s.comesBack(c.name+" with a deadline", ctx, impatience, c.do)
-		cancel()
-	}
+	})
+	s.unanswered(func(silent Silent, c namedCall) {
+		within := silent.Within
+		if within == 0 {
+			within = s.w.Timeout
+		}
+		s.comesBack(c.name+" without a deadline", s.Context(), within, c.do)
+	})
+}
+
+// unanswered makes each call to a silent provider.
+func (s *suite) unanswered(each func(Silent, namedCall)) {
+	s.Helper()
+	silent := s.w.Silence(s.T)
 	for _, c := range callsOf(silent.Provider, silent.Spec) {
-		s.comesBack(c.name+" without a deadline", s.Context(), silent.Within, c.do)
+		each(silent, c)
 	}
 	if silent.Answer != nil {
 		silent.Answer(s.T)

@@ -14,7 +14,10 @@ import (
 // as what they demand.
 type suite struct {
 	*testing.T
-	w World
+	// whole is the test of the world, which outlives the parts of a test: what
+	// the world cleans up after it has to last until its end.
+	whole *testing.T
+	w     World
 	// lent are the ids of the clusters that are borrowed at the moment, by name.
 	lent map[string]string
 }
@@ -22,7 +25,7 @@ type suite struct {
 // part runs a part of a test under a name of its own; the rest builds on it.
 func (s *suite) part(name string, do func(*suite)) {
 	s.Helper()
-	if !s.Run(name, func(t *testing.T) { do(&suite{T: t, w: s.w, lent: s.lent}) }) {
+	if !s.Run(name, func(t *testing.T) { do(&suite{T: t, whole: s.whole, w: s.w, lent: s.lent}) }) {
 		s.FailNow()
 	}
 }
@@ -32,7 +35,7 @@ func (s *suite) part(name string, do func(*suite)) {
 func (s *suite) spec(name string) providers.Spec {
 	sp := s.stranger(name)
 	if _, lent := s.lent[name]; s.w.Lend != nil && !lent {
-		sp.ID = s.w.Lend(s.T, name)
+		sp.ID = s.w.Lend(s.whole, name)
 		s.lent[name] = sp.ID
 	}
 	return sp
@@ -43,7 +46,7 @@ func (s *suite) stranger(name string) providers.Spec {
 	return providers.Spec{Name: name, ID: strings.ToLower(rand.Text()), Settings: s.w.Settings}
 }
 
-func (s *suite) provider() providers.Provider { return s.w.New(s.T) }
+func (s *suite) provider() providers.Provider { return s.w.New(s.whole) }
 
 // call gives a context that bounds one call.
 func (s *suite) call(f func(ctx context.Context) error) error {
@@ -89,7 +92,7 @@ func (s *suite) wantDeleted(sp providers.Spec) {
 	if id, lent := s.lent[sp.Name]; lent {
 		s.wantState(providers.Spec{Name: sp.Name, ID: id}, providers.StateRunning)
 		s.wantReach(sp.Name)
-		s.w.TakeBack(s.T, sp.Name)
+		s.w.TakeBack(s.whole, sp.Name)
 		delete(s.lent, sp.Name)
 	}
 	s.wantGone(sp.Name)
@@ -214,7 +217,7 @@ func (s *suite) nothingLeft() {
 		return
 	}
 	for name := range s.lent {
-		s.w.TakeBack(s.T, name)
+		s.w.TakeBack(s.whole, name)
 		delete(s.lent, name)
 	}
 	if left := s.leftovers(); len(left) > 0 {
