@@ -25,8 +25,10 @@ const (
 	unprobedLife  = 5 * time.Second
 	shortestProof = 10 * time.Second
 	longestProof  = time.Minute
-	// looksAtLeast is the time between two looks at the Pods.
-	looksAtLeast = 200 * time.Millisecond
+	// restAtLeast is the least time between two looks at the Pods, and restTimes
+	// how much longer than a look the rest after it is.
+	restAtLeast = 200 * time.Millisecond
+	restTimes   = 4
 )
 
 // reasonSteadying is the reason of what runs and has not shown yet that it
@@ -59,8 +61,9 @@ func (s *settling) steady(ctx context.Context) {
 		case <-tick.C:
 		case <-s.look:
 		}
+		began := s.cluster.opts.Now()
 		s.lookAtPods(ctx)
-		if pause(ctx, looksAtLeast) != nil {
+		if pause(ctx, max(restAtLeast, restTimes*s.cluster.opts.Now().Sub(began))) != nil {
 			return
 		}
 	}

@@ -1,10 +1,46 @@
 package kube
 
 import (
+	"errors"
+	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 )
+
+// TestSettleBetweenTwoCrashes: a Pod that is ready, and was restarted shortly
+// before, has not settled; once it has lived for longer, it has. A node that no
+// kubelet looks after leaves the status to the test.
+func TestSettleBetweenTwoCrashes(t *testing.T) {
+	c := dial(t, Options{})
+	ns := namespace(t, c)
+	targets := apply(t, c, strings.ReplaceAll(`{apiVersion: v1, kind: Pod, metadata: {namespace: NS, name: web}, spec: {nodeName: nowhere, containers: [{name: web, image: i}], tolerations: [{operator: Exists}]}}`, "NS", ns))
+	lives := func(since time.Duration) {
+		t.Helper()
+		at := func(ago time.Duration) string { return time.Now().Add(-ago).UTC().Format(time.RFC3339) }
+		status := fmt.Sprintf(`{"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}], "containerStatuses": [{"name": "web", "image": "i", "imageID": "i", "containerID": "c://1", "ready": true, "restartCount": 2,
+			"state": {"running": {"startedAt": %q}}, "lastState": {"terminated": {"exitCode": 3, "reason": "Error", "containerID": "c://0", "startedAt": %q, "finishedAt": %q}}}]}}`, at(since), at(since+3*time.Second), at(since+2*time.Second))
+		err := c.do(within(t, 10*time.Second), call{method: http.MethodPatch, path: pathOf(targets[0].Kind, ns, "web") + "/status", contentType: "application/merge-patch+json", body: []byte(status)}, func(*http.Response) error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	lives(time.Second)
+	statuses, err := c.Settle(within(t, 4*time.Second), targets, SettleOptions{})
+	var e *UnsettledError
+	if st := statuses[0]; !errors.As(err, &e) || st.State != StateWaiting || st.Reason != "CrashLoop" || !strings.Contains(st.Message, "container web ended with exit code 3, restarted 2 times") || st.Ended != EndedDeadline {
+		t.Errorf("%+v, %v", statuses, err)
+	}
+	lives(shortestProof - 2*time.Second)
+	began := time.Now()
+	if statuses, err := c.Settle(within(t, 20*time.Second), targets, SettleOptions{}); err != nil || statuses[0].State != StateSettled {
+		t.Errorf("%+v, %v", statuses, err)
+	}
+	if took := time.Since(began); took < time.Second || took > 8*time.Second {
+		t.Errorf("it settled after %s", took)
+	}
+}
 
 func TestProofOf(t *testing.T) {
 	now := time.Date(2026, 11, 22, 10, 0, 30, 0, time.UTC)

@@ -40,11 +40,11 @@ func Troubles() []Trouble {
 			// It lives for two seconds each time, without a probe: a Deployment that is
 			// available again and again.
 			Name: "crash-loop", File: "worker.yaml", Old: "args: [serve, -name, worker]",
-			New:    `args: [serve, -name, worker, -crash-after, 2s, -exit-code, "3", -last-words, "fatal: no database at postgres://shop:correct-horse-battery@db:5432, api_key=0123456789abcdef"]`,
+			New:    `args: [serve, -name, worker, -crash-after, 2s, -exit-code, "3", -last-words, "fatal: no database at postgres://shop@db:5432 with $(DATABASE_PASSWORD)"]`,
 			Object: "Deployment.apps shop/worker", Reason: "CrashLoop",
 			Says:  []string{"container worker ended with exit code 3", "fatal: no database"},
-			Log:   []string{"worker: listening", "fatal: no database"},
-			Never: []string{"correct-horse-battery", "0123456789abcdef"},
+			Log:   []string{"worker: listening", "fatal: no database", "with [redacted]"},
+			Never: []string{"correct-horse-battery"},
 		},
 		{
 			Name: "too-big", File: "worker.yaml", Old: "requests: {cpu: 10m,", New: "requests: {cpu: 1000,",
