@@ -66,11 +66,11 @@ type World struct {
 	Silence func(t *testing.T) Silent
 
 	// Lend makes this a world of borrowed clusters (Cluster.Borrowed): it lets a
-	// cluster of that name be known from now on, and returns the id that it has.
-	// TakeBack ends that, and Mend is what its owner does about Break. What
+	// cluster of that name be known from now on, and returns the spec that finds
+	// it: its id, which it has already, and its settings. TakeBack ends that, and Mend is what its owner does about Break. What
 	// concerns making and removing clusters is then skipped, and Delete has to
 	// leave the cluster as it is.
-	Lend     func(t *testing.T, name string) (id string)
+	Lend     func(t *testing.T, name string) providers.Spec
 	TakeBack func(t *testing.T, name string)
 	Mend     func(t *testing.T, name string)
 
@@ -145,7 +145,7 @@ func Run(t *testing.T, newWorld func(t *testing.T) World) {
 					t.Skip(why)
 				}
 			}
-			s := &suite{T: t, whole: t, w: w, lent: map[string]string{}}
+			s := &suite{T: t, whole: t, w: w, lent: map[string]providers.Spec{}}
 			test.do(s)
 			s.nothingLeft()
 		})

@@ -18,8 +18,8 @@ type suite struct {
 	// the world cleans up after it has to last until its end.
 	whole *testing.T
 	w     World
-	// lent are the ids of the clusters that are borrowed at the moment, by name.
-	lent map[string]string
+	// lent are the clusters that are borrowed at the moment, by name.
+	lent map[string]providers.Spec
 }
 
 // part runs a part of a test under a name of its own; the rest builds on it.
@@ -33,17 +33,20 @@ func (s *suite) part(name string, do func(*suite)) {
 // spec returns a spec for a cluster of that name: the one that is lent, the
 // first time, and a fresh id otherwise.
 func (s *suite) spec(name string) providers.Spec {
-	sp := s.stranger(name)
 	if _, lent := s.lent[name]; s.w.Lend != nil && !lent {
-		sp.ID = s.w.Lend(s.whole, name)
-		s.lent[name] = sp.ID
+		s.lent[name] = s.w.Lend(s.whole, name)
+		return s.lent[name]
 	}
-	return sp
+	return s.stranger(name)
 }
 
 // stranger returns a spec with a fresh id.
 func (s *suite) stranger(name string) providers.Spec {
-	return providers.Spec{Name: name, ID: strings.ToLower(rand.Text()), Settings: s.w.Settings}
+	sp := providers.Spec{Name: name, ID: strings.ToLower(rand.Text()), Settings: s.w.Settings}
+	if lent, ok := s.lent[name]; ok {
+		sp.Settings = lent.Settings
+	}
+	return sp
 }
 
 func (s *suite) provider() providers.Provider { return s.w.New(s.whole) }
@@ -89,8 +92,8 @@ func (s *suite) delete(sp providers.Spec) {
 // wantDeleted: a cluster that was made is gone, one that was lent is unharmed.
 func (s *suite) wantDeleted(sp providers.Spec) {
 	s.Helper()
-	if id, lent := s.lent[sp.Name]; lent {
-		s.wantState(providers.Spec{Name: sp.Name, ID: id}, providers.StateRunning)
+	if lent, ok := s.lent[sp.Name]; ok {
+		s.wantState(lent, providers.StateRunning)
 		s.wantReach(sp.Name)
 		s.w.TakeBack(s.whole, sp.Name)
 		delete(s.lent, sp.Name)
