@@ -54,6 +54,12 @@ func webhook(ctx context.Context, args []string, log io.Writer) error {
 	if err := f.Parse(args); err != nil {
 		return err
 	}
+	fmt.Fprintf(log, "webhook: listening at %s\n", *address)
+	return listen(ctx, *address, *cert, *key, reviews(*deny, log))
+}
+
+// reviews answers AdmissionReviews at /validate.
+func reviews(deny string, log io.Writer) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("POST /validate", func(w http.ResponseWriter, r *http.Request) {
@@ -62,13 +68,12 @@ func webhook(ctx context.Context, args []string, log io.Writer) error {
 			http.Error(w, "this is no AdmissionReview with a request", http.StatusBadRequest)
 			return
 		}
-		out := review{APIVersion: in.APIVersion, Kind: in.Kind, Response: judge(in.Request, *deny)}
+		out := review{APIVersion: in.APIVersion, Kind: in.Kind, Response: judge(in.Request, deny)}
 		fmt.Fprintf(log, "webhook: %q allowed: %t\n", in.Request.Name, out.Response.Allowed)
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(out) // the API server says what it lacks
 	})
-	fmt.Fprintf(log, "webhook: listening at %s\n", *address)
-	return listen(ctx, *address, *cert, *key, mux)
+	return mux
 }
 
 func judge(r *request, deny string) *response {
