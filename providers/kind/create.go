@@ -92,10 +92,18 @@ func (p *Provider) ask(ctx context.Context) (survey, error) {
 	return p.look(ctx)
 }
 
+// grace is how long a create that was cancelled may take to end kind, and then
+// again to clean up: a second or two where Docker answers.
+const grace = 10 * time.Second
+
 // cleanUp removes what a create that failed has made. Its context may be what
 // ended it.
 func (p *Provider) cleanUp(ctx context.Context, name, id string, failed error) error {
-	ctx, cancel := bounded(context.WithoutCancel(ctx), p.opts.DeleteTimeout, "cleaning up")
+	limit := p.opts.DeleteTimeout
+	if ctx.Err() != nil {
+		limit = min(limit, grace)
+	}
+	ctx, cancel := bounded(context.WithoutCancel(ctx), limit, "cleaning up")
 	defer cancel()
 	err := p.raze(ctx, name, id)
 	if err == nil {

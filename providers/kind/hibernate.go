@@ -11,7 +11,7 @@ import (
 
 // stopGrace is how many seconds a node gets to stop its pods before it is
 // killed.
-const stopGrace = "30"
+const stopGrace = "10"
 
 // Stop stops the containers of the cluster and keeps their data. Docker does not
 // start them again by itself.

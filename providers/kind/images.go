@@ -26,14 +26,14 @@ func (p *Provider) LoadImages(ctx context.Context, s providers.Spec, wanted []st
 	if !set.Preload.auto {
 		wanted = set.Preload.images
 	}
-	if len(wanted) == 0 {
-		return nil, checkSpec(s.Name, s.ID)
-	}
 	h, place, err := p.wholeCluster(ctx, s.Name, s.ID, progress)
 	if err != nil {
 		return nil, err
 	}
 	defer place.leave()
+	if len(wanted) == 0 {
+		return nil, nil
+	}
 	ctx, cancel := bounded(ctx, p.opts.LoadTimeout, "loading images")
 	defer cancel()
 	if state, reason := h.state(); state != providers.StateRunning {

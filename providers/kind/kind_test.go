@@ -32,7 +32,12 @@ func TestConformance(t *testing.T) {
 			Break: func(t *testing.T, c providers.Cluster) {
 				docked(t, append([]string{"kill"}, nodesOf(t, c)...)...)
 			},
-			Empty: w.wantEmpty,
+			Forged:           w.forgedClaim,
+			ConnectElsewhere: w.connectElsewhere,
+			Silence:          w.silence,
+			Traces:           w.traces,
+			Empty:            w.wantEmpty,
+			CancelAfter:      []time.Duration{0, 100 * time.Millisecond, time.Second, 6 * time.Second},
 		}
 	})
 }

@@ -136,7 +136,7 @@ func (p *Provider) runKind(ctx context.Context, m making, image string, progress
 	case <-ctx.Done():
 	}
 	l.close()
-	ended, cancel := bounded(context.WithoutCancel(ctx), p.opts.DeleteTimeout/2, "ending kind")
+	ended, cancel := bounded(context.WithoutCancel(ctx), min(p.opts.DeleteTimeout, grace), "ending kind")
 	defer cancel()
 	for {
 		// What cannot be removed now is removed by the clean-up, or named by it.

@@ -20,7 +20,8 @@ import (
 )
 
 // envHelper makes the test executable a process that makes one call and may be
-// killed: "create ROOT REALM NAME ID" or "delete ROOT REALM NAME ID".
+// killed: "create ROOT REALM NAME ID", the same with
+// delete, or "connect ROOT REALM NAME".
 const envHelper = "REKINDLE_TEST_HELPER"
 
 func TestMain(m *testing.M) {
@@ -41,7 +42,14 @@ func helper(call []string) error {
 	if err != nil {
 		return err
 	}
-	if call[0] == "delete" {
+	switch call[0] {
+	case "connect":
+		config, err := p.Connect(ctx, call[3])
+		if err == nil {
+			_, err = os.Stdout.Write(config)
+		}
+		return err
+	case "delete":
 		return p.Delete(ctx, call[3], call[4], nil)
 	}
 	_, err = p.Create(ctx, providers.Spec{Name: call[3], ID: call[4], Settings: testSettings()}, nil)
@@ -155,15 +163,8 @@ func (w world) crash(t *testing.T, after time.Duration, call, name, id string) b
 // realm, and no file is left.
 func (w world) wantEmpty(t *testing.T) {
 	t.Helper()
-	filter := "label=rekindle.io/realm=" + w.realm
-	for _, list := range [][]string{
-		{"ps", "--all", "--quiet", "--filter", filter},
-		{"image", "ls", "--all", "--quiet", "--filter", filter},
-		{"volume", "ls", "--quiet", "--filter", filter},
-	} {
-		if left := docked(t, list...); left != "" {
-			t.Errorf("docker %s: %s is left", list[0], left)
-		}
+	if left := w.traces(t); len(left) > 0 {
+		t.Errorf("Docker still has %q", left)
 	}
 	entries, err := os.ReadDir(w.root)
 	if err != nil && !errors.Is(err, os.ErrNotExist) || len(entries) > 0 {
@@ -220,4 +221,57 @@ func reach(ctx context.Context, t *testing.T, config []byte) {
 	if err != nil {
 		t.Fatalf("the credentials do not reach the cluster: %v", err)
 	}
+}
+
+// forgedClaim bears half of our mark: it says that it is the cluster of that
+// name, and has no id.
+func (w world) forgedClaim(t *testing.T, name string) func(*testing.T) {
+	t.Helper()
+	docked(t, "volume", "create", "--label", labelProvider+"="+ProviderName, "--label", labelCluster+"="+name, claimName(name))
+	before := docked(t, "volume", "inspect", claimName(name))
+	t.Cleanup(func() {
+		_ = exec.Command("docker", "volume", "rm", claimName(name)).Run() // may be gone
+	})
+	return func(t *testing.T) {
+		t.Helper()
+		if after := docked(t, "volume", "inspect", claimName(name)); after != before {
+			t.Errorf("it was changed:\n%s\n%s", before, after)
+		}
+		docked(t, "volume", "rm", claimName(name))
+	}
+}
+
+// connectElsewhere asks for the kubeconfig in a process that ends with it.
+func (w world) connectElsewhere(t *testing.T, name string) []byte {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), envHelper+"="+strings.Join([]string{"connect", w.root, w.realm, name}, " "))
+	var output strings.Builder
+	cmd.Stderr = &output
+	config, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("connect in another process: %v\n%s", err, output.String())
+	}
+	return config
+}
+
+// traces are what Docker holds of the realm.
+func (w world) traces(t *testing.T) []string {
+	t.Helper()
+	filter := "label=" + labelRealm + "=" + w.realm
+	var found []string
+	for _, list := range [][]string{
+		{"ps", "--all", "--quiet", "--filter", filter},
+		{"image", "ls", "--all", "--quiet", "--filter", filter},
+		{"volume", "ls", "--quiet", "--filter", filter},
+	} {
+		for _, id := range strings.Fields(docked(t, list...)) {
+			found = append(found, list[0]+" "+id)
+		}
+	}
+	return found
 }
