@@ -8,14 +8,12 @@
 package ignore
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/gobwas/glob"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/rekindle-io/rekindle/recover/object"
@@ -100,8 +98,8 @@ type Set struct {
 // compiled is a rule with its globs and pointers parsed, and what it did.
 type compiled struct {
 	Rule
-	kind, group, namespace, name glob.Glob
-	managers                     []glob.Glob
+	kind, group, namespace, name glob
+	managers                     []glob
 	fields                       []pointer
 	expired                      bool
 
@@ -133,16 +131,13 @@ func compile(r Rule) (*compiled, []Problem) {
 	fail := func(field, format string, args ...any) {
 		problems = append(problems, Problem{Field: field, Message: fmt.Sprintf(format, args...)})
 	}
-	pattern := func(field, text string) glob.Glob {
+	pattern := func(field, text string) glob {
 		if text == "" {
 			return nil
 		}
-		g, err := glob.Compile(text)
-		if err == nil && strings.Count(text, "{") != strings.Count(text, "}") {
-			err = errors.New("a brace is not closed") // the library takes it for nothing
-		}
+		g, err := parseGlob(text)
 		if err != nil {
-			fail(field, "%q is no glob: %v", text, err)
+			fail(field, "%v", err)
 		}
 		return g
 	}
@@ -266,20 +261,18 @@ func (c *compiled) isOfKind(gk schema.GroupKind) bool {
 	if group == "" {
 		group = "core"
 	}
-	return matches(c.group, group) && (matches(c.kind, gk.Kind) || matches(c.kind, gk.String()))
+	return c.group.match(group) && (c.kind.match(gk.Kind) || c.kind.match(gk.String()))
 }
 
 func (c *compiled) isAbout(id object.ID) bool {
-	return matches(c.namespace, id.Namespace) && matches(c.name, id.Name)
+	return c.namespace.match(id.Namespace) && c.name.match(id.Name)
 }
 
 func (c *compiled) isBy(manager string) bool {
 	for _, m := range c.managers {
-		if m.Match(manager) {
+		if m.match(manager) {
 			return true
 		}
 	}
 	return len(c.managers) == 0
 }
-
-func matches(g glob.Glob, text string) bool { return g == nil || g.Match(text) }

@@ -46,6 +46,9 @@ func TestRulesNarrow(t *testing.T) {
 		{"kind with another group", ignore.Rule{Kind: "Deployment.example.com"}, web(), "", "", false},
 		{"kind is not a prefix", ignore.Rule{Kind: "Deploy"}, web(), "", "", false},
 		{"kinds", ignore.Rule{Kind: "{StatefulSet,Deployment}"}, web(), "", "", true},
+		{"nested braces", ignore.Rule{Kind: "{X,{Stateful,Deploy[l]}{ment,Set}}"}, web(), "", "", true},
+		{"a star may be nothing", ignore.Rule{Name: "*web*"}, web(), "", "", true},
+		{"one of some", ignore.Rule{Name: "[^a-v]?[a-c]"}, web(), "", "", true},
 		{"group glob", ignore.Rule{Group: "*.k8s.io"}, crb, "", "", true},
 		{"no group is core", ignore.Rule{Group: "core"}, config, "", "", true},
 		{"no group is not apps", ignore.Rule{Group: "apps"}, config, "", "", false},
@@ -71,6 +74,7 @@ func TestRulesNarrow(t *testing.T) {
 
 		{"a manager", ignore.Rule{Managers: []string{"keda*"}}, web(), "spec.replicas", "keda-operator", true},
 		{"another manager", ignore.Rule{Managers: []string{"keda*"}}, web(), "spec.replicas", "kubectl-edit", false},
+		{"a manager with a slash", ignore.Rule{Managers: []string{"Mozilla*"}}, web(), "spec.replicas", "Mozilla/5.0", true},
 		{"nobody known", ignore.Rule{Managers: []string{"?*"}}, web(), "spec.replicas", "", false},
 		{"who made an object", ignore.Rule{Managers: []string{"operator"}}, web(), "", "operator", true},
 		{"field and manager", ignore.Rule{Fields: []string{"/spec"}, Managers: []string{"a", "b"}}, web(), "spec.x", "b", true},
@@ -101,6 +105,8 @@ func TestBrokenRules(t *testing.T) {
 		{"no reason", ignore.Rule{Kind: "Pod"}, "f.yaml:3: ignore rule: reason: empty: say why"},
 		{"everything", ignore.Rule{Reason: "r"}, "f.yaml:3: ignore rule: it would ignore everything"},
 		{"glob", ignore.Rule{Reason: "r", Name: "[a"}, `f.yaml:3: ignore rule: name: "[a" is no glob`},
+		{"glob of many", ignore.Rule{Reason: "r", Name: "{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}"}, "stands for more than 64 patterns"},
+		{"long glob", ignore.Rule{Reason: "r", Name: strings.Repeat("a", 513)}, "more than 512 bytes"},
 		{"manager", ignore.Rule{Reason: "r", Managers: []string{"a", "{"}}, "f.yaml:3: ignore rule: managers[1]: "},
 		{"empty manager", ignore.Rule{Reason: "r", Managers: []string{""}}, "managers[0]: empty"},
 		{"dotted path", ignore.Rule{Reason: "r", Fields: []string{"spec.replicas"}}, `fields[0]: "spec.replicas" is no JSON pointer: it begins with '/'`},
@@ -210,6 +216,18 @@ func TestManyAskAtOnce(t *testing.T) {
 	}
 }
 
+func TestManyStarsCostLittle(t *testing.T) {
+	s := compile(t, ignore.Rule{Reason: "r", Name: strings.Repeat("*a", 200)})
+	id := object.ID{Kind: "Pod", Name: strings.Repeat("a", 253) + "c"}
+	begun := time.Now()
+	if _, ok := s.Ignores(id, "", ""); ok {
+		t.Error("a name that ends in c matches a pattern that ends in a")
+	}
+	if d := time.Since(begun); d > 5*time.Second {
+		t.Errorf("it took %v", d)
+	}
+}
+
 func pointer(steps []string) string {
 	escape := strings.NewReplacer("~", "~0", "/", "~1")
 	var b strings.Builder
@@ -260,7 +278,7 @@ func TestEveryPathHasItsPointer(t *testing.T) {
 func FuzzCompile(f *testing.F) {
 	for _, seed := range [][3]string{
 		{"Deployment", "/spec/replicas", "spec.replicas"}, {"{a,b*}", "/a~1b/*", `a["b]"].c[d]`},
-		{"[!a-c]?", "/~0~1", "[[["}, {"**", "/*", `["`}, {"{a,{b,c}}", "/a", "..[]"},
+		{"[^a-c]?", "/~0~1", "[[["}, {"**", "/*", `["`}, {"{a,{b,c}}", "/a", "..[]"},
 	} {
 		f.Add(seed[0], seed[1], seed[2])
 	}
