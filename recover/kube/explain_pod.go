@@ -2,6 +2,7 @@ package kube
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -90,7 +91,7 @@ func explainContainer(e evidence, p *unstructured.Unstructured, container map[st
 	case "":
 		return explainUnready(e, p, container)
 	case "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed":
-		f := finding{Reason: "ImagePull", Message: fmt.Sprintf("the image %s of container %s cannot be pulled: %s", text(container, "image"), name, or(pullWords(e, p), or(words, waiting)))}
+		f := finding{Reason: "ImagePull", Message: fmt.Sprintf("the image %s of container %s cannot be pulled: %s", text(container, "image"), name, pullCause(or(pullWords(e, p, name), or(words, waiting))))}
 		f.Hint = pullHint(f.Message)
 		return f
 	case "CrashLoopBackOff":
@@ -105,16 +106,24 @@ func explainContainer(e evidence, p *unstructured.Unstructured, container map[st
 	return finding{}
 }
 
-// pullWords returns what the kubelet said about the pull itself, which is more
-// than that it backs off.
-func pullWords(e evidence, p *unstructured.Unstructured) string {
+// pullWords returns what the kubelet said about the pull for a container
+// itself, which is more than that it backs off.
+func pullWords(e evidence, p *unstructured.Unstructured, container string) string {
 	for _, ev := range slices.Backward(e.events[string(p.GetUID())]) {
-		if ev.Reason == "Failed" && strings.HasPrefix(ev.Message, "Failed to pull image") {
+		if ev.Reason == "Failed" && ev.about(container) && strings.HasPrefix(ev.Message, "Failed to pull image") {
 			_, words, _ := strings.Cut(ev.Message, ": ")
 			return words
 		}
 	}
 	return ""
+}
+
+// pullPreamble is what kubelet and containerd say before they come to the
+// cause; it repeats the image.
+var pullPreamble = regexp.MustCompile(`^(?:rpc error: code = \w+ desc = |failed to pull and unpack image "[^"]*": |failed to resolve (?:reference|image) "[^"]*": |failed to copy: |failed to do request: )+`)
+
+func pullCause(words string) string {
+	return or(pullPreamble.ReplaceAllString(words, ""), words)
 }
 
 func pullHint(message string) string {

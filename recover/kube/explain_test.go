@@ -60,7 +60,12 @@ func TestExplain(t *testing.T) {
 			pod(`{phase: Pending, conditions: [{type: PodScheduled, status: "True"}], containerStatuses: [{name: web, image: "shop/web:v9", ready: false, state: {waiting: {reason: ImagePullBackOff, message: 'Back-off pulling image "shop/web:v9"'}}}]}`),
 			eventAbout("p", "Warning", "Failed", `Failed to pull image "shop/web:v9": rpc error: code = NotFound desc = shop/web:v9: not found`),
 			eventAbout("p", "Warning", "Failed", `Error: ImagePullBackOff`)},
-			reason: "ImagePull", message: "Pod web-1: the image shop/web:v9 of container web cannot be pulled: rpc error: code = NotFound", hint: "the tag does not exist"},
+			reason: "ImagePull", message: "Pod web-1: the image shop/web:v9 of container web cannot be pulled: shop/web:v9: not found", hint: "the tag does not exist"},
+		"two images cannot be reached": {scene: []string{
+			pod(`{phase: Pending, containerStatuses: [{name: web, image: "shop/web:v9", state: {waiting: {reason: ImagePullBackOff}}}, {name: proxy, image: "shop/proxy:v1", state: {waiting: {reason: ImagePullBackOff}}}]}`),
+			`{apiVersion: v1, kind: Event, metadata: {name: e}, involvedObject: {uid: p, fieldPath: "spec.containers{web}"}, type: Warning, reason: Failed, message: 'Failed to pull image "shop/web:v9": failed to pull and unpack image "docker.io/shop/web:v9": failed to resolve reference "docker.io/shop/web:v9": failed to do request: Head "https://registry-1.docker.io/v2/shop/web/manifests/v9": dial tcp: lookup registry-1.docker.io: no such host'}`,
+			`{apiVersion: v1, kind: Event, metadata: {name: e}, involvedObject: {uid: p, fieldPath: "spec.containers{proxy}"}, type: Warning, reason: Failed, message: 'Failed to pull image "shop/proxy:v1": not found'}`},
+			reason: "ImagePull", message: `the image shop/web:v9 of container web cannot be pulled: Head "https://registry-1.docker.io/v2/shop/web/manifests/v9": dial tcp`, hint: "cannot reach the registry"},
 		"the registry wants credentials": {scene: []string{pod(`{phase: Pending, containerStatuses: [{name: web, image: i, state: {waiting: {reason: ErrImagePull, message: 'failed to authorize: 401 unauthorized'}}}]}`)},
 			reason: "ImagePull", message: "unauthorized", hint: "imagePullSecret"},
 		"a crash loop": {scene: []string{subjectDeployment,
