@@ -66,17 +66,9 @@ func (l *leave) empty(ctx context.Context, s *run.Scope) error {
 	if err := s.Made(ctx, removing{ID: l.id}); err != nil {
 		return err
 	}
-	var gone []leftover
-	for _, o := range ours {
-		if strangers[o.id] > 0 && houses(o.id) {
-			l.returned = append(l.returned, o)
-			continue
-		}
-		gone = append(gone, o)
-	}
 	l.giveBack(ctx, s, l.returned)
 	for phase := range lastPhase + 1 {
-		l.prunePhase(ctx, s, phase, gone, nil)
+		l.prunePhase(ctx, s, phase, ours, strangers)
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -115,6 +115,12 @@ func (p *place) by(t *testing.T, manager string) hand {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return handOn(t, kubeconfig, manager)
+}
+
+// handOn is a hand on the cluster of a kubeconfig.
+func handOn(t *testing.T, kubeconfig []byte, manager string) hand {
+	t.Helper()
 	config, err := clientcmd.RESTConfigFromKubeConfig(kubeconfig)
 	if err != nil {
 		t.Fatal(err)

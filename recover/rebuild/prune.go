@@ -103,6 +103,7 @@ func (r *restore) leftovers(ctx context.Context) ([]leftover, map[object.ID]int,
 	strangers := map[object.ID]int{}
 	var found []leftover
 	r.returned = nil
+	inhabited := map[object.ID]bool{} // by others, for good
 	for _, kind := range r.catalogue.Kinds() {
 		if !kind.Can("list") || !kind.Can("delete") {
 			continue
@@ -116,8 +117,7 @@ func (r *restore) leftovers(ctx context.Context) ([]leftover, map[object.ID]int,
 				strangers[object.ID{Kind: "Namespace", Name: id.Namespace}]++
 			case r.borrowed() && restored(u) && (takenOver(u) || drift.System(id, u)):
 				r.returned = append(r.returned, leftover{id: id, kind: kind, uid: u.GetUID()})
-				strangers[definition]++
-				strangers[object.ID{Kind: "Namespace", Name: id.Namespace}]++
+				inhabited[definition], inhabited[object.ID{Kind: "Namespace", Name: id.Namespace}] = true, true
 			case drift.System(id, u) || baseline(id):
 			case restored(u):
 				found = append(found, leftover{id: id, kind: kind, uid: u.GetUID()})
@@ -127,12 +127,21 @@ func (r *restore) leftovers(ctx context.Context) ([]leftover, map[object.ID]int,
 			case !drift.Derived(id, u) || holdsData(id):
 				strangers[definition]++
 				strangers[object.ID{Kind: "Namespace", Name: id.Namespace}]++
+				inhabited[definition], inhabited[object.ID{Kind: "Namespace", Name: id.Namespace}] = true, true
 			}
 			return nil
 		})
 		if err != nil {
 			return nil, nil, fmt.Errorf("list %s to prune: %w", kind.Resource, err)
 		}
+	}
+	if r.borrowed() { // what others live in is theirs by now
+		found = slices.DeleteFunc(found, func(l leftover) bool {
+			if inhabited[l.id] {
+				r.returned = append(r.returned, l)
+			}
+			return inhabited[l.id]
+		})
 	}
 	slices.SortFunc(found, func(a, b leftover) int { return a.id.Compare(b.id) })
 	return found, strangers, nil
@@ -197,7 +206,7 @@ func (r *restore) kept(s *run.Scope, l leftover, why string) {
 // keep says why a leftover has to stay; empty when it can go.
 func (r *restore) keep(l leftover, strangers map[object.ID]int) string {
 	if r.borrowed() && houses(l.id) && strangers[l.id] > 0 {
-		return fmt.Sprintf("%d objects in it would go with it that no restore made", strangers[l.id])
+		return fmt.Sprintf("%d objects in it would go with it, which are to stay", strangers[l.id])
 	}
 	if r.req.AllowDataLoss {
 		return ""
