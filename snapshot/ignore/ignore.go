@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/snapshot/ignore/glob"
 )
 
 // Rule is one rule as it is written. What is left empty does not narrow it, but
@@ -98,8 +99,8 @@ type Set struct {
 // compiled is a rule with its globs and pointers parsed, and what it did.
 type compiled struct {
 	Rule
-	kind, group, namespace, name glob
-	managers                     []glob
+	kind, group, namespace, name glob.Glob
+	managers                     []glob.Glob
 	fields                       []pointer
 	expired                      bool
 
@@ -131,11 +132,11 @@ func compile(r Rule) (*compiled, []Problem) {
 	fail := func(field, format string, args ...any) {
 		problems = append(problems, Problem{Field: field, Message: fmt.Sprintf(format, args...)})
 	}
-	pattern := func(field, text string) glob {
+	pattern := func(field, text string) glob.Glob {
 		if text == "" {
 			return nil
 		}
-		g, err := parseGlob(text)
+		g, err := glob.Parse(text)
 		if err != nil {
 			fail(field, "%v", err)
 		}
@@ -261,16 +262,16 @@ func (c *compiled) isOfKind(gk schema.GroupKind) bool {
 	if group == "" {
 		group = "core"
 	}
-	return c.group.match(group) && (c.kind.match(gk.Kind) || c.kind.match(gk.String()))
+	return c.group.Match(group) && (c.kind.Match(gk.Kind) || c.kind.Match(gk.String()))
 }
 
 func (c *compiled) isAbout(id object.ID) bool {
-	return c.namespace.match(id.Namespace) && c.name.match(id.Name)
+	return c.namespace.Match(id.Namespace) && c.name.Match(id.Name)
 }
 
 func (c *compiled) isBy(manager string) bool {
 	for _, m := range c.managers {
-		if m.match(manager) {
+		if m.Match(manager) {
 			return true
 		}
 	}

@@ -1,4 +1,7 @@
-package ignore
+// Package glob matches names against the patterns that people write in rules:
+// in go a pattern and, often, names that strangers chose. However the two are
+// made, a match takes a time that only grows with their lengths.
+package glob
 
 import (
 	"errors"
@@ -7,23 +10,23 @@ import (
 	"strings"
 )
 
-// glob is a pattern for whole names: * is any text, ? any character, [a-z] and
-// [^a-z] one of some, {one,two} either, and a backslash takes the meaning from
-// what follows it. It holds the alternatives that braces stand for, each to be
-// matched in a time that grows with the lengths alone, whatever the name.
-type glob []string
+// Glob is a pattern for whole names: * is any text, ? any character, [a-z] and
+// [^a-z] (or [!a-z]) one of some, {one,two} either, and a backslash takes the
+// meaning from what follows it. It holds the alternatives that braces stand for.
+type Glob []string
 
 // Limits of one pattern: its length, and the alternatives that it stands for.
 const (
-	maxGlob         = 512
+	maxLength       = 512
 	maxAlternatives = 64
 )
 
-func parseGlob(text string) (glob, error) {
-	if len(text) > maxGlob {
-		return nil, fmt.Errorf("a pattern of more than %d bytes", maxGlob)
+// Parse reads a pattern. The error says what is wrong with it.
+func Parse(text string) (Glob, error) {
+	if len(text) > maxLength {
+		return nil, fmt.Errorf("a pattern of more than %d bytes", maxLength)
 	}
-	var g glob
+	var g Glob
 	rest := []string{text}
 	for len(rest) > 0 {
 		if len(g)+len(rest) > maxAlternatives {
@@ -36,7 +39,7 @@ func parseGlob(text string) (glob, error) {
 			return nil, fmt.Errorf("%q is no glob: %w", text, err)
 		}
 		if options == nil {
-			g = append(g, noSlash(p))
+			g = append(g, noSlash(strings.ReplaceAll(p, "[!", "[^")))
 			continue
 		}
 		for _, o := range options {
@@ -84,8 +87,8 @@ func braces(p string) (head string, options []string, tail string, err error) {
 	return "", nil, "", nil
 }
 
-// match tells whether all of name fits; the nil glob fits every name.
-func (g glob) match(name string) bool {
+// Match tells whether all of name fits. The nil Glob fits every name.
+func (g Glob) Match(name string) bool {
 	if g == nil {
 		return true
 	}
