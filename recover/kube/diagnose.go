@@ -72,34 +72,60 @@ func (ev event) about(container string) bool {
 // errEnough ends a list early.
 var errEnough = errors.New("enough")
 
+// patient is an object that is looked into.
+type patient struct {
+	p     *progress
+	at    time.Time // when it last moved
+	found finding
+	err   error
+}
+
 // diagnose looks into those that have waited for longer than after without an
-// explanation or with an old one, at most that many.
+// explanation or with an old one, at most that many. Logs come last: a node
+// that does not answer costs what its log would have said, and nothing else.
 func (s *settling) diagnose(ctx context.Context, after time.Duration, most int) {
-	type job struct {
-		p  *progress
-		at time.Time
-	}
-	var jobs []job
-	again := min(after*5, explainAgain)
+	patients := s.patients(after, most)
+	atOnce(patients, func(x *patient) {
+		var e evidence
+		if e, x.err = s.cluster.gather(ctx, x.p.target); x.err != nil {
+			return
+		}
+		if x.found = explain(e); x.found.voice == nil {
+			s.explain(x.p, x.at, x.found)
+		}
+	})
+	atOnce(patients, func(x *patient) {
+		if x.err == nil && x.found.voice != nil {
+			s.explain(x.p, x.at, s.cluster.quote(ctx, x.found))
+		}
+	})
+}
+
+func (s *settling) patients(after time.Duration, most int) []*patient {
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	again := min(after*5, explainAgain)
 	now := s.cluster.opts.Now()
+	var list []*patient
 	for _, p := range s.all {
 		unwell := p.status.State == StateWaiting || p.status.State == StateFailed
 		stale := p.explained.IsZero() || now.Sub(p.explained) > again
-		if unwell && stale && p.shown.State != "" && now.Sub(p.moved) >= after && len(jobs) < most {
-			jobs = append(jobs, job{p, p.moved})
+		if unwell && stale && p.shown.State != "" && now.Sub(p.moved) >= after && len(list) < most {
+			list = append(list, &patient{p: p, at: p.moved})
 		}
 	}
-	s.mu.Unlock()
+	return list
+}
+
+// atOnce does the same for each of a list, for diagnosesAtOnce at the same time.
+func atOnce(list []*patient, do func(*patient)) {
 	slots := make(chan struct{}, diagnosesAtOnce)
 	var wg sync.WaitGroup
-	for _, j := range jobs {
+	for _, x := range list {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			if e, err := s.cluster.gather(ctx, j.p.target); err == nil {
-				s.explain(j.p, j.at, s.cluster.quote(ctx, explain(e)))
-			}
+			do(x)
 		})
 	}
 	wg.Wait()

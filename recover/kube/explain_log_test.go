@@ -82,7 +82,8 @@ func TestNoValueInALog(t *testing.T) {
 // kubelet answers for the API server: the logs of one Pod, and one Secret.
 type kubelet struct {
 	present, previous string
-	secret            int // the status of its answer
+	secret            int  // the status of its answer
+	hangs             bool // no log ever comes
 	asked             []string
 }
 
@@ -90,6 +91,10 @@ func (k *kubelet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	k.asked = append(k.asked, r.URL.String())
 	switch {
 	case strings.HasSuffix(r.URL.Path, "/pods/web-1/log"):
+		if k.hangs {
+			<-r.Context().Done()
+			return
+		}
 		log := k.present
 		if r.URL.Query().Get("previous") == "true" {
 			log = k.previous
@@ -121,6 +126,7 @@ func TestQuote(t *testing.T) {
 		"with a secret":        {kubelet{previous: "I was told opensesame\n", secret: 200}, "I was told [redacted]", "it ended; the last line of its log: I was told [redacted]"},
 		"it may be secret":     {kubelet{previous: "I was told opensesame\n", secret: 403}, "", "it ended"},
 		"no log at all":        {kubelet{secret: 200}, "", "it ended"},
+		"a node that is dead":  {kubelet{previous: "late\n", secret: 200, hangs: true}, "", "it ended"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
