@@ -104,7 +104,7 @@ func simulated(m *machine) {
 // inTrouble: the report names what is not well and why, in time, to people and
 // to programs, and everything else is.
 func inTrouble(m *machine, trouble workload.Trouble) {
-	const wait = 25 * time.Second
+	const wait = 20 * time.Second
 	report, r := m.restore(4, trouble.Name, "--prune", "--allow-data-loss", "--wait", wait.String())
 	if r.took > wait+20*time.Second {
 		m.t.Errorf("with --wait %s it took %s", wait, r.took)

@@ -47,6 +47,11 @@ func Troubles() []Trouble {
 			Never: []string{"correct-horse-battery"},
 		},
 		{
+			Name: "out-of-memory", File: "worker.yaml", Old: "args: [serve, -name, worker]", New: `args: [serve, -name, worker, -eat-mib, "256"]`,
+			Object: "Deployment.apps shop/worker", Reason: "OOMKilled",
+			Says: []string{"container worker ended with exit code 137 (OOMKilled)"},
+		},
+		{
 			Name: "too-big", File: "worker.yaml", Old: "requests: {cpu: 10m,", New: "requests: {cpu: 1000,",
 			Object: "Deployment.apps shop/worker", Reason: "Unschedulable",
 			Says: []string{"Insufficient cpu"},

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"runtime"
 	"time"
 )
 
@@ -17,6 +19,7 @@ type server struct {
 	crashAfter            time.Duration
 	exitCode              int
 	lastWords             string
+	eatMiB                int
 }
 
 // serve answers / with its name and the content of its configuration, /healthz
@@ -33,9 +36,12 @@ func serve(ctx context.Context, args []string, log io.Writer) error {
 	f.DurationVar(&s.crashAfter, "crash-after", 0, "time until it crashes; 0 for never")
 	f.IntVar(&s.exitCode, "exit-code", 1, "exit code of the crash")
 	f.StringVar(&s.lastWords, "last-words", "fatal: told to crash", "last line before the crash")
+	f.IntVar(&s.eatMiB, "eat-mib", 0, "memory to fill at the start, in MiB")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
+	food := bytes.Repeat([]byte("food"), s.eatMiB<<20/4)
+	defer runtime.KeepAlive(food)
 	fmt.Fprintf(log, "%s: listening at %s\n", s.name, s.address)
 	if s.crashAfter == 0 {
 		return listen(ctx, s.address, "", "", s.handler())
