@@ -12,6 +12,7 @@ import (
 	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/recover/plan"
 	"github.com/rekindle-io/rekindle/recover/run"
+	"github.com/rekindle-io/rekindle/snapshot/capture"
 	"github.com/rekindle-io/rekindle/snapshot/drift"
 )
 
@@ -139,11 +140,15 @@ func (r *restore) compare(ctx context.Context, p *plan.Plan, catalogue *object.C
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.req.Wait)
 	defer cancel()
+	filter, err := capture.New(capture.Options{Had: baseline})
+	if err != nil {
+		return nil, err
+	}
 	seen := r.sight(p)
 	difference, err := drift.Compare(ctx, seen, expected(p, catalogue), drift.Options{
 		Commit:    r.commit.SHA,
 		Catalogue: catalogue,
-		Baseline:  baseline,
+		Capture:   filter,
 		Restored:  restored,
 	})
 	if err == nil {

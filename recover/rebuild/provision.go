@@ -15,7 +15,7 @@ import (
 	"github.com/rekindle-io/rekindle/recover/kube"
 	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/recover/run"
-	"github.com/rekindle-io/rekindle/snapshot/drift"
+	"github.com/rekindle-io/rekindle/snapshot/capture"
 )
 
 // Kinds of records that outlive a run.
@@ -251,7 +251,7 @@ func (r *restore) recordBaseline(ctx context.Context) error {
 		}
 		err := live{r.cluster}.List(ctx, kind, true, func(u *unstructured.Unstructured) error {
 			id := object.ID{Group: kind.Group, Kind: kind.Kind, Namespace: u.GetNamespace(), Name: u.GetName()}
-			if !drift.Derived(id, u) {
+			if capture.Made(id, u).Taken() {
 				ids = append(ids, id)
 			}
 			return nil

@@ -13,7 +13,7 @@ import (
 	"github.com/rekindle-io/rekindle/recover/kube"
 	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/recover/run"
-	"github.com/rekindle-io/rekindle/snapshot/drift"
+	"github.com/rekindle-io/rekindle/snapshot/capture"
 )
 
 // leftover is an object that an earlier restore made and this commit lacks.
@@ -115,16 +115,16 @@ func (r *restore) leftovers(ctx context.Context) ([]leftover, map[object.ID]int,
 			case planned[id]:
 				strangers[definition]++
 				strangers[object.ID{Kind: "Namespace", Name: id.Namespace}]++
-			case r.borrowed() && restored(u) && (takenOver(u) || drift.System(id, u)):
+			case r.borrowed() && restored(u) && (takenOver(u) || capture.Every(id, u)):
 				r.returned = append(r.returned, leftover{id: id, kind: kind, uid: u.GetUID()})
 				inhabited[definition], inhabited[object.ID{Kind: "Namespace", Name: id.Namespace}] = true, true
-			case drift.System(id, u) || baseline(id):
+			case capture.Every(id, u) || baseline(id):
 			case restored(u):
 				found = append(found, leftover{id: id, kind: kind, uid: u.GetUID()})
 				if holdsData(id) && !r.req.AllowDataLoss {
 					strangers[object.ID{Kind: "Namespace", Name: id.Namespace}]++
 				}
-			case !drift.Derived(id, u) || holdsData(id):
+			case capture.Made(id, u).Taken() || holdsData(id):
 				strangers[definition]++
 				strangers[object.ID{Kind: "Namespace", Name: id.Namespace}]++
 				inhabited[definition], inhabited[object.ID{Kind: "Namespace", Name: id.Namespace}] = true, true

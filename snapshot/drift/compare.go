@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -14,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/snapshot/capture"
 )
 
 // Cluster is what a comparison reads from.
@@ -41,49 +40,100 @@ type Expected struct {
 // have the kind.
 var ErrNotServed = errors.New("the server does not serve the kind")
 
-// Options say what to compare with, and what is no surprise.
+// Options say what to compare with, what is no surprise, and who wants to see
+// the live objects.
 type Options struct {
 	Commit    string
 	Catalogue *object.Catalogue
-	// Baseline tells what the cluster had before anything was restored. Nil
-	// when that was not recorded: then the names that Kubernetes itself uses
-	// have to do.
-	Baseline func(object.ID) bool
+	// Capture judges the live objects that the commit does not have; only what it
+	// takes is unexpected. What its rules exclude is not compared either. Nil
+	// leaves out what Kubernetes and controllers make.
+	Capture *capture.Filter
 	// Restored tells whether an earlier restore made an object. Nil: none.
 	Restored func(*unstructured.Unstructured) bool
+	// Ignore says which differences do not count; nil: all do.
+	Ignore Ignorer
+	// Tolerant goes on where a kind cannot be listed although the commit has
+	// objects of it: they are unknown, and the report names them. Otherwise that
+	// is an error. It is one all the same when no kind at all can be listed.
+	Tolerant bool
+	// Observer, when set, is shown every live object that is listed.
+	Observer Observer
+	// Whole lists every kind whole, so that Observer sees more than metadata of
+	// what the commit does not have.
+	Whole bool
+	// Tally, when set, counts which live objects belong into an export and why
+	// others do not.
+	Tally *capture.Tally
 	// Workers is how many lists and dry runs go on at once; 8 when 0.
 	Workers int
+}
+
+// Observer sees the live objects of a comparison, page by page as they come in.
+type Observer interface {
+	// See is called once for each object: from several goroutines at once, but
+	// for the objects of one kind one after the other. What it is shown is lent:
+	// it may not be changed. An error ends the comparison.
+	See(Sighting) error
+	// Listed is called once for each kind after its last object, like See. With
+	// an error the list was not whole: what See was shown of the kind is some of
+	// it, and nothing can be said of what it was not shown.
+	Listed(kind object.Kind, err error)
+}
+
+// Sighting is one live object.
+type Sighting struct {
+	ID   object.ID
+	Kind object.Kind
+	// Live is as the server sent it, managedFields included. It has nothing but
+	// metadata when the commit does not have the object and Options.Whole is not
+	// set.
+	Live *unstructured.Unstructured
+	// Expected is the commit's object; nil when it has none.
+	Expected *object.Object
+	// Canonical is the canonical form of Live; nil when the commit does not have
+	// the object. Not to be changed.
+	Canonical map[string]any
+	// Verdict says whether the object belongs into an export.
+	Verdict capture.Verdict
 }
 
 // Compare lists cluster and returns how it differs from the expected objects.
 // Memory is bounded by the expected objects and the differences, not by the
 // size of the cluster.
 func Compare(ctx context.Context, cluster Cluster, expected []Expected, opts Options) (*Report, error) {
+	if opts.Capture == nil {
+		opts.Capture = &capture.Filter{}
+	}
 	c := &comparison{
-		cluster: cluster,
-		opts:    opts,
-		workers: cmp.Or(opts.Workers, 8),
-		hands:   handsOff(expected),
-		wanted:  make(map[object.ID]Expected, len(expected)),
-		seen:    make(map[object.ID]bool, len(expected)),
-		digests: make(map[object.ID]object.Digest, len(expected)),
-		report:  &Report{Commit: opts.Commit, Compared: len(expected), Unlisted: map[string]string{}},
+		cluster:    cluster,
+		opts:       opts,
+		workers:    cmp.Or(opts.Workers, 8),
+		hands:      handsOff(expected),
+		wanted:     make(map[object.ID]Expected, len(expected)),
+		seen:       make(map[object.ID]bool, len(expected)),
+		digests:    make(map[object.ID]object.Digest, len(expected)),
+		namespaces: map[string]bool{},
+		unknown:    map[schema.GroupKind]string{},
+		report:     &Report{Commit: opts.Commit, Unlisted: map[string]string{}},
 	}
 	for _, e := range expected {
+		if v := opts.Capture.Rules(e.Object.ID(), e.Object.GetLabels()); !v.Taken() {
+			c.report.Excluded = append(c.report.Excluded, e.Object.ID())
+			continue
+		}
 		c.wanted[e.Object.ID()] = e
 	}
+	c.report.Compared = len(c.wanted)
 	if err := c.listAll(ctx); err != nil {
 		return nil, err
 	}
-	for id, e := range c.wanted {
-		if !c.seen[id] {
-			c.report.Missing = append(c.report.Missing, Missing{ID: id, From: e.Object.From})
-		}
-	}
+	c.findMissing()
 	if err := c.confirm(ctx); err != nil {
 		return nil, err
 	}
 	c.report.Fingerprint = object.FingerprintOf(c.digests)
+	c.ignore()
 	c.report.sort()
 	return c.report, nil
 }
@@ -98,25 +148,30 @@ type comparison struct {
 	// unexpected, when the commit has it in several.
 	primary map[schema.GroupKind]string
 
-	mu       sync.Mutex // guards what follows
-	seen     map[object.ID]bool
-	digests  map[object.ID]object.Digest
-	suspects []suspect
-	report   *Report
+	mu         sync.Mutex // guards what follows
+	seen       map[object.ID]bool
+	digests    map[object.ID]object.Digest
+	namespaces map[string]bool // that exist
+	unknown    map[schema.GroupKind]string
+	listed     int // kinds
+	failure    error
+	suspects   []suspect
+	report     *Report
 }
 
 // suspect is an object that looks different.
 type suspect struct {
 	expected Expected
-	live     *unstructured.Unstructured
+	live     *unstructured.Unstructured // with its managedFields
+	form     map[string]any             // canonical
 	fields   []Field
 	byHand   []Field
 	// terminating: it is being deleted, and will be missing.
 	terminating bool
 }
 
-// listAll lists every kind once: fully where the commit has objects of it,
-// metadata alone where only the unexpected is looked for.
+// listAll lists every kind once: whole where the commit has objects of it,
+// metadata alone where only the unexpected is looked for and nobody wants more.
 func (c *comparison) listAll(ctx context.Context) error {
 	wantedKinds := map[schema.GroupVersionKind]object.Kind{}
 	covered := map[schema.GroupKind]bool{}
@@ -133,189 +188,133 @@ func (c *comparison) listAll(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(c.workers)
 	for _, kind := range wantedKinds {
-		g.Go(func() error {
-			err := c.cluster.List(ctx, kind, false, func(u *unstructured.Unstructured) error {
-				c.meet(kind, u)
-				return nil
-			})
-			if err != nil && !(doubtful[kind.GroupVersionKind] && errors.Is(err, ErrNotServed)) {
-				return fmt.Errorf("list %s: %w", kind.Resource, err)
-			}
-			return nil
-		})
+		g.Go(func() error { return c.listWanted(ctx, kind, doubtful[kind.GroupVersionKind]) })
 	}
 	if c.opts.Catalogue != nil {
 		for _, kind := range c.opts.Catalogue.Kinds() {
-			if covered[kind.GroupKind()] || fleeting[kind.GroupKind()] || !kind.Can("list") {
+			if covered[kind.GroupKind()] || !kind.Can("list") {
+				continue
+			}
+			if v, skip := c.opts.Capture.Skips(kind.GroupKind()); skip {
+				if c.opts.Tally != nil {
+					c.opts.Tally.CountKind(kind.GroupKind().String(), v)
+				}
 				continue
 			}
 			g.Go(func() error { return c.listOther(ctx, kind) })
 		}
 		for gv, reason := range c.opts.Catalogue.Failed {
-			c.mu.Lock()
-			c.report.Unlisted[gv.String()] = reason
-			c.mu.Unlock()
+			c.report.unlist(&c.mu, gv.String(), reason)
 		}
 	}
-	return g.Wait()
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if c.listed == 0 && c.failure != nil {
+		return fmt.Errorf("no kind can be listed: %w", c.failure)
+	}
+	return nil
+}
+
+// listWanted lists a kind of which the commit has objects.
+func (c *comparison) listWanted(ctx context.Context, kind object.Kind, doubtful bool) error {
+	err := c.listKind(ctx, kind, false)
+	switch {
+	case err == nil, doubtful && errors.Is(err, ErrNotServed):
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case !c.opts.Tolerant || stopped(err):
+		return fmt.Errorf("list %s: %w", kind.Resource, err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unknown[kind.GroupKind()] = err.Error()
+	return nil
 }
 
 // listOther looks for the unexpected among a kind that the commit has no
 // object of. Such a list may fail without failing the comparison; what it
 // leaves unknown is said.
 func (c *comparison) listOther(ctx context.Context, kind object.Kind) error {
-	err := c.cluster.List(ctx, kind, true, func(u *unstructured.Unstructured) error {
-		c.meet(kind, u)
+	err := c.listKind(ctx, kind, !c.opts.Whole)
+	switch {
+	case err == nil:
 		return nil
-	})
-	if err != nil {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		c.mu.Lock()
-		c.report.Unlisted[kind.GroupKind().String()] = err.Error()
-		c.mu.Unlock()
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case stopped(err):
+		return err
 	}
+	c.report.unlist(&c.mu, kind.GroupKind().String(), err.Error())
 	return nil
 }
 
-// meet takes one live object.
-func (c *comparison) meet(kind object.Kind, u *unstructured.Unstructured) {
-	id := object.ID{Group: kind.Group, Kind: kind.Kind, Namespace: u.GetNamespace(), Name: u.GetName()}
-	e, wanted := c.wanted[id]
-	if !wanted || e.Kind.GroupVersionKind != kind.GroupVersionKind {
-		if v := c.primary[kind.GroupKind()]; !wanted && (v == "" || v == kind.Version) {
-			c.stranger(id, u)
-		}
-		return
-	}
-	whole, live := object.Canonical(e.Object.Unstructured), object.Canonical(u)
-	want := c.mind(id, whole)
-	projected, _ := project(live, want).(map[string]any)
-	digest := object.DigestOf(projected)
-	s := suspect{expected: e, live: u, fields: Set(want, live)}
-	var contested bool
-	s.byHand, contested = others(whole, live, u)
-	s.terminating = u.GetDeletionTimestamp() != nil
-	stamp, current := u.GetAnnotations()[object.AppliedAnnotation], object.DigestOf(whole).Short()
-	restored := c.opts.Restored != nil && c.opts.Restored(u)
+// stop is an observer's error, which ends the comparison.
+type stop struct{ cause error }
 
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.seen[id] = true
-	c.digests[id] = digest
-	c.leave(id, whole, live, s.fields)
-	c.keepReplicas(id, live)
-	if stamp != current || !restored {
-		c.report.Unstamped = append(c.report.Unstamped, id)
-	}
-	if !restored {
-		c.report.Adopted = append(c.report.Adopted, id)
-	}
-	if len(s.fields)+len(s.byHand) > 0 || contested || s.terminating || stamp != "" && stamp != current {
-		c.suspects = append(c.suspects, s)
-	}
+func (s stop) Error() string { return s.cause.Error() }
+func (s stop) Unwrap() error { return s.cause }
+
+func stopped(err error) bool {
+	var s stop
+	return errors.As(err, &s)
 }
 
-// stranger takes a live object that the commit does not have.
-func (c *comparison) stranger(id object.ID, u *unstructured.Unstructured) {
-	if System(id, u) || c.inBaseline(id) {
-		return
-	}
-	restored := c.opts.Restored != nil && c.opts.Restored(u)
-	if !restored && Derived(id, u) {
-		return
+// listKind lists one kind, and believes what came in only when all of it did: of
+// a list that broke off nothing counts.
+func (c *comparison) listKind(ctx context.Context, kind object.Kind, metadataOnly bool) error {
+	p := c.newPart(kind)
+	err := c.cluster.List(ctx, kind, metadataOnly, p.meet)
+	if c.opts.Observer != nil {
+		c.opts.Observer.Listed(kind, err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.report.Unexpected = append(c.report.Unexpected, Unexpected{ID: id, UID: u.GetUID(), Restored: restored})
+	if err != nil {
+		c.failure = cmp.Or(c.failure, err)
+		return err
+	}
+	c.listed++
+	c.take(p)
+	return nil
 }
 
-func (c *comparison) inBaseline(id object.ID) bool {
-	if c.opts.Baseline != nil {
-		return c.opts.Baseline(id)
-	}
-	return systemNamespace(id.Namespace) || id.Kind == "Namespace" && systemNamespace(id.Name) ||
-		id.Group == "rbac.authorization.k8s.io" && id.Namespace == "" && defaultClusterRoles[id.Name]
-}
-
-// defaultClusterRoles are the user-facing roles that every cluster has.
-var defaultClusterRoles = map[string]bool{"cluster-admin": true, "admin": true, "edit": true, "view": true}
-
-// confirm asks the server about each suspect.
-func (c *comparison) confirm(ctx context.Context) error {
-	c.report.Confirmed = len(c.suspects)
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(c.workers)
-	for _, s := range c.suspects {
-		g.Go(func() error {
-			change, err := c.ask(ctx, s)
-			if err != nil || change == nil {
-				return err
-			}
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			c.report.Changed = append(c.report.Changed, *change)
-			return nil
-		})
-	}
-	return g.Wait()
-}
-
-// ask applies a suspect in a dry run. What would change is the difference; when
-// nothing would, there is none.
-func (c *comparison) ask(ctx context.Context, s suspect) (*Change, error) {
-	id := s.expected.Object.ID()
-	change := &Change{ID: id, From: s.expected.Object.From, ByHand: len(s.byHand) > 0}
-	if s.terminating {
-		change.Terminating, change.Refused = true, "it is being deleted"
-		return change, nil
-	}
-	result, err := c.cluster.DryRun(ctx, s.expected.Kind, s.expected.Object.Unstructured)
-	var refusal interface{ Refused() bool }
-	switch {
-	case err == nil:
-		change.Fields = Both(c.mind(id, object.Canonical(result)), c.mind(id, object.Canonical(s.live)))
-		change.Fields = append(change.Fields, s.byHand...)
-		if len(change.Fields) == 0 {
-			return nil, nil
-		}
-	case errors.As(err, &refusal) && refusal.Refused():
-		change.Refused = err.Error()
-		change.Fields = slices.Concat(s.fields, s.byHand)
-	default:
-		return nil, fmt.Errorf("compare %s: %w", id, err)
-	}
-	change.Fields = hide(id, change.Fields)
-	return change, nil
-}
-
-// hide replaces the values of Secrets.
-func hide(id object.ID, fields []Field) []Field {
-	if id.Kind != "Secret" || id.Group != "" {
-		return fields
-	}
-	hidden := make([]Field, len(fields))
-	for i, f := range fields {
-		hidden[i] = Field{Path: f.Path}
-		if strings.HasPrefix(f.Path, "metadata.labels") {
-			hidden[i] = f
+// findMissing names the expected objects that nobody saw.
+func (c *comparison) findMissing() {
+	gaps := map[schema.GroupKind]*Unknown{}
+	for id, e := range c.wanted {
+		if c.seen[id] {
 			continue
 		}
-		if f.Want != nil {
-			hidden[i].Want = "(hidden)"
+		reason, unknown := c.unknown[id.GroupKind()]
+		if !unknown {
+			c.report.Missing = append(c.report.Missing, Missing{ID: id, From: e.Object.From, Why: c.whyMissing(id, e)})
+			continue
 		}
-		if f.Have != nil {
-			hidden[i].Have = "(hidden)"
+		gap := gaps[id.GroupKind()]
+		if gap == nil {
+			gap = &Unknown{Kind: id.GroupKind().String(), Reason: reason}
+			gaps[id.GroupKind()] = gap
 		}
+		gap.Objects = append(gap.Objects, id)
 	}
-	return hidden
+	for _, gap := range gaps {
+		c.report.Unknown = append(c.report.Unknown, *gap)
+	}
+	c.report.unknowable = c.unknown
 }
 
-func (r *Report) sort() {
-	slices.SortFunc(r.Missing, func(a, b Missing) int { return a.ID.Compare(b.ID) })
-	slices.SortFunc(r.Changed, func(a, b Change) int { return a.ID.Compare(b.ID) })
-	slices.SortFunc(r.Unexpected, func(a, b Unexpected) int { return a.ID.Compare(b.ID) })
-	slices.SortFunc(r.Adopted, object.ID.Compare)
-	slices.SortFunc(r.Left, func(a, b Left) int { return cmp.Or(a.ID.Compare(b.ID), cmp.Compare(a.Path, b.Path)) })
+// whyMissing says what is known about an object's absence; often nothing is.
+func (c *comparison) whyMissing(id object.ID, e Expected) string {
+	switch {
+	case e.Unserved:
+		return "the cluster does not serve its kind"
+	case id.Namespace != "" && !c.namespaces[id.Namespace] && c.listedNamespaces():
+		return "its namespace does not exist"
+	}
+	return ""
 }
+
+// listedNamespaces tells whether the namespaces that exist are known.
+func (c *comparison) listedNamespaces() bool { return len(c.namespaces) > 0 }

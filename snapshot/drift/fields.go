@@ -17,6 +17,9 @@ type Field struct {
 	// side does not have the field. A Secret's values are never shown.
 	Want any `json:"want"`
 	Have any `json:"have"`
+	// By is who set what the cluster holds, who was last first. Empty when nobody
+	// is known: who takes a field away leaves no trace.
+	By []Author `json:"by,omitempty"`
 }
 
 // Set compares have with the fields that want sets: what only have carries is

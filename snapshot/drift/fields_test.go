@@ -27,35 +27,35 @@ func TestSetNamesTheFieldsThatDiffer(t *testing.T) {
 		name:   "another value",
 		want:   `{spec: {template: {spec: {containers: [{name: web, image: "a:1"}]}}}}`,
 		have:   `{spec: {template: {spec: {containers: [{name: web, image: "a:2", terminationMessagePath: x}]}}}}`,
-		fields: []Field{{"spec.template.spec.containers[web].image", "a:1", "a:2"}},
+		fields: []Field{{"spec.template.spec.containers[web].image", "a:1", "a:2", nil}},
 	}, {
 		name: "a container that somebody added",
 		want: `{containers: [{name: web}]}`, have: `{containers: [{name: web}, {name: sidecar}]}`,
-		fields: []Field{{"containers[sidecar]", nil, map[string]any{"name": "sidecar"}}},
+		fields: []Field{{"containers[sidecar]", nil, map[string]any{"name": "sidecar"}, nil}},
 	}, {
 		name: "a container that is gone",
 		want: `{containers: [{name: web}, {name: log}]}`, have: `{containers: [{name: web}]}`,
-		fields: []Field{{"containers[log]", map[string]any{"name": "log"}, nil}},
+		fields: []Field{{"containers[log]", map[string]any{"name": "log"}, nil, nil}},
 	}, {
 		name: "a field that is gone",
 		want: `{data: {a.b/c: "1"}}`, have: `{data: {}}`,
-		fields: []Field{{`data["a.b/c"]`, "1", nil}},
+		fields: []Field{{`data["a.b/c"]`, "1", nil, nil}},
 	}, {
 		name: "whether empty says as much as absent is for the server to judge",
 		want: `{peer: {namespaceSelector: {}}, volume: {emptyDir: {}}}`, have: `{peer: {}, volume: {hostPath: {path: /}}}`,
-		fields: []Field{{"peer.namespaceSelector", map[string]any{}, nil}, {"volume.emptyDir", map[string]any{}, nil}},
+		fields: []Field{{"peer.namespaceSelector", map[string]any{}, nil, nil}, {"volume.emptyDir", map[string]any{}, nil, nil}},
 	}, {
 		name: "lists of values are compared whole in length and item by item",
 		want: `{args: [a, b], ports: [80]}`, have: `{args: [a], ports: [81]}`,
-		fields: []Field{{"args", []any{"a", "b"}, []any{"a"}}, {"ports[0]", 80.0, 81.0}},
+		fields: []Field{{"args", []any{"a", "b"}, []any{"a"}, nil}, {"ports[0]", 80.0, 81.0, nil}},
 	}, {
 		name: "the order of named items is a difference for the server to judge",
 		want: `{l: [{name: a}, {name: b}]}`, have: `{l: [{name: b}, {name: a}]}`,
-		fields: []Field{{"l", "the order [a b]", "another order"}},
+		fields: []Field{{"l", "the order [a b]", "another order", nil}},
 	}, {
 		name: "another type",
 		want: `{a: "1", b: {c: 1}}`, have: `{a: 1, b: [1]}`,
-		fields: []Field{{"a", "1", 1.0}, {"b", map[string]any{"c": 1.0}, []any{1.0}}},
+		fields: []Field{{"a", "1", 1.0, nil}, {"b", map[string]any{"c": 1.0}, []any{1.0}, nil}},
 	}} {
 		t.Run(c.name, func(t *testing.T) {
 			if diff := cmp.Diff(c.fields, Set(content(t, c.want), content(t, c.have))); diff != "" {
@@ -74,7 +74,7 @@ func TestLargeIntegersAreComparedExactly(t *testing.T) {
 
 func TestBothLooksInBothDirections(t *testing.T) {
 	fields := Both(content(t, `{a: 1, c: {d: 1}}`), content(t, `{b: 2, c: {d: 1, e: 2}}`))
-	want := []Field{{"a", 1.0, nil}, {"c.e", nil, 2.0}, {"b", nil, 2.0}}
+	want := []Field{{"a", 1.0, nil, nil}, {"c.e", nil, 2.0, nil}, {"b", nil, 2.0, nil}}
 	if diff := cmp.Diff(want, fields); diff != "" {
 		t.Errorf("fields (-want +have):\n%s", diff)
 	}

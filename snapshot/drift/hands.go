@@ -61,25 +61,21 @@ func (c *comparison) mind(id object.ID, content map[string]any) map[string]any {
 	return content
 }
 
-// keepReplicas remembers how many replicas an autoscaler has chosen. The caller
-// holds the lock.
-func (c *comparison) keepReplicas(id object.ID, live map[string]any) {
+// keepReplicas remembers how many replicas an autoscaler has chosen.
+func (p *part) keepReplicas(id object.ID, live map[string]any) {
 	spec, _ := live["spec"].(map[string]any)
 	n, ok := spec["replicas"].(int64)
-	for _, h := range c.hands[id] {
+	for _, h := range p.c.hands[id] {
 		if ok && h.path == "spec.replicas" {
-			if c.report.Replicas == nil {
-				c.report.Replicas = map[object.ID]int64{}
-			}
-			c.report.Replicas[id] = n
+			p.replicas[id] = n
 		}
 	}
 }
 
 // leave notes the differences between whole and live that are somebody else's
-// and so are not among fields. The caller holds the lock.
-func (c *comparison) leave(id object.ID, whole, live map[string]any, fields []Field) {
-	if len(c.hands[id]) == 0 {
+// and so are not among fields.
+func (p *part) leave(id object.ID, whole, live map[string]any, fields []Field) {
+	if len(p.c.hands[id]) == 0 {
 		return
 	}
 	counted := make(map[string]bool, len(fields))
@@ -87,9 +83,9 @@ func (c *comparison) leave(id object.ID, whole, live map[string]any, fields []Fi
 		counted[f.Path] = true
 	}
 	for _, f := range Set(whole, live) {
-		for _, h := range c.hands[id] {
+		for _, h := range p.c.hands[id] {
 			if !counted[f.Path] && (f.Path == h.path || strings.HasSuffix(f.Path, "."+h.path)) {
-				c.report.Left = append(c.report.Left, Left{ID: id, Path: f.Path, Why: h.why})
+				p.left = append(p.left, Left{ID: id, Path: f.Path, Why: h.why})
 				break
 			}
 		}

@@ -10,6 +10,12 @@
 package drift
 
 import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/rekindle-io/rekindle/recover/object"
@@ -48,6 +54,73 @@ type Report struct {
 	// could not list, with the reason: whether there are unexpected ones is
 	// unknown.
 	Unlisted map[string]string `json:"unlisted,omitempty"`
+	// Unknown names kinds of which the commit has objects and that the server
+	// could not list, in a tolerant comparison: whether those are there, and as
+	// the commit says, is unknown. They are neither missing nor equal.
+	Unknown []Unknown `json:"unknown,omitempty"`
+
+	// Ignored are the differences that rules say do not count. They are not among
+	// the others.
+	Ignored []Ignored `json:"ignored,omitempty"`
+	// Excluded are the commit's objects that rules leave out of the comparison.
+	Excluded []object.ID `json:"excluded,omitempty"`
+
+	unknowable map[schema.GroupKind]string
+}
+
+// Knows tells whether the kind of an object could be listed, so that what the
+// comparison did not see of it does not exist.
+func (r *Report) Knows(id object.ID) bool {
+	if _, unknown := r.unknowable[id.GroupKind()]; unknown {
+		return false
+	}
+	if _, unlisted := r.Unlisted[id.GroupKind().String()]; unlisted {
+		return false
+	}
+	for name := range r.Unlisted {
+		if gv, err := schema.ParseGroupVersion(name); err == nil && gv.Version != "" && gv.Group == id.Group && id.Group != "" {
+			return false // a version of its group could not be described
+		}
+	}
+	return true
+}
+
+func (r *Report) unlist(mu *sync.Mutex, what, reason string) {
+	mu.Lock()
+	defer mu.Unlock()
+	r.Unlisted[what] = reason
+}
+
+// Unknown is a kind that could not be listed.
+type Unknown struct {
+	// Kind reads like "Deployment.apps".
+	Kind   string `json:"kind"`
+	Reason string `json:"reason"`
+	// Objects are those that the commit has of it, sorted.
+	Objects []object.ID `json:"objects"`
+}
+
+// Ignored is a difference that a rule says does not count.
+type Ignored struct {
+	ID   object.ID         `json:"object"`
+	From object.Provenance `json:"from,omitzero"`
+	// What is "missing", "changed" or "unexpected".
+	What string `json:"what"`
+	// Field is what differs; nil for an object as a whole.
+	Field *Field `json:"field,omitempty"`
+	// Rule says in words which rule it was.
+	Rule string `json:"rule"`
+}
+
+// Author is who set something, as the server's account of field managers knows.
+type Author struct {
+	// Manager is a program's name for itself: "kubectl-edit", "helm".
+	Manager string `json:"manager"`
+	// Subresource is where it was set, such as "scale"; empty for the object
+	// itself.
+	Subresource string `json:"subresource,omitempty"`
+	// Time is when the manager last set any of its fields; nil when unknown.
+	Time *time.Time `json:"time,omitempty"`
 }
 
 // Clean tells whether nothing is missing, changed or unexpected.
@@ -59,6 +132,8 @@ func (r *Report) Clean() bool {
 type Missing struct {
 	ID   object.ID         `json:"object"`
 	From object.Provenance `json:"from"`
+	// Why is what is known about its absence; often nothing is.
+	Why string `json:"why,omitempty"`
 }
 
 // Change is an object whose live state differs from the commit.
@@ -86,6 +161,10 @@ type Unexpected struct {
 	// Restored: an earlier restore made it, so that a restore with --prune
 	// removes it.
 	Restored bool `json:"restored,omitempty"`
+	// Created is when it was made, By who is likely to have: the field manager
+	// whose account begins first. Nil when nobody is known.
+	Created *time.Time `json:"created,omitempty"`
+	By      *Author    `json:"by,omitempty"`
 }
 
 // Left is a difference that is a controller's business.
@@ -93,4 +172,19 @@ type Left struct {
 	ID   object.ID `json:"object"`
 	Path string    `json:"path"`
 	Why  string    `json:"why"`
+}
+
+func (r *Report) sort() {
+	slices.SortFunc(r.Missing, func(a, b Missing) int { return a.ID.Compare(b.ID) })
+	slices.SortFunc(r.Changed, func(a, b Change) int { return a.ID.Compare(b.ID) })
+	slices.SortFunc(r.Unexpected, func(a, b Unexpected) int { return a.ID.Compare(b.ID) })
+	slices.SortFunc(r.Adopted, object.ID.Compare)
+	slices.SortFunc(r.Unstamped, object.ID.Compare)
+	slices.SortFunc(r.Excluded, object.ID.Compare)
+	slices.SortFunc(r.Left, func(a, b Left) int { return cmp.Or(a.ID.Compare(b.ID), cmp.Compare(a.Path, b.Path)) })
+	slices.SortFunc(r.Ignored, func(a, b Ignored) int { return cmp.Or(a.ID.Compare(b.ID), cmp.Compare(a.path(), b.path())) })
+	slices.SortFunc(r.Unknown, func(a, b Unknown) int { return cmp.Compare(a.Kind, b.Kind) })
+	for _, u := range r.Unknown {
+		slices.SortFunc(u.Objects, object.ID.Compare)
+	}
 }

@@ -1,0 +1,181 @@
+package capture
+
+import (
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/rekindle-io/rekindle/recover/object"
+)
+
+// fleeting are kinds whose objects controllers and kubelets make and nobody
+// declares, with the reason. They are not even listed.
+var fleeting = map[schema.GroupKind]string{
+	{Kind: "Event"}:                                                   "an event is a message, not a state",
+	{Group: "events.k8s.io", Kind: "Event"}:                           "an event is a message, not a state",
+	{Kind: "Endpoints"}:                                               "made from Services and Pods",
+	{Group: "discovery.k8s.io", Kind: "EndpointSlice"}:                "made from Services and Pods",
+	{Group: "coordination.k8s.io", Kind: "Lease"}:                     "a lease of who is at work now",
+	{Group: "coordination.k8s.io", Kind: "LeaseCandidate"}:            "a lease of who is at work now",
+	{Group: "apps", Kind: "ControllerRevision"}:                       "the history of a workload",
+	{Kind: "Node"}:                                                    "a node registers itself",
+	{Kind: "ComponentStatus"}:                                         "a measurement, not a state",
+	{Group: "storage.k8s.io", Kind: "CSINode"}:                        "a node registers itself",
+	{Group: "storage.k8s.io", Kind: "CSIStorageCapacity"}:             "a measurement, not a state",
+	{Group: "storage.k8s.io", Kind: "VolumeAttachment"}:               "made when a Pod uses a volume",
+	{Group: "certificates.k8s.io", Kind: "CertificateSigningRequest"}: "a request that ends by itself",
+	{Group: "networking.k8s.io", Kind: "IPAddress"}:                   "an address that a Service was given",
+	{Group: "resource.k8s.io", Kind: "ResourceSlice"}:                 "a node registers itself",
+	{Group: "internal.apiserver.k8s.io", Kind: "StorageVersion"}:      "made by the API server for itself",
+	{Group: "metrics.k8s.io", Kind: "PodMetrics"}:                     "a measurement, not a state",
+	{Group: "metrics.k8s.io", Kind: "NodeMetrics"}:                    "a measurement, not a state",
+}
+
+// Made judges whether Kubernetes or a controller made u, rather than a person,
+// so that finding it is no surprise. It needs no more than u's metadata.
+func Made(id object.ID, u *unstructured.Unstructured) Verdict {
+	if why, ok := fleeting[id.GroupKind()]; ok {
+		return Verdict{Class: Derived, Why: why}
+	}
+	if v := owned(u); !v.Taken() {
+		return v
+	}
+	return system(id, u)
+}
+
+// owned judges by the owners that u names: the garbage collector removes it with
+// them, and they make it again.
+func owned(u *unstructured.Unstructured) Verdict {
+	meta, _ := u.Object["metadata"].(map[string]any)
+	owners, _ := meta["ownerReferences"].([]any)
+	for _, entry := range owners {
+		owner, _ := entry.(map[string]any)
+		kind, _ := owner["kind"].(string)
+		name, _ := owner["name"].(string)
+		return Verdict{Class: Derived, Why: "owned by a " + kind, Detail: kind + " " + name}
+	}
+	return Verdict{}
+}
+
+// Every tells whether u is one of the objects that every cluster has: nobody
+// restores them and nobody may prune them, whatever marks they bear.
+func Every(id object.ID, u *unstructured.Unstructured) bool { return !system(id, u).Taken() }
+
+// sign is what tells by an object's metadata that Kubernetes made it.
+type sign struct {
+	why string
+	of  func(labels, annotations map[string]string) bool
+}
+
+// signs are those of any kind.
+var signs = []sign{
+	{"a role that the API server makes when it starts", func(labels, _ map[string]string) bool {
+		return labels["kubernetes.io/bootstrapping"] == "rbac-defaults"
+	}},
+	{"the API server registers its own groups", func(labels, _ map[string]string) bool {
+		return labels["kube-aggregator.kubernetes.io/automanaged"] != ""
+	}},
+	{"the inventory of a restore", func(labels, _ map[string]string) bool { return labels["applyset.kubernetes.io/id"] != "" }},
+	{"the API server's own flow control", func(_, annotations map[string]string) bool {
+		return annotations["apf.kubernetes.io/autoupdate-spec"] != ""
+	}},
+}
+
+// known is what tells by kind, name and annotations that Kubernetes, or a tool,
+// made an object.
+type known struct {
+	kind, why string
+	class     Class
+	of        func(id object.ID, annotations map[string]string) bool
+}
+
+func byName(names ...string) func(object.ID, map[string]string) bool {
+	return func(id object.ID, _ map[string]string) bool {
+		for _, name := range names {
+			if id.Name == name {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func byPrefix(prefixes ...string) func(object.ID, map[string]string) bool {
+	return func(id object.ID, _ map[string]string) bool {
+		for _, prefix := range prefixes {
+			if strings.HasPrefix(id.Name, prefix) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func byAnnotation(key string) func(object.ID, map[string]string) bool {
+	return func(_ object.ID, annotations map[string]string) bool { return annotations[key] != "" }
+}
+
+func within(namespace string, of func(object.ID, map[string]string) bool) func(object.ID, map[string]string) bool {
+	return func(id object.ID, annotations map[string]string) bool {
+		return id.Namespace == namespace && of(id, annotations)
+	}
+}
+
+const rbac = ".rbac.authorization.k8s.io"
+
+// knowns are in the order in which they are asked.
+var knowns = []known{
+	{"Namespace", "a namespace that every cluster has", System, byName("default", "kube-system", "kube-public", "kube-node-lease")},
+	{"Service", "the Service of the API server", System, within("default", byName("kubernetes"))},
+	{"ServiceAccount", "the default account of a namespace", System, byName("default")},
+	{"ConfigMap", "the certificate that Kubernetes puts into each namespace", System, byName("kube-root-ca.crt")},
+	{"ConfigMap", "made by the API server for itself", System,
+		within("kube-system", byName("extension-apiserver-authentication", "kube-apiserver-legacy-service-account-token-tracking"))},
+	{"Secret", "the token of a ServiceAccount", Derived, byAnnotation("kubernetes.io/service-account.name")},
+	{"Secret", "Helm's record of a release", Derived, byPrefix("sh.helm.release.v1.")},
+	{"Secret", "a bootstrap token of kubeadm", System, within("kube-system", byPrefix("bootstrap-token-"))},
+	{"PersistentVolume", "provisioned for a claim", Derived, byAnnotation("pv.kubernetes.io/provisioned-by")},
+	{"Pod", "a static Pod of a node", Derived, byAnnotation("kubernetes.io/config.mirror")},
+	{"PriorityClass.scheduling.k8s.io", "a priority of Kubernetes itself", System, byPrefix("system-")},
+	{"ServiceCIDR.networking.k8s.io", "the address range of the API server", System, byName("kubernetes")},
+	{"ClusterRole" + rbac, "a role of Kubernetes itself", System, byPrefix("system:", "kubeadm:")},
+	{"ClusterRoleBinding" + rbac, "a role of Kubernetes itself", System, byPrefix("system:", "kubeadm:")},
+	{"Role" + rbac, "a role of Kubernetes itself", System, byPrefix("system:", "kubeadm:")},
+	{"RoleBinding" + rbac, "a role of Kubernetes itself", System, byPrefix("system:", "kubeadm:")},
+}
+
+// system judges whether every cluster has u, or a tool keeps its own books in it.
+func system(id object.ID, u *unstructured.Unstructured) Verdict {
+	marks, annotations := u.GetLabels(), u.GetAnnotations()
+	for _, s := range signs {
+		if s.of(marks, annotations) {
+			return Verdict{Class: System, Why: s.why}
+		}
+	}
+	kind := id.GroupKind().String()
+	for _, k := range knowns {
+		if k.kind == kind && k.of(id, annotations) {
+			return Verdict{Class: k.class, Why: k.why}
+		}
+	}
+	return Verdict{}
+}
+
+// named judges by name what the empty cluster had, where nobody recorded it.
+func named(id object.ID) Verdict {
+	switch {
+	case systemNamespace(id.Namespace):
+		return Verdict{Class: Baseline, Why: "in a namespace of the system, and what the empty cluster had there is not recorded", Detail: id.Namespace}
+	case id.Group == "rbac.authorization.k8s.io" && id.Namespace == "" && userFacing[id.Name]:
+		return Verdict{Class: System, Why: "a role of Kubernetes itself"}
+	}
+	return Verdict{}
+}
+
+func systemNamespace(name string) bool {
+	return name == "kube-system" || name == "kube-public" || name == "kube-node-lease"
+}
+
+// userFacing are the roles for people that every cluster has.
+var userFacing = map[string]bool{"cluster-admin": true, "admin": true, "edit": true, "view": true}

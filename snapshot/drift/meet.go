@@ -1,0 +1,134 @@
+package drift
+
+import (
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/snapshot/capture"
+)
+
+// part is what the list of one kind brings. It is the comparison's own only once
+// the list was whole.
+type part struct {
+	c          *comparison
+	kind       object.Kind
+	seen       []object.ID
+	digests    []object.Digest
+	namespaces []string
+	suspects   []suspect
+	tally      *capture.Tally
+
+	unexpected         []Unexpected
+	adopted, unstamped []object.ID
+	left               []Left
+	replicas           map[object.ID]int64
+}
+
+func (c *comparison) newPart(kind object.Kind) *part {
+	p := &part{c: c, kind: kind, replicas: map[object.ID]int64{}}
+	if c.opts.Tally != nil {
+		p.tally = c.opts.Tally.Fork()
+	}
+	return p
+}
+
+// take makes a whole list the comparison's own. The caller holds the lock.
+func (c *comparison) take(p *part) {
+	for i, id := range p.seen {
+		c.seen[id] = true
+		c.digests[id] = p.digests[i]
+	}
+	for _, name := range p.namespaces {
+		c.namespaces[name] = true
+	}
+	c.suspects = append(c.suspects, p.suspects...)
+	r := c.report
+	r.Unexpected = append(r.Unexpected, p.unexpected...)
+	r.Adopted = append(r.Adopted, p.adopted...)
+	r.Unstamped = append(r.Unstamped, p.unstamped...)
+	r.Left = append(r.Left, p.left...)
+	for id, n := range p.replicas {
+		if r.Replicas == nil {
+			r.Replicas = map[object.ID]int64{}
+		}
+		r.Replicas[id] = n
+	}
+	if p.tally != nil {
+		c.opts.Tally.Add(p.tally)
+	}
+}
+
+// meet takes one live object.
+func (p *part) meet(u *unstructured.Unstructured) error {
+	id := object.ID{Group: p.kind.Group, Kind: p.kind.Kind, Namespace: u.GetNamespace(), Name: u.GetName()}
+	if id.Group == "" && id.Kind == "Namespace" {
+		p.namespaces = append(p.namespaces, id.Name)
+	}
+	s := Sighting{ID: id, Kind: p.kind, Live: u}
+	e, wanted := p.c.wanted[id]
+	switch {
+	case wanted && e.Kind.GroupVersionKind != p.kind.GroupVersionKind:
+		return nil // its turn comes in the other version
+	case wanted:
+		s.Expected = e.Object
+		s.Canonical = p.compare(id, e, u)
+	default:
+		if v := p.c.primary[p.kind.GroupKind()]; v != "" && v != p.kind.Version {
+			return nil
+		}
+		s.Verdict = p.stranger(id, u)
+	}
+	if p.tally != nil {
+		p.tally.Count(id, s.Verdict)
+	}
+	if p.c.opts.Observer == nil {
+		return nil
+	}
+	if err := p.c.opts.Observer.See(s); err != nil {
+		return stop{err}
+	}
+	return nil
+}
+
+// compare compares a live object with the commit's, and returns its canonical
+// form.
+func (p *part) compare(id object.ID, e Expected, u *unstructured.Unstructured) map[string]any {
+	whole, live := object.Canonical(e.Object.Unstructured), object.Canonical(u)
+	want := p.c.mind(id, whole)
+	projected, _ := project(live, want).(map[string]any)
+	p.seen = append(p.seen, id)
+	p.digests = append(p.digests, object.DigestOf(projected))
+	s := suspect{expected: e, live: u, form: live, fields: Set(want, live)}
+	var contested bool
+	s.byHand, contested = others(whole, live, u)
+	s.terminating = u.GetDeletionTimestamp() != nil
+	p.leave(id, whole, live, s.fields)
+	p.keepReplicas(id, live)
+	stamp, current := u.GetAnnotations()[object.AppliedAnnotation], object.DigestOf(whole).Short()
+	restored := p.c.opts.Restored != nil && p.c.opts.Restored(u)
+	if stamp != current || !restored {
+		p.unstamped = append(p.unstamped, id)
+	}
+	if !restored {
+		p.adopted = append(p.adopted, id)
+	}
+	if len(s.fields)+len(s.byHand) > 0 || contested || s.terminating || stamp != "" && stamp != current {
+		p.suspects = append(p.suspects, s)
+	}
+	return live
+}
+
+// stranger judges a live object that the commit does not have.
+func (p *part) stranger(id object.ID, u *unstructured.Unstructured) capture.Verdict {
+	restored := p.c.opts.Restored != nil && p.c.opts.Restored(u)
+	judge := p.c.opts.Capture.Judge
+	if restored {
+		judge = p.c.opts.Capture.JudgeRestored
+	}
+	v := judge(id, u)
+	if v.Taken() {
+		created, by := creation(u)
+		p.unexpected = append(p.unexpected, Unexpected{ID: id, UID: u.GetUID(), Restored: restored, Created: created, By: by})
+	}
+	return v
+}
