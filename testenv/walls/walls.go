@@ -29,7 +29,7 @@ const module = "github.com/rekindle-io/rekindle"
 func layers() [][]string {
 	return [][]string{
 		{"recover/nearest"},
-		{"recover/object", "recover/run"},
+		{"recover/object", "recover/run", "recover/sops"},
 		{"recover/convert", "recover/kube", "recover/source", "recover/render", "recover/plan", "snapshot", "providers"},
 		{"recover/rebuild", "recover/teardown"},
 		{"schedule", "tui"},

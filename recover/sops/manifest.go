@@ -1,0 +1,79 @@
+package sops
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// copies are annotations in which tools keep the whole Secret, its values among
+// it, for themselves.
+func copies() []string {
+	return []string{
+		"kubectl.kubernetes.io/last-applied-configuration",
+		"objectset.rio.cattle.io/applied",
+		"kapp.k14s.io/original",
+		"banzaicloud.com/last-applied",
+		"openshift.io/token-secret.value",
+	}
+}
+
+// cleaned returns a Secret without what holds its values a second time. What it
+// changes is copied.
+func cleaned(manifest map[string]any) (map[string]any, error) {
+	if manifest["kind"] != "Secret" || manifest["apiVersion"] != "v1" {
+		return nil, fmt.Errorf("%.60v %.60v %s: only Secrets of v1 are encrypted", manifest["apiVersion"], manifest["kind"], nameOf(manifest))
+	}
+	if _, ok := manifest[Section]; ok {
+		return nil, fmt.Errorf("Secret %s has a sops section already", nameOf(manifest))
+	}
+	if encryptedIn(manifest) {
+		return nil, fmt.Errorf("Secret %s holds a value that SOPS has encrypted: encrypted again, nobody would expect it", nameOf(manifest))
+	}
+	meta, ok := manifest["metadata"].(map[string]any)
+	if !ok {
+		return nil, errors.New("a Secret without metadata")
+	}
+	clean, meta := maps.Clone(manifest), maps.Clone(meta)
+	clean["metadata"] = meta
+	delete(meta, "managedFields")
+	if annotations, ok := meta["annotations"].(map[string]any); ok && len(annotations) > 0 {
+		annotations = maps.Clone(annotations)
+		for _, name := range copies() {
+			delete(annotations, name)
+		}
+		if meta["annotations"] = annotations; len(annotations) == 0 {
+			delete(meta, "annotations")
+		}
+	}
+	return clean, nil
+}
+
+// encryptedIn tells whether a value in v looks as SOPS writes it. Encrypted again
+// it could not be told from a damaged file.
+func encryptedIn(v any) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, below := range v {
+			if encryptedIn(below) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(v, encryptedIn)
+	case string:
+		return strings.HasPrefix(v, encrypted)
+	}
+	return false
+}
+
+func nameOf(manifest map[string]any) string {
+	meta, _ := manifest["metadata"].(map[string]any)
+	name, _ := meta["name"].(string)
+	if namespace, _ := meta["namespace"].(string); namespace != "" {
+		return namespace + "/" + name
+	}
+	return name
+}
