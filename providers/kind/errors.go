@@ -107,8 +107,9 @@ func failure(err error) error {
 	if at := strings.Index(step, ": command \""); at >= 0 {
 		step = step[:at] // the command line of docker says nothing to people
 	} else if strings.HasPrefix(step, "command \"") {
-		step = "docker failed"
+		step = "Docker failed"
 	}
+	said = strings.NewReplacer("docker: Error response from daemon: ", "", "Error response from daemon: ", "").Replace(said)
 	if kept := telling(said, 6); kept != "" {
 		step += ": " + kept
 	}
@@ -137,11 +138,11 @@ func taken(name, wanted, have string) error {
 	return &providers.TakenError{Provider: ProviderName, Name: name, Wanted: wanted, Have: have}
 }
 
-// about names the cluster that an error is about; refusals name it themselves.
+// about names the cluster that an error is about. Those of package providers say
+// themselves what they are about.
 func about(name string, err error) error {
-	var isForeign *providers.ForeignError
-	var isTaken *providers.TakenError
-	if err == nil || errors.As(err, &isForeign) || errors.As(err, &isTaken) {
+	switch err.(type) {
+	case nil, *providers.ForeignError, *providers.TakenError, *providers.MissingError, *providers.NotRunningError:
 		return err
 	}
 	return fmt.Errorf("provider kind: cluster %q: %w", name, err)

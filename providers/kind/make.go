@@ -84,6 +84,9 @@ func bears(labels, wanted map[string]string) bool {
 // from it inherit them, so that no node is ever without.
 func (p *Provider) derive(ctx context.Context, m making) (string, error) {
 	template, err := p.template(ctx, m.name, m.labels, m.labels[labelImage])
+	if said(err, "no command specified") {
+		return "", noNodeImage(m.base, err)
+	}
 	if err != nil {
 		return "", err
 	}
@@ -117,7 +120,11 @@ func (p *Provider) versionOf(ctx context.Context, container, image string) (stri
 			}
 		}
 	}
-	return "", &Error{What: "the image " + image + " is no node image of kind: it has no version of Kubernetes in /kind/version", Err: err,
+	return "", noNodeImage(image, err)
+}
+
+func noNodeImage(image string, err error) error {
+	return &Error{What: "the image " + image + " is no node image of kind: it has no version of Kubernetes in /kind/version", Err: err,
 		Remedy: "name one in settings.image: those of https://github.com/kubernetes-sigs/kind/releases, or one that kind build node-image made"}
 }
 

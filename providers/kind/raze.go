@@ -76,7 +76,8 @@ func (p *Provider) razeOnce(ctx context.Context, h holding) error {
 var errNameHeld = errors.New("a docker command of an earlier attempt is still making a container")
 
 // flush returns nil when no container of the cluster is being made any more, and
-// errNameHeld when one may be.
+// errNameHeld when one may be. Without its node image it cannot know, and says
+// nil.
 func (p *Provider) flush(ctx context.Context, s survey, h holding) error {
 	base := h.label(labelImage)
 	if h.claim == nil || base == "" {
@@ -89,8 +90,8 @@ func (p *Provider) flush(ctx context.Context, s survey, h holding) error {
 			return nil // somebody else's; we make none without the name
 		}
 		return errNameHeld
-	case saidGone(err): // the image, without which nothing is made
-		return nil
+	case errors.As(err, new(*commandError)), errors.As(err, new(*Error)):
+		return nil //nolint:nilerr // from that image, or on that disk, nobody else makes one either
 	case err != nil:
 		return err
 	}
