@@ -44,6 +44,7 @@ func (k *checker) cluster(c *Cluster) {
 	if _, given := k.positions[joinPath(k.base, "source")]; given {
 		k.source(&c.Source)
 	}
+	k.drift(c)
 }
 
 // CheckName tells why a name cannot be a cluster's; nil when it can.

@@ -40,6 +40,7 @@ type Cluster struct {
 	Provider string             `yaml:"provider" required:"true" doc:"Who makes and removes the cluster, such as local."`
 	Settings providers.Settings `yaml:"settings" doc:"The provider's own settings; rekindle doctor names the providers."`
 	Restore  Restore            `yaml:"restore" doc:"How a restore of this cluster behaves unless flags say otherwise."`
+	Drift    Drift              `yaml:"drift" doc:"How this cluster is compared with its source, and where its live state is exported to."`
 }
 
 // Source says where manifests come from and how to read them.

@@ -31,6 +31,14 @@ func TestLoadFillsEveryField(t *testing.T) {
 		Keyrings:       []string{"/etc/rekindle/keys/release.asc"},
 		AllowedSigners: "/etc/rekindle/keys/allowed_signers",
 	}
+	include := []Selection{{Namespace: "shop*"}}
+	exclude := []Selection{{Kind: "*.example.com", Labels: "tier=cache", Reason: "filled again by itself"}}
+	ignored := []IgnoreRule{{
+		Reason: "the night team scales it", Kind: "Deployment", Namespace: "shop", Name: "web", Fields: []string{"/spec/replicas"},
+		Until: Date{time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)},
+	}, {
+		Reason: "the mesh injects it", Group: "apps", Managers: []string{"istio-*"},
+	}}
 	want := map[string]Cluster{
 		"dev": {
 			Name: "dev",
@@ -43,6 +51,10 @@ func TestLoadFillsEveryField(t *testing.T) {
 				"nodes": 2, "labels": map[string]any{"tier": "dev"}, "ratio": 0.5, "since": "2026-01-02",
 			},
 			Restore: Restore{Wait: Duration{90 * time.Second}, Prune: true, Convert: true, AllowUnserved: true},
+			Drift: Drift{Include: include, Exclude: exclude, Ignore: ignored, Export: Export{
+				Repo: "/etc/rekindle/exports.git", Branch: "live/dev",
+				Recipients: []string{"age1lvyvwawkr0mcnnnncaghunadrqkmuf9e6507x9y920xxpp866cnql7dp2z"},
+			}},
 		},
 		"prod-eu": {
 			Name: "prod-eu",
@@ -52,6 +64,7 @@ func TestLoadFillsEveryField(t *testing.T) {
 			},
 			Provider: "local",
 			Restore:  Restore{Wait: Duration{10 * time.Minute}},
+			Drift:    Drift{Include: include, Exclude: exclude, Ignore: ignored, Export: Export{Branch: "rekindle/prod-eu"}},
 		},
 	}
 	if diff := cmp.Diff(want, c.Clusters); diff != "" {
@@ -63,7 +76,7 @@ func TestLoadFillsEveryField(t *testing.T) {
 	if have := c.Position("clusters", "dev", "settings", "nodes").String(); have != "/etc/rekindle/rekindle.yaml:21:7" {
 		t.Errorf("position of nodes is %s", have)
 	}
-	if have := c.Position("clusters", "prod-eu", "restore", "wait").Line; have != 37 {
+	if have := c.Position("clusters", "prod-eu", "restore", "wait").Line; have != 58 {
 		t.Errorf("a field that is absent is placed at line %d, want that of restore", have)
 	}
 }
@@ -87,6 +100,7 @@ func TestLoadMinimal(t *testing.T) {
 		Name:     "dev",
 		Source:   Source{Repo: "git@example.com:a/b.git", Revision: "HEAD", Kind: "auto"},
 		Provider: "local", Restore: Restore{Wait: Duration{10 * time.Minute}},
+		Drift: Drift{Export: Export{Branch: "rekindle/dev"}},
 	}
 	if diff := cmp.Diff(want, c.Clusters["dev"], cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("defaults (-want +have):\n%s", diff)
@@ -109,7 +123,7 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 			`f.yaml:3:5: clusters.dev.source: required, but it is missing`,
 		}},
 		{"unknown field", cluster(source, "provider: local", "zzz: 1"), []string{
-			`f.yaml:5:5: clusters.dev.zzz: unknown field (known here: source, provider, settings, restore)`,
+			`f.yaml:5:5: clusters.dev.zzz: unknown field (known here: source, provider, settings, restore, drift)`,
 		}},
 		{"unknown at the top", "cluster: {}", []string{`f.yaml:1:1: cluster: unknown field, did you mean "clusters"?`}},
 		{"missing and empty", cluster("source:", "provider: ''"), []string{

@@ -124,7 +124,7 @@ func (d *decoder) scalar(path string, n *yaml.Node, s scalar) {
 		d.mismatch(path, n, "text")
 	} else if err := s.parse(n.Value); err != nil {
 		d.problem(path, n, "%v, have %q", err, n.Value)
-	} else if n.Tag != "!!str" {
+	} else if n.Tag != "!!str" && n.Tag != "!!timestamp" {
 		d.mismatch(path, n, "text")
 	}
 }
