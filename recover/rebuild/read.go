@@ -145,6 +145,7 @@ func (r *restore) renderFor(ctx context.Context, catalogue *object.Catalogue) (e
 		Catalogue:   catalogue,
 		KubeVersion: catalogue.Server,
 		AllowRemote: r.req.Source.AllowRemote,
+		Secrets:     r.e.Secrets,
 		Limits:      r.e.Render,
 	})
 	return err

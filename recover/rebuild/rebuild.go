@@ -18,6 +18,7 @@ import (
 	"github.com/rekindle-io/rekindle/recover/plan"
 	"github.com/rekindle-io/rekindle/recover/render"
 	"github.com/rekindle-io/rekindle/recover/run"
+	"github.com/rekindle-io/rekindle/recover/sops"
 	"github.com/rekindle-io/rekindle/recover/source"
 	"github.com/rekindle-io/rekindle/snapshot/drift"
 )
@@ -99,9 +100,11 @@ type Engine struct {
 	// Source says how repositories are opened; whom to trust is in each request.
 	Source source.Options
 	Render render.Limits
-	Now    func() time.Time
-	Rand   io.Reader
-	Log    *slog.Logger
+	// Secrets decrypts what SOPS has encrypted in the repository; nil refuses it.
+	Secrets *sops.Opener
+	Now     func() time.Time
+	Rand    io.Reader
+	Log     *slog.Logger
 	// Version of rekindle, stamped into the inventory of each cluster.
 	Version string
 }

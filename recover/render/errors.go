@@ -43,6 +43,17 @@ func (e *EncryptedError) Error() string {
 	return fmt.Sprintf("%s: %s is encrypted with SOPS; applied as it is, the cluster would get ciphertext: decrypt it in the repository that is restored, or exclude the file", e.From, e.ID)
 }
 
+// DigestsError: a Secret was exported without anybody to encrypt it for, so that
+// the commit holds keyed digests in place of its values.
+type DigestsError struct {
+	ID   object.ID
+	From object.Provenance
+}
+
+func (e *DigestsError) Error() string {
+	return fmt.Sprintf("%s: %s holds digests, which show that a value changed and cannot be restored: exclude the file and make the Secret by hand, or name age recipients for the export and restore what it writes then", e.From, e.ID)
+}
+
 // maxFaults is how many faults one error joins.
 const maxFaults = 20
 

@@ -20,6 +20,8 @@ type kustFS struct {
 	tree   fs.FS
 	limits Limits
 	guard  kustGuard
+	// open looks into every file for what has to be decrypted.
+	open func(name string, data []byte) error
 	// rewrite, when set, changes a kustomization file on its way to kustomize.
 	rewrite func(name string, data []byte) []byte
 	// clones is where kustomize puts clones of remote bases; nil when they are
@@ -95,7 +97,10 @@ func (k *kustFS) ReadFile(p string) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		return data, k.keep(k.guard.check(filepath.Base(p), data))
+		if err := k.guard.check(filepath.Base(p), data); err != nil {
+			return nil, k.keep(err)
+		}
+		return data, k.keep(k.open(p, data))
 	}
 	name, ok := inTree(p)
 	if !ok {
@@ -111,6 +116,9 @@ func (k *kustFS) ReadFile(p string) ([]byte, error) {
 		return nil, k.keep(fmt.Errorf("the kustomization reads more than %d bytes: split it or raise the limit", 4*k.limits.TotalBytes))
 	}
 	if err := k.guard.check(name, data); err != nil {
+		return nil, k.keep(err)
+	}
+	if err := k.open(name, data); err != nil {
 		return nil, k.keep(err)
 	}
 	if k.rewrite != nil && isKustomizationFile(name) {

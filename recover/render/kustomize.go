@@ -67,6 +67,7 @@ func (r *renderer) newKustFS() (*kustFS, error) {
 		tree:    r.tree,
 		limits:  r.limits,
 		guard:   kustGuard{limits: r.limits, allowRemote: r.opts.AllowRemote, remote: map[string]bool{}, secrets: secretTexts{}},
+		open:    r.openFile,
 		rewrite: modernized,
 	}
 	if !r.opts.AllowRemote {
@@ -110,7 +111,11 @@ func (r *renderer) kustomized(res *resource.Resource, origin *resource.Origin, d
 	if r.documents++; r.documents > r.limits.Documents {
 		return nil, fmt.Errorf("%s makes more than %d objects: raise the limit", made, r.limits.Documents)
 	}
-	return object.New(content, from), nil
+	o := object.New(content, from)
+	if origin != nil && origin.ConfiguredIn != "" && isSecret(o) && ciphertextInside(o) {
+		return nil, &EncryptedError{ID: o.ID(), From: from}
+	}
+	return o, nil
 }
 
 // origins builds once more, this time with kustomize's origin annotations, and

@@ -29,6 +29,11 @@ func (m manifests) read(file string, data []byte) ([]*object.Object, error) {
 	docs, err := parseDocuments(file, data)
 	var faults faults
 	faults.add(err)
+	if err == nil { // else the MAC of the rest says nothing
+		if err := m.r.open(docs); err != nil {
+			return nil, err
+		}
+	}
 	var list []*object.Object
 	for _, doc := range docs {
 		objects, err := m.document(doc)

@@ -44,6 +44,7 @@ import (
 	"strings"
 
 	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/recover/sops"
 )
 
 // Kind says what a folder is.
@@ -79,6 +80,11 @@ type Options struct {
 	// AllowRemote lets kustomizations fetch files over http(s), and bases with
 	// the git program. What they give is not fixed by the commit, see kustomize.
 	AllowRemote bool
+	// Secrets decrypts Secrets that SOPS has encrypted; nil refuses them.
+	Secrets *sops.Opener
+	// KeepDigests gives Secrets of which the commit holds keyed digests alone in
+	// Result.Digests; otherwise each of them is an error.
+	KeepDigests bool
 	// Limits bound hostile input; zero fields have defaults.
 	Limits Limits
 }
@@ -131,6 +137,9 @@ type Result struct {
 	Objects *object.Set
 	// Kind is what the folder turned out to be; never KindAuto.
 	Kind Kind
+	// Digests are Secrets with keyed digests in place of their values. They can
+	// be compared, and must never be applied.
+	Digests []*object.Object
 	// Notes are what a person should know, in the order in which it was found.
 	Notes []Note
 }
@@ -139,8 +148,9 @@ type Result struct {
 //
 // Its errors name the file and, where there is one, the line. Up to 20 faults
 // are collected in one joined error: *FileError for a file that cannot be read
-// as objects, *EncryptedError for an object encrypted with SOPS,
-// *object.DuplicateError for two objects of one identity. A Path that is not
+// as objects, which wraps what package sops says of one that cannot be decrypted,
+// *EncryptedError for an object that would be applied encrypted, *DigestsError
+// for one whose values the commit does not have, *object.DuplicateError for two objects of one identity. A Path that is not
 // there gives an error that is fs.ErrNotExist. Values of Secrets are not part
 // of any error.
 func Render(ctx context.Context, tree fs.FS, opts Options) (*Result, error) {
@@ -177,6 +187,9 @@ type renderer struct {
 	result *Result
 	// documents counts all documents and list items read so far.
 	documents int
+	// values are what sealed files hold, opened tells from which kustomize's are.
+	values sops.Values
+	opened map[string]bool
 	// lines are where objects begin in the files of kustomizations.
 	lines map[string][]namedLine
 }
@@ -193,15 +206,21 @@ func (r *renderer) renderTarget(ctx context.Context, t target) ([]*object.Object
 }
 
 // collect puts the objects in the result and reports those that cannot be
-// there: encrypted ones and duplicates.
+// there: encrypted ones, those that are digests and duplicates.
 func (r *renderer) collect(list []*object.Object) error {
 	var faults faults
 	for _, o := range list {
-		if _, ok := o.Object["sops"].(map[string]any); ok {
-			faults.add(&EncryptedError{ID: o.ID(), From: o.From})
-			continue
+		err := r.unseal(o)
+		switch {
+		case err != nil:
+			faults.add(err)
+		case !isSecret(o) || !sops.HoldsDigests(o.Object):
+			faults.add(r.result.Objects.Add(o))
+		case r.opts.KeepDigests:
+			r.result.Digests = append(r.result.Digests, o)
+		default:
+			faults.add(&DigestsError{ID: o.ID(), From: o.From})
 		}
-		faults.add(r.result.Objects.Add(o))
 	}
 	return faults.err()
 }

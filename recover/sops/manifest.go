@@ -64,7 +64,7 @@ func encryptedIn(v any) bool {
 	case []any:
 		return slices.ContainsFunc(v, encryptedIn)
 	case string:
-		return strings.HasPrefix(v, encrypted)
+		return strings.HasPrefix(v, Ciphertext)
 	}
 	return false
 }

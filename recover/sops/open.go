@@ -167,7 +167,7 @@ func checkList(root *yaml.Node) error {
 }
 
 func onlySecrets(kind string) error {
-	if strings.HasPrefix(kind, encrypted) {
+	if strings.HasPrefix(kind, Ciphertext) {
 		return fmt.Errorf("has its very kind encrypted, so that nobody can tell what it is: encrypt it anew with sops --encrypted-regex '%s'", Regex)
 	}
 	return fmt.Errorf("is encrypted in a %s: only Secrets of v1 are decrypted, because the values of other kinds are shown in plans and reports. Move the value into a Secret, or exclude the file", cmp.Or(kind, "document without a kind"))
@@ -212,7 +212,7 @@ func (v Values) fill(value any, path []string) (any, bool) {
 			value[i], whole = filled, whole && ok
 		}
 	case string:
-		if !strings.HasPrefix(value, encrypted) {
+		if !strings.HasPrefix(value, Ciphertext) {
 			return value, true
 		}
 		plain, ok := v[place{additional(path), value}]

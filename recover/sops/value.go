@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// encrypted is how a value begins that SOPS has encrypted.
-const encrypted = "ENC[AES256_GCM,data:"
+// Ciphertext is how a value begins that SOPS has encrypted.
+const Ciphertext = "ENC[AES256_GCM,data:"
 
 const (
 	dataKeySize = 32
@@ -54,7 +54,7 @@ func (k dataKey) sealAs(random io.Reader, v any, additional string) (string, err
 	}
 	out := gcm.Seal(nil, nonce, plain, []byte(additional))
 	at, code := len(out)-tagSize, base64.StdEncoding.EncodeToString
-	return fmt.Sprintf("%s%s,iv:%s,tag:%s,type:%s]", encrypted, code(out[:at]), code(nonce), code(out[at:]), leafType(v)), nil
+	return fmt.Sprintf("%s%s,iv:%s,tag:%s,type:%s]", Ciphertext, code(out[:at]), code(nonce), code(out[at:]), leafType(v)), nil
 }
 
 func (k dataKey) gcm(nonce int) (cipher.AEAD, error) {
@@ -104,7 +104,7 @@ func (k dataKey) openAs(text, additional string) (any, error) {
 // splitValue returns data, nonce, tag and type of an encrypted value.
 func splitValue(text string) ([4]string, error) {
 	var parts [4]string
-	rest, ok := strings.CutPrefix(text, encrypted)
+	rest, ok := strings.CutPrefix(text, Ciphertext)
 	if !ok {
 		return parts, errNotEncrypted
 	}

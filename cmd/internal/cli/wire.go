@@ -18,6 +18,7 @@ import (
 	"github.com/rekindle-io/rekindle/providers/local"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/run"
+	"github.com/rekindle-io/rekindle/recover/sops"
 	"github.com/rekindle-io/rekindle/recover/source"
 )
 
@@ -111,6 +112,7 @@ func (a *app) engine() *rebuild.Engine {
 			Now:      a.Now,
 			Progress: func(line string) { a.stage("fetching", line) },
 		},
+		Secrets: &sops.Opener{Getenv: a.Getenv},
 		Now:     a.Now,
 		Rand:    a.Rand,
 		Log:     a.log,
@@ -125,7 +127,7 @@ func (a *app) executor() *run.Executor {
 // redact takes the secrets that the environment holds out of a text. Nothing is
 // meant to put them there; this is the net below.
 func (a *app) redact(text string) string {
-	for _, name := range []string{source.EnvToken, source.EnvSSHPassphrase} {
+	for _, name := range []string{source.EnvToken, source.EnvSSHPassphrase, sops.EnvKey} {
 		if secret := a.Getenv(name); len(secret) >= 6 {
 			text = strings.ReplaceAll(text, secret, "***")
 		}
