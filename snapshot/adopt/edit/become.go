@@ -243,6 +243,9 @@ func (e *editor) replace(n *node, target any, above []*node) error {
 		return nil
 	}
 	e.replaceBlock(n, target, parent, at)
+	if text, ok := target.(string); ok && strings.HasSuffix(text, "\n") && e.end == len(e.f.text) {
+		e.text += s.nl // a block that ends a file needs its line end
+	}
 	return nil
 }
 

@@ -378,13 +378,25 @@ type block struct {
 	// indent is the number of spaces before its lines.
 	indent int
 	end    int
+	// unended: the file ends with its last line and has no line end.
+	unended bool
+}
+
+// parts returns the indicators of the header and the comment after them, with
+// the space before it.
+func (b *block) parts() (indicators, comment string) {
+	at := strings.IndexAny(b.header, " \t")
+	if at < 0 {
+		return b.header, ""
+	}
+	return b.header[:at], b.header[at:]
 }
 
 // readBlock reads the block scalar at start; parent is the indentation around it.
 func readBlock(text []byte, start, parent int) block {
 	headerEnd := lineEnd(text, start)
 	b := block{header: string(text[start:headerEnd]), end: headerEnd}
-	indicators, _, _ := strings.Cut(b.header, " ")
+	indicators, _ := b.parts()
 	for _, c := range indicators {
 		if c >= '1' && c <= '9' {
 			b.indent = max(parent, 0) + int(c-'0')
@@ -414,5 +426,6 @@ func readBlock(text []byte, start, parent int) block {
 		at = end
 	}
 	b.lines = b.lines[:kept]
+	b.unended = b.end == len(text)
 	return b
 }

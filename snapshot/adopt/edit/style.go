@@ -228,38 +228,27 @@ func (s style) literalBlock(text string, indent, parent int, was *block) string 
 	body := strings.TrimRight(text, "\n")
 	ends := len(text) - len(body)
 	lines := strings.Split(body, "\n")
-	chomp := map[int]string{0: "-", 1: ""}
-	mark, keep := chomp[ends], ends > 1
-	if keep {
-		mark = "+"
+	mark := [...]string{"-", "", "+"}[min(ends, 2)]
+	if ends > 1 {
 		lines = append(lines, make([]string, ends-1)...)
 	}
-	digit := ""
 	first := strings.TrimLeft(body, "\n")
-	if strings.HasPrefix(first, " ") || strings.HasPrefix(first, "\t") {
-		digit = strconv.Itoa(indent - max(parent, 0))
-	}
+	digit := strings.HasPrefix(first, " ") || strings.HasPrefix(first, "\t")
 	comment := ""
 	if was != nil {
-		if at := strings.Index(was.header, " "); at >= 0 {
-			comment = was.header[at:]
-		}
+		var indicators string
+		indicators, comment = was.parts()
 		indent = was.indent
-		if digit != "" {
-			digit = strconv.Itoa(indent - max(parent, 0))
-		}
-		if strings.ContainsAny(strings.TrimSuffix(was.header, comment), "123456789") {
-			digit = strconv.Itoa(indent - max(parent, 0))
-		}
-		if len(was.lines) > 0 && strings.Contains(strings.TrimSuffix(was.header, comment), "+") {
-			mark = "+"
-			if ends == 0 {
-				mark = "-"
-			}
+		digit = digit || strings.ContainsAny(indicators, "123456789")
+		if ends == 1 && strings.Contains(indicators, "+") || ends == 0 && was.unended {
+			mark = strings.Trim(indicators, "|>123456789")
 		}
 	}
-	out := make([]string, 0, len(lines)+1)
-	out = append(out, "|"+digit+mark+comment)
+	head := "|"
+	if digit {
+		head += strconv.Itoa(indent - max(parent, 0))
+	}
+	out := append(make([]string, 0, len(lines)+1), head+mark+comment)
 	pad := strings.Repeat(" ", indent)
 	for _, line := range lines {
 		if line != "" {
