@@ -143,7 +143,7 @@ func (p *Provider) Leftovers(ctx context.Context) ([]providers.Leftover, error) 
 	defer cancel()
 	s, err := p.look(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("provider kind: %w", err)
+		return nil, about("", err)
 	}
 	return s.leftovers(), nil
 }

@@ -56,12 +56,12 @@ var portTaken = regexp.MustCompile(`(?i)(?:bind for|listen (?:tcp|udp)[46]?|expo
 func meaning(output string) error {
 	switch {
 	case containsAny(output, "permission denied while trying to connect", "dial unix") && containsAny(output, "permission denied"):
-		return missing("the permission to use Docker",
-			"add yourself to the group docker (sudo usermod -aG docker $USER, then log in again), or use rootless Docker")
+		return &Error{What: "Docker does not let this user in (permission denied on its socket)",
+			Remedy: "add yourself to the group docker (sudo usermod -aG docker $USER, then log in again), or use rootless Docker"}
 	case containsAny(output, "cannot connect to the docker daemon", "is the docker daemon running", "error during connect",
 		"failed to connect to the docker api", "connection refused"):
-		return missing("a Docker daemon that answers",
-			"start it (sudo systemctl start docker, or Docker Desktop); DOCKER_HOST and docker context say which one is asked")
+		return &Error{What: "no Docker daemon answers",
+			Remedy: "start it (sudo systemctl start docker, or Docker Desktop); DOCKER_HOST and docker context say which one is asked"}
 	case containsAny(output, "no space left on device", "disk quota exceeded"):
 		return &Error{What: "the disk of Docker is full (no space left on device)",
 			Remedy: "free some: docker system df shows what is used, docker image prune and docker builder prune remove what nothing needs"}
@@ -138,12 +138,15 @@ func taken(name, wanted, have string) error {
 	return &providers.TakenError{Provider: ProviderName, Name: name, Wanted: wanted, Have: have}
 }
 
-// about names the cluster that an error is about. Those of package providers say
+// about names the cluster that an error is about, "" for none. Those of package providers say
 // themselves what they are about.
 func about(name string, err error) error {
 	switch err.(type) {
 	case nil, *providers.ForeignError, *providers.TakenError, *providers.MissingError, *providers.NotRunningError:
 		return err
+	}
+	if name == "" {
+		return fmt.Errorf("provider kind: %w", err)
 	}
 	return fmt.Errorf("provider kind: cluster %q: %w", name, err)
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"slices"
 	"strconv"
@@ -45,7 +44,7 @@ func (p *Provider) List(ctx context.Context) ([]providers.Cluster, error) {
 	defer cancel()
 	s, err := p.look(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("provider kind: %w", err)
+		return nil, about("", err)
 	}
 	held := s.clusters()
 	found := make([]providers.Cluster, len(held))

@@ -83,7 +83,10 @@ func (a *app) diagnose(ctx context.Context) diagnosis {
 			}
 		}
 		if finder, has := p.(providers.LeftoverFinder); has {
-			d.Findings = append(d.Findings, leftovers(ctx, name, finder))
+			f, err := leftovers(ctx, name, finder)
+			if err == nil || ok { // else the cause was said already
+				d.Findings = append(d.Findings, f)
+			}
 		}
 		if ok && !providers.Borrows(p) { // which makes no clusters
 			d.Usable = append(d.Usable, name)
@@ -230,7 +233,7 @@ func (a *app) agent(ctx context.Context) ailment {
 }
 
 // leftovers looks for what a provider left behind.
-func leftovers(ctx context.Context, part string, finder providers.LeftoverFinder) ailment {
+func leftovers(ctx context.Context, part string, finder providers.LeftoverFinder) (ailment, error) {
 	f := ailment{Part: part, Finding: providers.Finding{Subject: "leftovers", OK: true, Message: "none"}}
 	list, err := finder.Leftovers(ctx)
 	switch {
@@ -240,5 +243,5 @@ func leftovers(ctx context.Context, part string, finder providers.LeftoverFinder
 		f.OK, f.Message = false, fmt.Sprintf("%d, such as %s", len(list), list[0].What)
 		f.Remedy = "rekindle clusters list shows what is known of; the rest can be removed by hand"
 	}
-	return f
+	return f, err
 }
