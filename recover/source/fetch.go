@@ -84,7 +84,7 @@ func fetchInto(ctx context.Context, r *Repository, creds credentials, gitDir str
 		if req.Haves, err = haves(ctx, have); err != nil {
 			return err
 		}
-		if err := receive(ctx, r, session, req, gitDir); err != nil {
+		if err := receive(ctx, r.say, session, req, gitDir); err != nil {
 			return err
 		}
 	}
@@ -167,7 +167,7 @@ func haves(ctx context.Context, have *store) ([]plumbing.Hash, error) {
 }
 
 // receive asks for a pack and stores it.
-func receive(ctx context.Context, r *Repository, session uploadPack, req *packp.UploadPackRequest, gitDir string) error {
+func receive(ctx context.Context, say func(string), session uploadPack, req *packp.UploadPackRequest, gitDir string) error {
 	resp, err := session.UploadPack(ctx, req)
 	if err != nil {
 		return err
@@ -177,11 +177,11 @@ func receive(ctx context.Context, r *Repository, session uploadPack, req *packp.
 	switch {
 	case req.Capabilities.Supports(capability.Sideband64k):
 		d := sideband.NewDemuxer(sideband.Sideband64k, resp)
-		d.Progress = &lineWriter{say: r.say}
+		d.Progress = &lineWriter{say: say}
 		pack = d
 	case req.Capabilities.Supports(capability.Sideband):
 		d := sideband.NewDemuxer(sideband.Sideband, resp)
-		d.Progress = &lineWriter{say: r.say}
+		d.Progress = &lineWriter{say: say}
 		pack = d
 	}
 	if err := addPack(ctx, gitDir, pack); err != nil {

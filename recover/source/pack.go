@@ -35,7 +35,7 @@ func addPack(ctx context.Context, gitDir string, r io.Reader) (err error) {
 	return installPack(dir, f)
 }
 
-// installPack indexes the pack in f and moves both into place.
+// installPack indexes the pack in f and moves both into place, with f's mode.
 func installPack(dir string, f *os.File) error {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return err
@@ -58,8 +58,12 @@ func installPack(dir string, f *os.File) error {
 		return err
 	}
 	defer os.Remove(idx.Name())
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
 	_, err = idxfile.NewEncoder(idx).Encode(memory)
-	if err = errors.Join(err, idx.Sync(), idx.Close(), f.Sync()); err != nil {
+	if err = errors.Join(err, idx.Chmod(info.Mode().Perm()), idx.Sync(), idx.Close(), f.Sync()); err != nil {
 		return err
 	}
 	base := filepath.Join(dir, "pack-"+checksum.String())

@@ -25,8 +25,16 @@ var errTransfer = errors.New("the transfer broke off or was damaged")
 // connect opens a conversation with the remote's git-upload-pack.
 func connect(ctx context.Context, l location, creds credentials) (uploadPack, error) {
 	if l.kind == sshRemote {
-		return connectSSH(ctx, l, creds)
+		return connectSSH(ctx, l, creds, transport.UploadPackServiceName)
 	}
+	git, ep, auth, err := httpClient(l, creds, &guardedTransport{base: http.DefaultTransport, silence: maxSilence, query: l.query})
+	if err != nil {
+		return nil, err
+	}
+	return git.NewUploadPackSession(ep, auth)
+}
+
+func httpClient(l location, creds credentials, through http.RoundTripper) (transport.Transport, *transport.Endpoint, transport.AuthMethod, error) {
 	// Credentials go into the header only, never into the endpoint, which
 	// net/http would print.
 	ep := &transport.Endpoint{Protocol: l.scheme, Host: l.host, Path: l.path}
@@ -36,7 +44,7 @@ func connect(ctx context.Context, l location, creds credentials) (uploadPack, er
 	if l.port != "" {
 		port, err := strconv.Atoi(l.port)
 		if err != nil {
-			return nil, err
+			return nil, nil, nil, err
 		}
 		ep.Port = port
 	}
@@ -44,8 +52,7 @@ func connect(ctx context.Context, l location, creds credentials) (uploadPack, er
 	if creds.user != "" || creds.password != "" {
 		auth = &githttp.BasicAuth{Username: creds.user, Password: creds.password}
 	}
-	client := &http.Client{Transport: &guardedTransport{base: http.DefaultTransport, silence: maxSilence, query: l.query}}
-	return githttp.NewClient(client).NewUploadPackSession(ep, auth)
+	return githttp.NewClient(&http.Client{Transport: through}), ep, auth, nil
 }
 
 // guardedTransport bounds what a server says in errors, which would be read
@@ -53,16 +60,21 @@ func connect(ctx context.Context, l location, creds credentials) (uploadPack, er
 type guardedTransport struct {
 	base  http.RoundTripper
 	query string
-	// silence is how long a server may say nothing at all.
+	// silence is how long a server may say nothing at all, and take nothing.
 	silence time.Duration
+	// pack follows the commands of a push, nil otherwise.
+	pack *Pack
 }
 
 // maxSilence ends a fetch from a server that accepts connections and says
 // nothing. Servers that count objects send progress meanwhile.
 const maxSilence = time.Minute
 
+// pushSilence is longer: hooks of the server judge a push without a word.
+const pushSilence = 5 * time.Minute
+
 // errSilent is why a request ends to a server that has nothing to say.
-var errSilent = errors.New("the server accepted the connection and then said nothing for " + maxSilence.String())
+var errSilent = errors.New("the server accepted the connection and then said nothing for a long time")
 
 const maxErrorBody = 2 << 10
 
@@ -113,7 +125,16 @@ func (t *guardedTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 	}
 	ctx, cancel := context.WithCancelCause(req.Context())
 	watch := time.AfterFunc(t.silence, func() { cancel(errSilent) })
-	resp, err := t.base.RoundTrip(req.WithContext(ctx))
+	req = req.WithContext(ctx)
+	if t.pack != nil && req.Method == http.MethodPost {
+		var err error
+		if req, err = t.pack.follow(req, func() { watch.Reset(t.silence) }); err != nil {
+			watch.Stop()
+			cancel(nil)
+			return nil, err
+		}
+	}
+	resp, err := t.base.RoundTrip(req)
 	if err != nil {
 		watch.Stop()
 		cancel(nil)

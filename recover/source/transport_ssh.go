@@ -15,6 +15,8 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/sideband"
 	"github.com/go-git/go-git/v5/plumbing/transport"
 	"github.com/skeema/knownhosts"
 	"golang.org/x/crypto/ssh"
@@ -23,9 +25,10 @@ import (
 
 const sshDialTimeout = 30 * time.Second
 
-// sshSession runs git-upload-pack on the server. go-git's own ssh transport
+// sshSession runs git-upload-pack or git-receive-pack on the server. go-git's own ssh transport
 // does not give up when the context ends during the handshake, this one does.
 type sshSession struct {
+	service string
 	client *ssh.Client
 	ssh    *ssh.Session
 	stdin  io.WriteCloser
@@ -36,7 +39,7 @@ type sshSession struct {
 	after  func() // ends the watch over the context and closes the agent
 }
 
-func connectSSH(ctx context.Context, l location, creds credentials) (_ *sshSession, err error) {
+func connectSSH(ctx context.Context, l location, creds credentials, service string) (_ *sshSession, err error) {
 	config, closeAgent, err := sshConfig(ctx, l, creds)
 	if err != nil {
 		return nil, err
@@ -48,7 +51,7 @@ func connectSSH(ctx context.Context, l location, creds credentials) (_ *sshSessi
 		return nil, err
 	}
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	s := &sshSession{stderr: &boundedBuffer{}, after: func() { stop(); conn.Close(); closeAgent() }}
+	s := &sshSession{service: service, stderr: &boundedBuffer{}, after: func() { stop(); conn.Close(); closeAgent() }}
 	defer func() {
 		if err != nil {
 			s.Close()
@@ -69,7 +72,7 @@ func connectSSH(ctx context.Context, l location, creds credentials) (_ *sshSessi
 		return nil, err
 	}
 	s.ssh.Stderr = s.stderr
-	return s, s.ssh.Start("git-upload-pack " + shellQuote(l.path))
+	return s, s.ssh.Start(service + " " + shellQuote(l.path))
 }
 
 // shellQuote quotes as git does (quote.c, sq_quote_buf).
@@ -82,7 +85,7 @@ func (s *sshSession) AdvertisedReferencesContext(context.Context) (*packp.AdvRef
 	if err := adv.Decode(s.stdout); err != nil {
 		return nil, s.explain(err)
 	}
-	if adv.IsEmpty() {
+	if adv.IsEmpty() && s.service == transport.UploadPackServiceName {
 		return nil, transport.ErrEmptyRemoteRepository
 	}
 	transport.FilterUnsupportedCapabilities(adv.Capabilities)
@@ -284,4 +287,20 @@ func (w *boundedBuffer) String() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.b.String()
+}
+
+// ReceivePack sends commands and pack, and reads the server's report.
+func (s *sshSession) ReceivePack(_ context.Context, req *packp.ReferenceUpdateRequest) (*packp.ReportStatus, error) {
+	sent := errors.Join(req.Encode(s.stdin), s.stdin.Close())
+	var answer io.Reader = s.stdout
+	if req.Capabilities.Supports(capability.Sideband64k) {
+		d := sideband.NewDemuxer(sideband.Sideband64k, s.stdout)
+		d.Progress = req.Progress
+		answer = d
+	}
+	report := packp.NewReportStatus()
+	if err := report.Decode(answer); err != nil {
+		return nil, errors.Join(err, sent)
+	}
+	return report, nil
 }

@@ -17,8 +17,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// SSH serves a folder of repositories over ssh: it runs git-upload-pack for
-// whoever holds the client key.
+// SSH serves a folder of repositories over ssh: it runs git-upload-pack and
+// git-receive-pack for whoever holds the client key.
 type SSH struct {
 	// Host and Port of the server; a repository is ssh://git@Host:Port/NAME.
 	Host, Port string
@@ -158,12 +158,16 @@ func (s *SSH) serve(conn net.Conn) {
 	}
 }
 
+func served(line string) bool {
+	return strings.HasPrefix(line, "git-upload-pack '") || strings.HasPrefix(line, "git-receive-pack '")
+}
+
 // session runs the one command of a session.
 func (s *SSH) session(channel ssh.Channel, requests <-chan *ssh.Request) {
 	defer channel.Close()
 	for req := range requests {
 		var command struct{ Line string }
-		if req.Type != "exec" || ssh.Unmarshal(req.Payload, &command) != nil || !strings.HasPrefix(command.Line, "git-upload-pack '") {
+		if req.Type != "exec" || ssh.Unmarshal(req.Payload, &command) != nil || !served(command.Line) {
 			_ = req.Reply(false, nil)
 			continue
 		}

@@ -1,0 +1,147 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
+	"github.com/go-git/go-git/v5/plumbing/object"
+
+	"github.com/rekindle-io/rekindle/recover/source"
+)
+
+// The trailers of an export's commit. Cluster says whose branch it is.
+const (
+	TrailerCluster      = "Cluster"
+	TrailerSourceCommit = "Source-Commit"
+	TrailerDrift        = "Drift"
+	TrailerFingerprint  = "Fingerprint"
+)
+
+const (
+	// maxFiles and maxDepth bound the tree of a branch: a few small folders can
+	// stand for a billion files.
+	maxFiles = 1_000_000
+	maxDepth = 32
+)
+
+// state is what a commit holds; the zero state is that of no commit.
+type state struct {
+	commit, tree plumbing.Hash
+	info         *object.Commit // nil without a commit
+	files        map[string]plumbing.Hash
+	folders      []plumbing.Hash
+}
+
+// objects calls f for every object of the commit.
+func (s *state) objects(f func(plumbing.Hash)) {
+	if s.commit.IsZero() {
+		return
+	}
+	f(s.commit)
+	for _, h := range s.folders {
+		f(h)
+	}
+	for _, h := range s.files {
+		f(h)
+	}
+}
+
+// fetch brings the tip of the branch here and reads it. A depot found damaged
+// is made anew once, as long as nothing was made in it.
+func (b *Branch) fetch(ctx context.Context) (*state, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.opts.Timeout)
+	defer cancel()
+	for again := false; ; again = true {
+		tip, err := b.to.Fetch(ctx, b.target.ref(), b.own.dir(), b.own.has)
+		if err != nil {
+			return nil, err
+		}
+		if err := b.own.open(); err != nil {
+			return nil, b.own.unwritable(err)
+		}
+		s, err := b.own.state(tip)
+		damaged := errors.Is(err, source.ErrCorrupt) || errors.Is(err, source.ErrHistory)
+		if !damaged || again || b.pack != nil || len(b.made) > 0 {
+			return s, err
+		}
+		if err := b.own.wipe(); err != nil {
+			return nil, b.own.unwritable(err)
+		}
+	}
+}
+
+// state reads a commit and all of its folders.
+func (d *depot) state(commit plumbing.Hash) (*state, error) {
+	s := &state{commit: commit, files: map[string]plumbing.Hash{}}
+	if commit.IsZero() {
+		return s, nil
+	}
+	var err error
+	if s.info, err = d.commit(commit); err != nil {
+		return nil, err
+	}
+	s.tree = s.info.TreeHash
+	seen := 0
+	return s, d.read(s, s.tree, "", 0, &seen)
+}
+
+func (d *depot) read(s *state, folder plumbing.Hash, prefix string, depth int, seen *int) error {
+	entries, err := d.reader(folder).Folder(folder)
+	if err != nil {
+		return err
+	}
+	s.folders = append(s.folders, folder)
+	for _, e := range entries {
+		if *seen++; *seen > maxFiles || depth > maxDepth {
+			return &source.Error{Kind: source.ErrUnsupported, Repo: source.Redact(d.display), Next: "name another branch",
+				What: fmt.Sprintf("commit %s has more than %d files or %d levels of folders, which no export has", s.commit, maxFiles, maxDepth)}
+		}
+		switch e.Mode {
+		case filemode.Dir:
+			if err := d.read(s, e.Hash, prefix+e.Name+"/", depth+1, seen); err != nil {
+				return err
+			}
+		case filemode.Regular:
+			s.files[prefix+e.Name] = e.Hash
+		}
+	}
+	return nil
+}
+
+// checkOurs refuses a tip that is not an export of the cluster.
+func (b *Branch) checkOurs(s *state) error {
+	if s.commit.IsZero() {
+		return nil
+	}
+	cluster := trailer(s.info.Message, TrailerCluster)
+	if cluster == b.target.Cluster {
+		return nil
+	}
+	subject, _, _ := strings.Cut(s.info.Message, "\n")
+	return &ForeignBranchError{Repo: b.to.String(), Branch: b.target.Branch, Commit: s.commit.String(),
+		Author: s.info.Author.Name, Subject: subject, Cluster: cluster, Want: b.target.Cluster}
+}
+
+// trailer returns the value of a trailer, see git-interpret-trailers(1), "" when
+// the message has none of that key.
+func trailer(message, key string) string {
+	paragraphs := strings.Split(strings.TrimRight(message, "\n"), "\n\n")
+	if len(paragraphs) < 2 {
+		return ""
+	}
+	value := ""
+	for line := range strings.SplitSeq(paragraphs[len(paragraphs)-1], "\n") {
+		k, v, ok := strings.Cut(line, ": ")
+		if !ok || strings.ContainsAny(k, " \t") {
+			return "" // prose
+		}
+		if k == key {
+			value = strings.TrimSpace(v)
+		}
+	}
+	return value
+}
