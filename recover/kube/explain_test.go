@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
 )
 
 // scene is evidence written as YAML: the subject first, then whatever belongs
@@ -198,4 +199,30 @@ func TestAssess(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzExplain: no shape of a Pod, which any controller may have written, stops
+// a diagnosis.
+func FuzzExplain(f *testing.F) {
+	for _, seed := range []string{
+		pod(`{phase: Running, conditions: [{type: Ready, status: "True"}], containerStatuses: [{name: web, ready: true, containerID: c, restartCount: 3, state: {running: {startedAt: "2026-11-22T10:00:29Z"}}, lastState: {terminated: {exitCode: 3}}}]}`),
+		pod(`{phase: Pending, containerStatuses: [{name: web, state: {waiting: {reason: ImagePullBackOff}}}], initContainerStatuses: [1, {name: {}}]}`),
+		pod(`{conditions: {a: b}, containerStatuses: [{restartCount: x, state: [], lastState: {terminated: 1}}]}`),
+		pod(`[]`),
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, doc string) {
+		var content map[string]any
+		if err := yaml.Unmarshal([]byte(doc), &content); err != nil || content == nil {
+			return
+		}
+		u := &unstructured.Unstructured{Object: content}
+		now := time.Date(2026, 11, 22, 10, 0, 30, 0, time.UTC)
+		e := evidence{subject: u, now: now, pods: []*unstructured.Unstructured{u}, events: map[string][]event{}}
+		if found := explain(e); found.voice != nil {
+			secretsUsed(found.voice.pod)
+		}
+		proofOf(u, now, 0)
+	})
 }

@@ -18,7 +18,7 @@ import (
 // again while it applies. What resume makes of it is one cluster, whose webhook
 // came after what answers for it.
 func TestKilled(t *testing.T) {
-	m := newMachine(t, workload.Repo(t))
+	m := newMachine(t, workload.Repo(t), 0)
 	m.kill(func() bool { return len(m.containers()) > 0 && m.step() == "provision" }, "restore", m.cluster, "--at", workload.Guarded, "--wait", "90s", "--json")
 	first, ok := m.newest()
 	if !ok {

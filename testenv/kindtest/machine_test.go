@@ -31,9 +31,10 @@ type machine struct {
 	hostPort int    // where the workload's NodePort is on this machine
 }
 
-// newMachine returns a machine without clusters. At the end of the test the
-// cluster is deleted, and whatever Docker has left of it fails the test.
-func newMachine(t *testing.T, repo string) *machine {
+// newMachine returns a machine without clusters, whose cluster is to have a
+// control plane and so many workers. At the end of the test it is deleted, and
+// whatever Docker has left of it fails the test.
+func newMachine(t *testing.T, repo string, workers int) *machine {
 	t.Helper()
 	if rekindle == "" {
 		t.Skip("needs Docker: make test-kind sets REKINDLE_TEST_KIND=1")
@@ -44,7 +45,7 @@ func newMachine(t *testing.T, repo string) *machine {
 	source := map[string]any{"repo": repo, "path": "deploy"}
 	config, err := json.Marshal(map[string]any{"clusters": map[string]any{
 		m.cluster: map[string]any{"source": source, "provider": "kind", "settings": providers.Settings{
-			"image": nodeImage(), "preload": "auto", "portMappings": []any{map[string]any{"containerPort": workload.NodePort, "hostPort": m.hostPort}},
+			"image": nodeImage(), "workers": workers, "preload": "auto", "portMappings": []any{map[string]any{"containerPort": workload.NodePort, "hostPort": m.hostPort}},
 		}},
 		"simulated": map[string]any{"source": source, "provider": "local"},
 	}})

@@ -23,7 +23,7 @@ import (
 // TestShop takes one cluster through what happens to a shop: it comes from
 // nothing, each thing fails once, and a good commit heals it.
 func TestShop(t *testing.T) {
-	m := newMachine(t, workload.Repo(t))
+	m := newMachine(t, workload.Repo(t), 1)
 	on := func(name string, test func(*machine)) {
 		t.Helper()
 		if !t.Run(name, func(t *testing.T) {
@@ -42,6 +42,7 @@ func TestShop(t *testing.T) {
 	}
 	on("stuck StatefulSet", stuckStatefulSet)
 	on("healed", healed)
+	on("provisioned", provisioned)
 	on("webhook in place", webhookInPlace)
 	on("dark site", darkSite)
 	on("deleted", deleted)
@@ -63,14 +64,18 @@ func fromNothing(m *machine) {
 		}
 		running[app+" "+phase]++
 	})
-	for what, want := range map[string]int{"web Running": 2, "worker Running": 1, "store Running": 2, "agent Running": 1, "job Succeeded": 1} {
+	for what, want := range map[string]int{"web Running": 2, "worker Running": 1, "store Running": 2, "agent Running": 2, "job Succeeded": 1} {
 		if running[what] != want {
 			m.t.Errorf("%d Pods are %q, want %d; all: %v", running[what], what, want, running)
 		}
 	}
 	answers(m, fmt.Sprintf("http://127.0.0.1:%d/", m.hostPort), workload.Greeting)
 	inspect := "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
-	for _, container := range m.containers() {
+	nodes := m.containers()
+	if len(nodes) != 2 {
+		m.t.Errorf("there are the nodes %v, want two", nodes)
+	}
+	for _, container := range nodes {
 		address := docker(m.t, "inspect", "--format", inspect, container)[0]
 		answers(m, fmt.Sprintf("http://%s:%d/", address, workload.NodePort), workload.Greeting)
 	}
@@ -162,6 +167,17 @@ func healed(m *machine) {
 		m.t.Errorf("not verified: %s", report.Error)
 	}
 	answers(m, fmt.Sprintf("http://127.0.0.1:%d/", m.hostPort), workload.GreetingChanged)
+}
+
+// provisioned: a volume is made for a claim once a Pod wants it; the claim and
+// what it holds go only with consent.
+func provisioned(m *machine) {
+	m.restore(0, workload.Provisioned, "--wait", "60s")
+	report, _ := m.restore(4, workload.Greeted, "--prune", "--wait", "60s")
+	if len(report.Kept) != 1 || name(report.Kept[0].ID) != "PersistentVolumeClaim shop/archive" {
+		m.t.Errorf("kept %+v", report.Kept)
+	}
+	m.restore(0, workload.Greeted, "--prune", "--allow-data-loss", "--wait", "60s")
 }
 
 // webhookInPlace: the webhook comes, judges, is restored while it judges, and

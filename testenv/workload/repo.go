@@ -26,6 +26,32 @@ const (
 // waits for its broken Pod even when the commit after it is good.
 const StuckStore = "stuck-store"
 
+// Provisioned is a branch with a claim that names no class, for clusters whose
+// default class makes volumes, and a Job that writes to it.
+const Provisioned = "provisioned"
+
+const archived = `apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: archive, namespace: shop}
+spec:
+  accessModes: [ReadWriteOnce]
+  resources: {requests: {storage: 16Mi}}
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: archive, namespace: shop}
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+      - name: job
+        image: rekindle.test/workload:v1
+        args: [job, -write, /archive/first]
+        volumeMounts: [{name: archive, mountPath: /archive}]
+      volumes: [{name: archive, persistentVolumeClaim: {claimName: archive}}]
+`
+
 // Greeting is what the web tier answers at Good, and at Greeted.
 const (
 	Greeting        = "good morning"
@@ -78,6 +104,8 @@ func Repo(t testing.TB) string {
 	const store = "deploy/store.yaml"
 	r.Git("checkout", "--quiet", "-b", StuckStore, Greeted)
 	r.Write(store, replaced(t, files[store], Image, "rekindle.test/workload:v98")).Commit("Trouble with the store")
+	r.Git("checkout", "--quiet", "-b", Provisioned, Greeted)
+	r.Write("deploy/archive.yaml", archived).Commit("Keep an archive")
 	r.Git("checkout", "--quiet", "-b", Guarded, Greeted)
 	r.Write("deploy/guard.yaml", guardManifests(t)).Commit("Guard the shop")
 	r.Git("checkout", "--quiet", "-b", Denied)

@@ -68,7 +68,8 @@ func TestRepo(t *testing.T) {
 		return strings.TrimSpace(string(out))
 	}
 	want := map[string]string{
-		Good: "deploy/web.yaml", Guarded: "deploy/guard.yaml", Denied: "deploy/guard.yaml\ndeploy/judged.yaml", StuckStore: "deploy/store.yaml", "main": "",
+		Good: "deploy/web.yaml", Guarded: "deploy/guard.yaml", Denied: "deploy/guard.yaml\ndeploy/judged.yaml", StuckStore: "deploy/store.yaml",
+		Provisioned: "deploy/archive.yaml", "main": "",
 	}
 	for _, trouble := range Troubles() {
 		want[trouble.Name] = "deploy/" + trouble.Name + ".yaml"
