@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -139,7 +140,13 @@ func placeIn(root *yaml.Node, path []string, r rule) (string, error) {
 			return "", fmt.Errorf("is encrypted, and only the content of a Secret may be: encrypt the file anew with sops --encrypted-regex '%s'", Regex)
 		}
 	}
-	return additional(path), nil
+	return within(path), nil
+}
+
+// within is a path in a Secret as Values know it: without merge keys, which are
+// gone once a document is read.
+func within(path []string) string {
+	return additional(slices.DeleteFunc(slices.Clone(path), func(key string) bool { return key == "<<" }))
 }
 
 func isSecret(n *yaml.Node) bool {
@@ -215,7 +222,7 @@ func (v Values) fill(value any, path []string) (any, bool) {
 		if !strings.HasPrefix(value, Ciphertext) {
 			return value, true
 		}
-		plain, ok := v[place{additional(path), value}]
+		plain, ok := v[place{within(path), value}]
 		if !ok {
 			return value, false
 		}

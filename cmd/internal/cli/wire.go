@@ -127,8 +127,9 @@ func (a *app) executor() *run.Executor {
 // redact takes the secrets that the environment holds out of a text. Nothing is
 // meant to put them there; this is the net below.
 func (a *app) redact(text string) string {
-	for _, name := range []string{source.EnvToken, source.EnvSSHPassphrase, sops.EnvKey} {
-		if secret := a.Getenv(name); len(secret) >= 6 {
+	secrets := []string{a.Getenv(source.EnvToken), a.Getenv(source.EnvSSHPassphrase)}
+	for _, secret := range append(secrets, strings.Fields(a.Getenv(sops.EnvKey))...) {
+		if len(secret) >= 6 {
 			text = strings.ReplaceAll(text, secret, "***")
 		}
 	}
