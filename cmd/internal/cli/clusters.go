@@ -254,13 +254,32 @@ func (a *app) locate(ctx context.Context, name, provider string) (providers.Clus
 
 // noCluster is the error for a name that no provider has.
 func (a *app) noCluster(ctx context.Context, name string) error {
-	e := &unknownClusterError{name: name}
-	if list, err := a.clusters(ctx); err == nil {
-		for _, c := range list {
-			e.known = append(e.known, c.Name)
+	return &unknownClusterError{name: name, known: a.clusterNames(ctx)}
+}
+
+// clusterNames are the names of all clusters as far as they can be told at once:
+// those that are somebody else's are not asked whether they are there.
+func (a *app) clusterNames(ctx context.Context) []string {
+	var names []string
+	for _, provider := range a.providers.Names() {
+		p, err := a.providers.Get(provider)
+		if err != nil {
+			continue
+		}
+		if providers.Borrows(p) {
+			declared, _ := a.borrowed() // a rekindle.yaml that cannot be read declares none
+			names = slices.AppendSeq(names, maps.Keys(declared))
+			continue
+		}
+		if lister, ok := p.(providers.Lister); ok {
+			list, _ := lister.List(ctx) // whoever cannot list has none to offer
+			for _, c := range list {
+				names = append(names, c.Name)
+			}
 		}
 	}
-	return e
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // unknownClusterError: no provider has a cluster of that name.

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
@@ -83,17 +82,7 @@ func (a *app) completeClusters(cmd *cobra.Command, args []string, typed string) 
 	return a.argument(cmd, args, typed, a.completeClusterNames)
 }
 
-func (a *app) completeClusterNames(ctx context.Context) []string {
-	list, err := a.clusters(ctx)
-	if err != nil {
-		return nil
-	}
-	var names []string
-	for _, c := range list {
-		names = append(names, c.Name)
-	}
-	return slices.Compact(names)
-}
+func (a *app) completeClusterNames(ctx context.Context) []string { return a.clusterNames(ctx) }
 
 func (a *app) completeProviders(context.Context) []string { return a.providers.Names() }
 

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/rekindle-io/rekindle/recover/kube"
+	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/testenv"
 )
 
@@ -42,9 +43,7 @@ func (o others) team(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	ctx, cancel := context.WithTimeout(o.t.Context(), time.Minute)
 	defer cancel()
-	c := connect(ts, args[0])
-	served, err := c.Discover(ctx)
-	ts.Check(err)
+	c, served := connect(ctx, ts, args[0])
 	for manifest := range strings.SplitSeq(ts.ReadFile(args[1]), "\n---\n") {
 		u := &unstructured.Unstructured{}
 		ts.Check(yaml.Unmarshal([]byte(manifest), &u.Object))
@@ -65,9 +64,7 @@ func (o others) has(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ctx, cancel := context.WithTimeout(o.t.Context(), time.Minute)
 	defer cancel()
-	c := connect(ts, args[0])
-	served, err := c.Discover(ctx)
-	ts.Check(err)
+	c, served := connect(ctx, ts, args[0])
 	there, text := false, ""
 	for _, kind := range served.Kinds() {
 		if kind.Kind != args[1] || there {
@@ -99,8 +96,10 @@ func (o others) silent(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(config), 0o600))
 }
 
-func connect(ts *testscript.TestScript, kubeconfig string) *kube.Cluster {
+func connect(ctx context.Context, ts *testscript.TestScript, kubeconfig string) (*kube.Cluster, *object.Catalogue) {
 	c, err := kube.Connect([]byte(ts.ReadFile(kubeconfig)), "", kube.Options{FieldManager: "team-b", Now: time.Now})
 	ts.Check(err)
-	return c
+	served, err := c.Discover(ctx)
+	ts.Check(err)
+	return c, served
 }
