@@ -75,7 +75,7 @@ func TestFailures(t *testing.T) {
 		"no node image":       {m{"image": "rekindle.test/no-node:v1"}, "is no node image of kind", "settings.image"},
 		"no version in it":    {m{"image": "rekindle.test/no-version:v1"}, "is no node image of kind", "settings.image"},
 		"a node that is dead": {m{"image": "rekindle.test/no-boot:v1"}, "/no/such/program", ""},
-		"a node that dies":    {m{"image": "rekindle.test/no-start:v1"}, "node failure-control-plane did not start: ERROR: the cgroup hierarchy is read-only", "doctor"},
+		"a node that dies":    {m{"image": "rekindle.test/no-start:v1"}, "failure-control-plane did not start (exit code 3): ERROR: the cgroup hierarchy is read-only", "doctor"},
 		"no image to preload": {m{"preload": []any{"rekindle.test/lacking:v1"}}, "the image rekindle.test/lacking:v1 of settings.preload", "docker load"},
 		"nothing to mount":    {m{"mounts": []any{m{"hostPath": "/no/such/folder", "containerPath": "/x"}}}, "settings.mounts[0].hostPath", "make it"},
 	}
@@ -155,6 +155,17 @@ func TestTwoNodes(t *testing.T) {
 
 	t.Run("images", func(t *testing.T) { imagesAreLoaded(t, p, spec) })
 	t.Run("restart", func(t *testing.T) { restartKeepsPorts(t, p, c, config) })
+	t.Run("the claim is lost", func(t *testing.T) {
+		docked(t, "volume", "rm", claimName(spec.Name)) // docker volume prune --all
+		if c, err := p.Find(t.Context(), spec.Name); err != nil || c.State != providers.StateRunning || c.ID != spec.ID {
+			t.Errorf("found %+v, %v", c, err)
+		}
+		other := providers.Spec{Name: spec.Name, ID: "another", Settings: testSettings()}
+		var taken *providers.TakenError
+		if _, err := p.Create(t.Context(), other, nil); !errors.As(err, &taken) {
+			t.Errorf("create with another id: %v", err)
+		}
+	})
 	t.Run("a worker is removed", func(t *testing.T) {
 		docked(t, "rm", "--force", "--volumes", "two-nodes-worker")
 		if c, err := p.Find(t.Context(), spec.Name); err != nil || c.State != providers.StateBroken || !strings.Contains(c.Detail["reason"], "1 of its 2 nodes") {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -172,28 +173,29 @@ func callKind(l *logger, m making, image string) (err error) {
 		cluster.CreateWithDisplayUsage(false), cluster.CreateWithDisplaySalutation(false))
 }
 
-// withNodeLog adds what a node said last to an error, when a node did not come
+// withNodeLog adds what a container said last to an error, when it did not come
 // up: that is where cgroups and privileges show.
 func (p *Provider) withNodeLog(ctx context.Context, m making, err error) error {
-	if !strings.Contains(err.Error(), "could not find a log line") && !strings.Contains(err.Error(), "is not running") {
+	silent := strings.Contains(err.Error(), "could not find a log line")
+	if !silent && !strings.Contains(err.Error(), "is not running") {
 		return err
 	}
 	s, lookErr := p.ask(ctx)
 	if lookErr != nil {
 		return err
 	}
-	for _, c := range s.holding(m.name, m.id).nodes {
+	for _, c := range s.holding(m.name, m.id).working() {
 		var text tailBuffer
-		if p.docker.stream(ctx, nil, &text, "logs", "--tail", "20", c.ID) != nil {
+		if c.State.Running && !silent || p.docker.stream(ctx, nil, &text, "logs", "--tail", "20", c.ID) != nil {
 			continue
 		}
-		if kept := lastLines(printable(text.String()), 5); kept != "" || !c.State.Running {
-			return &Error{What: "node " + c.name() + " did not start: " + kept + c.exit(), Err: err,
-				Remedy: "rekindle doctor looks for what nodes need; kind's known issues: https://kind.sigs.k8s.io/docs/user/known-issues/"}
-		}
+		return &Error{What: c.name() + " did not start" + c.exit() + ": " + lastLines(printable(text.String()), 5), Err: err,
+			Remedy: "rekindle doctor looks for what nodes need; kind's known issues: https://kind.sigs.k8s.io/docs/user/known-issues/"}
 	}
 	return err
 }
+
+var colour = regexp.MustCompile("\x1b\\[[0-9;]*[A-Za-z]")
 
 // printable drops what a terminal would take for commands.
 func printable(text string) string {
@@ -202,7 +204,7 @@ func printable(text string) string {
 			return -1
 		}
 		return r
-	}, text)
+	}, colour.ReplaceAllString(text, ""))
 }
 
 // awaitReady returns when the API server is ready for the first apply.

@@ -102,11 +102,11 @@ func (s survey) holding(name, id string) holding {
 // balances tells whether a container is the load balancer of this cluster. kind
 // makes it from an image of somebody else, so it cannot bear our mark: what it
 // has to bear is kind's labels of this cluster, the port that the claim chose
-// for it, and an age below the claim's. While the claim holds the name nobody
-// else's has all three.
+// for it, and an age below the claim's, both by Docker's clock. While the claim
+// holds the name nobody else's has all three.
 func (h holding) balances(c container) bool {
-	port, since := h.label(labelPort), h.created()
-	if port == "" || c.label(kindCluster) != h.name || c.label(kindRole) != roleBalancer || c.Created.Before(since) {
+	port := h.label(labelPort)
+	if port == "" || c.label(kindCluster) != h.name || c.label(kindRole) != roleBalancer || h.claim != nil && c.Created.Before(h.claim.CreatedAt) {
 		return false
 	}
 	for _, b := range c.HostConfig.PortBindings[apiPort] {
@@ -171,6 +171,8 @@ func (h holding) state() (state providers.State, reason string) {
 		return providers.StateDeleting, "it was not finished"
 	case !h.in(phaseReady):
 		return providers.StateCreating, "it was not finished"
+	case h.lacking() != "":
+		return providers.StateBroken, h.lacking()
 	case h.in(phaseStopped):
 		for _, c := range h.working() {
 			if c.State.Running {
@@ -178,9 +180,6 @@ func (h holding) state() (state providers.State, reason string) {
 			}
 		}
 		return providers.StateStopped, ""
-	}
-	if lacking := h.lacking(); lacking != "" {
-		return providers.StateBroken, lacking
 	}
 	for _, c := range h.working() {
 		switch {

@@ -26,7 +26,7 @@ func marks(name, id string, more ...string) map[string]string {
 }
 
 func claimOf(name, id string, more ...string) volume {
-	return volume{Name: claimName(name), Labels: marks(name, id, more...)}
+	return volume{Name: claimName(name), CreatedAt: time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC), Labels: marks(name, id, more...)}
 }
 
 func nodeOf(name, id, role, state string, more ...string) container {
@@ -74,6 +74,7 @@ func TestState(t *testing.T) {
 		"its balancer was removed": {survey{claims: []volume{claimOf("dev", "1")}, containers: []container{nodeOf("dev", "1", "control-plane", "running", labelPort, "40000")}, images: ready("dev", "1")}, providers.StateBroken, "load balancer is gone"},
 		"stopped":                  {survey{claims: []volume{claimOf("dev", "1")}, containers: []container{dead}, images: append(ready("dev", "1"), tagOf(phaseStopped.repository(), "dev", "1", ""))}, providers.StateStopped, ""},
 		"stopped, but it runs":     {survey{claims: []volume{claimOf("dev", "1")}, containers: []container{nodeOf("dev", "1", "control-plane", "running")}, images: append(ready("dev", "1"), tagOf(phaseStopped.repository(), "dev", "1", ""))}, providers.StateBroken, "dev-control-plane runs"},
+		"stopped, and pruned":      {survey{claims: []volume{claimOf("dev", "1")}, images: append(ready("dev", "1"), tagOf(phaseStopped.repository(), "dev", "1", ""))}, providers.StateBroken, "nodes are gone"},
 		"deleting":                 {survey{claims: []volume{claimOf("dev", "1")}, containers: []container{dead}, images: append(ready("dev", "1"), tagOf(phaseDeleting.repository(), "dev", "1", ""))}, providers.StateDeleting, "not finished"},
 		"phases of another":        {survey{claims: []volume{claimOf("dev", "1")}, images: ready("dev", "2")}, providers.StateCreating, "not finished"},
 	}

@@ -2,6 +2,7 @@ package kind
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -20,7 +21,7 @@ import (
 )
 
 // envHelper makes the test executable a process that makes one call and may be
-// killed: "create ROOT REALM NAME ID", the same with
+// killed: "create ROOT REALM NAME ID SETTINGS", the same with
 // delete, or "connect ROOT REALM NAME".
 const envHelper = "REKINDLE_TEST_HELPER"
 
@@ -52,7 +53,11 @@ func helper(call []string) error {
 	case "delete":
 		return p.Delete(ctx, call[3], call[4], nil)
 	}
-	_, err = p.Create(ctx, providers.Spec{Name: call[3], ID: call[4], Settings: testSettings()}, nil)
+	var settings providers.Settings
+	if err := json.Unmarshal([]byte(call[5]), &settings); err != nil {
+		return err
+	}
+	_, err = p.Create(ctx, providers.Spec{Name: call[3], ID: call[4], Settings: settings}, nil)
 	return err
 }
 
@@ -135,12 +140,21 @@ func (w world) removeAll(t *testing.T) {
 // crash runs a call in a process of its own and kills it after a while.
 func (w world) crash(t *testing.T, after time.Duration, call, name, id string) bool {
 	t.Helper()
+	return w.crashWith(t, after, testSettings(), call, name, id)
+}
+
+func (w world) crashWith(t *testing.T, after time.Duration, settings providers.Settings, call, name, id string) bool {
+	t.Helper()
+	raw, err := json.Marshal(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), envHelper+"="+strings.Join([]string{call, w.root, w.realm, name, id}, " "))
+	cmd.Env = append(os.Environ(), envHelper+"="+strings.Join([]string{call, w.root, w.realm, name, id, string(raw)}, " "))
 	cmd.WaitDelay = time.Second // docker commands that outlive it hold stderr
 	var output strings.Builder
 	cmd.Stderr = &output
@@ -176,8 +190,13 @@ func (w world) wantEmpty(t *testing.T) {
 // that fails unless it is untouched.
 func (w world) foreignCluster(t *testing.T, name string) func(*testing.T) {
 	t.Helper()
-	id := docked(t, "create", "--pull", "never", "--name", name+"-control-plane",
-		"--label", kindCluster+"="+name, "--label", kindRole+"="+roleControl, testImage())
+	return foreignNode(t, name, roleControl)
+}
+
+func foreignNode(t *testing.T, name, role string) func(*testing.T) {
+	t.Helper()
+	id := docked(t, "create", "--pull", "never", "--name", name+"-"+role,
+		"--label", kindCluster+"="+name, "--label", kindRole+"="+role, testImage())
 	before := docked(t, "inspect", id)
 	t.Cleanup(func() {
 		_ = exec.Command("docker", "rm", "--force", "--volumes", id).Run() // may be gone
