@@ -280,3 +280,27 @@ func openedAll(t testing.TB, o *sops.Opener, file []byte) []map[string]any {
 	}
 	return all
 }
+
+// TestRefusesWhatSopsHides: a file of which more than the content is encrypted
+// would have its labels and names in plans and reports.
+func TestRefusesWhatSopsHides(t *testing.T) {
+	binary, key := program(t), pair(t)
+	for rule, says := range map[string]string{
+		"":                      "its very kind encrypted",
+		"^(apiVersion|kind)$":   "only the content of a Secret may be",
+		"^(apiVersion|sopsx)$":  "its very kind encrypted",
+		"^(kind|metadata|type)": "only Secrets of v1",
+	} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "s.yaml")
+		write(t, path, []byte(plain))
+		args := []string{"encrypt", "--age", key.Recipient().String(), path}
+		if rule != "" {
+			args = append([]string{"encrypt", "--unencrypted-regex", rule}, args[1:]...)
+		}
+		_, err := openerWith(sops.EnvKey, key.String()).Open(documents(t, real(t, binary, key.String(), dir, args...)))
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: %v, want %q", rule, err, says)
+		}
+	}
+}
