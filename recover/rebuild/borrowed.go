@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/rekindle-io/rekindle/providers"
@@ -28,6 +29,15 @@ const takenOverAnnotation = "rekindle.io/taken-over"
 
 func takenOver(u *unstructured.Unstructured) bool {
 	return u.GetAnnotations()[takenOverAnnotation] != ""
+}
+
+// ours tells whether a restore made u or took it over. On a borrowed cluster the
+// marks do not suffice: its owner may have copied an object of ours, marks and
+// all. We must own fields of it, and what nobody of us applied has none.
+func (r *restore) ours(u *unstructured.Unstructured) bool {
+	return restored(u) && (!r.borrowed() || slices.ContainsFunc(u.GetManagedFields(), func(e metav1.ManagedFieldsEntry) bool {
+		return e.Manager == object.FieldManager && e.Operation == metav1.ManagedFieldsOperationApply && e.Subresource == ""
+	}))
 }
 
 // borrowed tells whether the cluster is somebody else's.
@@ -119,6 +129,7 @@ type TakenOver struct {
 // objects were.
 type sighting struct {
 	live
+	ours    func(*unstructured.Unstructured) bool
 	planned map[object.ID]bool
 
 	mu sync.Mutex
@@ -131,7 +142,7 @@ type sighting struct {
 var _ drift.Cluster = (*sighting)(nil)
 
 func (r *restore) sight(p *plan.Plan) *sighting {
-	s := &sighting{live: live{r.cluster}, planned: make(map[object.ID]bool, len(p.Nodes)), others: map[object.ID]string{}, givenUp: map[object.ID]bool{}}
+	s := &sighting{live: live{r.cluster}, ours: r.ours, planned: make(map[object.ID]bool, len(p.Nodes)), others: map[object.ID]string{}, givenUp: map[object.ID]bool{}}
 	for i := range p.Nodes {
 		s.planned[p.Nodes[i].ID] = true
 	}
@@ -147,7 +158,7 @@ func (s *sighting) List(ctx context.Context, kind object.Kind, metadataOnly bool
 }
 
 func (s *sighting) note(id object.ID, u *unstructured.Unstructured) {
-	marked, planned := restored(u), s.planned[id]
+	marked, planned := s.ours(u), s.planned[id]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {

@@ -158,6 +158,10 @@ func (g *guest) prunes(t *testing.T) {
 		t.Errorf("what others made since is unexpected: %s", words(t, v))
 	}
 
+	copied := team.get(configMapPath("own")) // as with kubectl get -o yaml
+	team.post("/api/v1/namespaces/shop/configmaps", settings("copy", "1", ", labels: {applyset.kubernetes.io/part-of: "+
+		copied.GetLabels()["applyset.kubernetes.io/part-of"]+"}, annotations: {rekindle.io/applied: "+copied.GetAnnotations()["rekindle.io/applied"]+"}"))
+
 	g.commit(t, settings("new", "1", ""))
 	report, asked, err := g.try(t, func(r *rebuild.Request) { pruning(r); r.AllowDataLoss = true })
 	if err != nil || !report.Verified {
@@ -177,7 +181,7 @@ func (g *guest) prunes(t *testing.T) {
 	if u := team.get(configMapPath("shared")); u.GetAnnotations()[marked] != "" || len(u.GetLabels()) > 0 {
 		t.Errorf("it still bears marks: %v, %v", u.GetLabels(), u.GetAnnotations())
 	}
-	if !team.has("/api/v1/namespaces/mixed/configmaps/guest") || !team.has(configMapPath("later")) {
+	if !team.has("/api/v1/namespaces/mixed/configmaps/guest") || !team.has(configMapPath("later")) || !team.has(configMapPath("copy")) {
 		t.Error("an object of others is gone")
 	}
 }

@@ -149,7 +149,7 @@ func (r *restore) compare(ctx context.Context, p *plan.Plan, catalogue *object.C
 		Commit:    r.commit.SHA,
 		Catalogue: catalogue,
 		Capture:   filter,
-		Restored:  restored,
+		Restored:  r.ours,
 	})
 	if err == nil {
 		r.theirs(difference, seen)
@@ -198,7 +198,7 @@ func (r *restore) existing(ctx context.Context) (func(object.ID) bool, error) {
 			continue
 		}
 		err := live{r.cluster}.List(ctx, kind, true, func(u *unstructured.Unstructured) error {
-			if restored(u) && !takenOver(u) { // what a restore made, this plan has to account for
+			if r.ours(u) && !takenOver(u) { // what a restore made, this plan has to account for
 				return nil
 			}
 			have[object.ID{Group: kind.Group, Kind: kind.Kind, Name: u.GetName()}] = true

@@ -115,11 +115,11 @@ func (r *restore) leftovers(ctx context.Context) ([]leftover, map[object.ID]int,
 			case planned[id]:
 				strangers[definition]++
 				strangers[object.ID{Kind: "Namespace", Name: id.Namespace}]++
-			case r.borrowed() && restored(u) && (takenOver(u) || capture.Every(id, u)):
+			case r.borrowed() && r.ours(u) && (takenOver(u) || capture.Every(id, u)):
 				r.returned = append(r.returned, leftover{id: id, kind: kind, uid: u.GetUID()})
 				inhabited[definition], inhabited[object.ID{Kind: "Namespace", Name: id.Namespace}] = true, true
 			case capture.Every(id, u) || baseline(id):
-			case restored(u):
+			case r.ours(u):
 				found = append(found, leftover{id: id, kind: kind, uid: u.GetUID()})
 				if holdsData(id) && !r.req.AllowDataLoss {
 					strangers[object.ID{Kind: "Namespace", Name: id.Namespace}]++
