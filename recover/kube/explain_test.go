@@ -212,7 +212,7 @@ func FuzzExplain(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	f.Fuzz(func(t *testing.T, doc string) {
+	f.Fuzz(func(_ *testing.T, doc string) {
 		var content map[string]any
 		if err := yaml.Unmarshal([]byte(doc), &content); err != nil || content == nil {
 			return
