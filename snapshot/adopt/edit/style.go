@@ -324,7 +324,7 @@ func (s style) value(v any, parent, below int) string {
 		}
 		return s.literalBlock(text, below, parent, nil)
 	}
-	return s.flow(v)
+	return s.scalarOrEmpty(v, nil, false)
 }
 
 func nonEmpty(v any) bool {
@@ -382,8 +382,8 @@ func order(m map[string]any) []string {
 	})
 }
 
-// Write returns v, an object or a patch, as a document of a new file.
-func Write(v map[string]any) []byte {
+// Write returns v, an object or a list, as the document of a new file.
+func Write(v any) []byte {
 	s := style{step: 2, listStep: 2, quote: '"', nl: "\n"}
 	return []byte(s.block(plainValue(v), 0) + "\n")
 }

@@ -1,0 +1,239 @@
+package adopt
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/recover/object/field"
+	"github.com/rekindle-io/rekindle/recover/render"
+	"github.com/rekindle-io/rekindle/snapshot/adopt/edit"
+)
+
+// planCreate makes the task of an object that git does not have.
+func (a *adoption) planCreate(w Wanted) {
+	m := w.Create
+	switch {
+	case field.Text(m, "kind") == "" || field.Text(m, "apiVersion") == "" || field.Text(m, "metadata", "name") == "":
+		a.refuse(w.ID, "", "", "its content has no apiVersion, kind and name")
+		return
+	case isSecret(w.ID):
+		a.refuse(w.ID, "", encryptInstead, "plain values of a Secret are not written into git")
+		return
+	case a.lookup(w.ID) != nil:
+		a.refuse(w.ID, "", "", "git has it already, at %s", a.lookup(w.ID).From)
+		return
+	case a.isChart():
+		a.refuse(w.ID, "", "add a template to the chart, or keep the object in a folder of manifests", "%s is a Helm chart", a.repo.target)
+		return
+	}
+	id := object.New(m, object.Provenance{}).ID()
+	a.tasks = append(a.tasks, &task{
+		id: id,
+		expect: func(was map[string]any) (map[string]any, error) {
+			if was != nil && !edit.Equal(was, m) {
+				return nil, fmt.Errorf("it is made twice")
+			}
+			return m, nil
+		},
+		met:   func(content map[string]any) bool { return edit.Equal(content, m) },
+		sites: a.createSites(id, m),
+	})
+}
+
+func (a *adoption) isChart() bool {
+	for o := range a.objects.All() {
+		return strings.HasPrefix(o.From.Made, "chart ")
+	}
+	return a.req.Options.Kind == render.KindHelm
+}
+
+// createSites lists where the file of a new object may go: beside its kin, and
+// in the folder that is rendered.
+func (a *adoption) createSites(id object.ID, content map[string]any) []site {
+	var sites []site
+	dirs := append(a.kin(id), a.repo.target)
+	for i, dir := range dirs {
+		if slices.Contains(dirs[:i], dir) {
+			continue
+		}
+		k, also, ok := a.ownerOf(dir)
+		if !ok {
+			continue
+		}
+		s := a.newFile(dir, k, id, content)
+		s.also = also
+		sites = append(sites, s)
+	}
+	return sites
+}
+
+// ownerOf returns the kustomization that would list a new file in dir, nil when
+// dir is a plain folder. Not ok: strangers build upon it.
+func (a *adoption) ownerOf(dir string) (k *kustomization, also []string, ok bool) {
+	at := dir
+	for a.repo.kustomizations[at] == nil && at != a.repo.target && at != "." {
+		at = path.Dir(at)
+	}
+	k = a.repo.kustomizations[at]
+	if k == nil || a.req.Options.Kind == render.KindPlain {
+		return nil, nil, true
+	}
+	built := a.repo.target
+	if a.repo.kustomizations[built] == nil {
+		built = at
+	}
+	strangers, also := a.repo.strangers(built, at)
+	return k, also, len(strangers) == 0
+}
+
+// kin returns the folders of the objects that are most like id, the best first:
+// by kind and namespace, by namespace, by kind.
+func (a *adoption) kin(id object.ID) []string {
+	type count struct{ both, namespace, kind int }
+	counts := map[string]count{}
+	for o := range a.objects.All() {
+		if o.From.File == "" || strings.HasPrefix(o.From.Made, "chart ") {
+			continue
+		}
+		dir := path.Dir(o.From.File)
+		c := counts[dir]
+		sameKind, sameNamespace := o.ID().GroupKind() == id.GroupKind(), o.GetNamespace() == id.Namespace
+		switch {
+		case sameKind && sameNamespace:
+			c.both++
+		case sameNamespace:
+			c.namespace++
+		case sameKind:
+			c.kind++
+		}
+		counts[dir] = c
+	}
+	dirs := sortedKeys(counts)
+	slices.SortStableFunc(dirs, func(x, y string) int {
+		return cmp.Or(cmp.Compare(counts[y].both, counts[x].both), cmp.Compare(counts[y].namespace, counts[x].namespace), cmp.Compare(counts[y].kind, counts[x].kind))
+	})
+	return slices.DeleteFunc(dirs, func(d string) bool { return counts[d] == count{} })
+}
+
+// newFile is the site that writes the file, and lists it where k does not find
+// it by itself.
+func (a *adoption) newFile(dir string, k *kustomization, id object.ID, content map[string]any) site {
+	name := a.nameFor(dir, id)
+	file := path.Join(dir, name)
+	return site{where: "new file " + file, edit: func(tree fs.FS, o Overlay) error {
+		if _, err := fs.Stat(tree, file); err == nil {
+			return fmt.Errorf("%s is there already", file)
+		}
+		if k == nil {
+			o[file] = edit.Write(content)
+			return nil
+		}
+		bare, err := k.withoutAffixes(content)
+		if err != nil {
+			return err
+		}
+		o[file] = edit.Write(bare)
+		rel := strings.TrimPrefix(file, k.dir+"/")
+		return k.list("resources", rel)(tree, o)
+	}}
+}
+
+// withoutAffixes takes off the name what k puts around it.
+func (k *kustomization) withoutAffixes(content map[string]any) (map[string]any, error) {
+	prefix, suffix := field.Text(k.head, "namePrefix"), field.Text(k.head, "nameSuffix")
+	name := field.Text(content, "metadata", "name")
+	bare := strings.TrimSuffix(strings.TrimPrefix(name, prefix), suffix)
+	if bare == name {
+		return content, nil
+	}
+	v, err := edit.With(content, edit.Path{edit.Key("metadata"), edit.Key("name")}, bare)
+	if err != nil {
+		return nil, err
+	}
+	m, _ := v.(map[string]any)
+	return m, nil
+}
+
+// nameFor returns a file name for a new object in dir that is not taken, in the
+// way in which the files there are named.
+func (a *adoption) nameFor(dir string, id object.ID) string {
+	kind, name := fileName(strings.ToLower(id.Kind)), fileName(id.Name)
+	forms := []string{name + "-" + kind, kind + "-" + name, name, kind + "-" + name + "-" + fileName(id.Namespace), kind + "-" + fileName(id.Group) + "-" + name}
+	if a.kindFirst(dir) {
+		forms[0], forms[1] = forms[1], forms[0]
+	}
+	taken := map[string]bool{}
+	entries, _ := fs.ReadDir(a.req.Tree, dir) // a new folder has none
+	for _, e := range entries {
+		taken[strings.ToLower(e.Name())] = true
+	}
+	for _, t := range a.tasks {
+		for _, s := range t.sites {
+			if file, ok := strings.CutPrefix(s.where, "new file "+dir+"/"); ok {
+				taken[strings.ToLower(file)] = true
+			}
+		}
+	}
+	for _, form := range forms {
+		if !taken[form+".yaml"] {
+			return form + ".yaml"
+		}
+	}
+	for i := 2; ; i++ {
+		if form := fmt.Sprintf("%s-%d.yaml", forms[0], i); !taken[form] {
+			return form
+		}
+	}
+}
+
+// kindFirst tells whether files in dir are named after the kind and then the
+// object, rather than the other way round.
+func (a *adoption) kindFirst(dir string) bool {
+	first, last := 0, 0
+	for o := range a.objects.All() {
+		if path.Dir(o.From.File) != dir {
+			continue
+		}
+		base := strings.TrimSuffix(path.Base(o.From.File), path.Ext(o.From.File))
+		kind := strings.ToLower(o.GetKind())
+		switch {
+		case base == kind || o.GetName() == "":
+		case strings.HasPrefix(strings.ToLower(base), kind):
+			first++
+		case strings.HasSuffix(strings.ToLower(base), kind):
+			last++
+		}
+	}
+	return first >= last
+}
+
+// fileName makes of a name what is one on every file system.
+func fileName(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r) || r == '-' || r == '.' || r == '_') {
+			return unicode.ToLower(r)
+		}
+		return '-'
+	}, name)
+	if len(name) > 120 {
+		name = name[:120]
+	}
+	return strings.Trim(name, ".-")
+}
+
+// wholeFile is the site that gives a file another content.
+func wholeFile(file, text string) site {
+	return site{where: file, edit: func(tree fs.FS, o Overlay) error {
+		if _, err := fs.Stat(tree, file); err != nil {
+			return err
+		}
+		o[file] = []byte(text)
+		return nil
+	}}
+}

@@ -1,0 +1,224 @@
+package adopt
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/recover/object/field"
+	"github.com/rekindle-io/rekindle/snapshot/adopt/edit"
+)
+
+// kustomizeSites lists where a field of an object of the kustomization in dir
+// may be changed.
+func (a *adoption) kustomizeSites(dir string, c change) []site {
+	r := a.repo
+	names := namesOf(c.object)
+	d, docErr := r.documentOf(c.object)
+	if docErr == nil {
+		names = append(names, d.name)
+	}
+	var sites []site
+	add := func(owners []string, more ...site) {
+		strangers, also := r.strangers(dir, owners...)
+		if len(strangers) > 0 {
+			return
+		}
+		for _, s := range more {
+			s.also = also
+			sites = append(sites, s)
+		}
+	}
+	chain := r.chain(dir)
+	for _, k := range chain {
+		add([]string{k.dir}, k.transformers(c, names)...)
+	}
+	for _, k := range chain {
+		for _, p := range k.patches(r) {
+			owners := []string{k.dir}
+			if p.file != "" {
+				owners = append(owners, r.listed[p.file]...)
+			}
+			add(owners, p.sites(c, names)...)
+		}
+	}
+	if i := slices.IndexFunc(chain, func(k *kustomization) bool { return k.file == c.object.From.File }); i >= 0 {
+		add([]string{chain[i].dir}, chain[i].generators(c)...)
+	}
+	if docErr == nil {
+		add(r.ownersOf(c.object, d), d.inPlace(c))
+	}
+	if k := r.kustomizations[dir]; k != nil {
+		add([]string{dir}, k.newPatches(c, d)...)
+	}
+	return sites
+}
+
+// ownersOf returns the kustomizations that name the file of o, whose document
+// is d.
+func (r *repository) ownersOf(o *object.Object, d document) []string {
+	return slices.Concat(r.listed[o.From.File], r.listed[d.file])
+}
+
+func namesOf(o *object.Object) []string { return []string{o.GetName()} }
+
+// transformers are the entries of images: and replicas: that made the value.
+func (k *kustomization) transformers(c change, names []string) []site {
+	if c.remove {
+		return nil
+	}
+	old, _ := edit.Get(c.object.Object, c.at)
+	var sites []site
+	last := c.at[len(c.at)-1]
+	if was, ok := old.(string); ok && last.Key == "image" {
+		for i, entry := range field.Maps(k.head, "images") {
+			if now, ok := c.value.(string); ok {
+				sites = append(sites, k.image(i, entry, was, now)...)
+			}
+		}
+	}
+	if edit.Equal([]any{c.at.String()}, []any{"spec.replicas"}) {
+		for i, entry := range field.Maps(k.head, "replicas") {
+			if slices.Contains(names, field.Text(entry, "name")) {
+				sites = append(sites, k.set("replicas", edit.Path{edit.Key("replicas"), edit.Index(i), edit.Key("count")}, c.value))
+			}
+		}
+	}
+	return sites
+}
+
+// set is the site that sets one field of the kustomization.
+func (k *kustomization) set(what string, at edit.Path, value any) site {
+	return site{where: what + " of " + k.file, edit: editFile(k.file, func(f *edit.File) (*edit.File, error) {
+		return f.Set(edit.Address{Path: at}, value)
+	})}
+}
+
+// image returns the site at entry i of images when it made the image was.
+func (k *kustomization) image(i int, entry map[string]any, was, now string) []site {
+	oldName, oldTag, oldDigest := splitImage(was)
+	newName, newTag, newDigest := splitImage(now)
+	name := field.Text(entry, "newName")
+	if name == "" {
+		name = field.Text(entry, "name")
+	}
+	tag, digest := field.Text(entry, "newTag"), field.Text(entry, "digest")
+	if name != oldName || tag == "" && digest == "" || tag != "" && tag != oldTag || digest != "" && digest != oldDigest {
+		return nil
+	}
+	at := edit.Path{edit.Key("images"), edit.Index(i)}
+	return []site{{where: "images of " + k.file, edit: editFile(k.file, func(f *edit.File) (*edit.File, error) {
+		var err error
+		for _, part := range []struct{ key, old, now string }{
+			{"newName", name, newName}, {"newTag", tag, newTag}, {"digest", digest, newDigest},
+		} {
+			here := edit.Address{Path: append(at[:len(at):len(at)], edit.Key(part.key))}
+			_, has := f.Value(here)
+			switch {
+			case part.old == part.now:
+			case part.now == "" && has:
+				f, err = f.Remove(here)
+			default:
+				f, err = f.Set(here, part.now)
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		return f, nil
+	})}}
+}
+
+// splitImage takes an image reference apart.
+func splitImage(image string) (name, tag, digest string) {
+	name, digest, _ = strings.Cut(image, "@")
+	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, '/') {
+		name, tag = name[:i], name[i+1:]
+	}
+	return name, tag, digest
+}
+
+// generators are the entries of configMapGenerator that made the value. Those
+// of secretGenerator are not edited.
+func (k *kustomization) generators(c change) []site {
+	if len(c.at) != 2 || c.at[0].Key != "data" || c.object.GetKind() != "ConfigMap" {
+		return nil
+	}
+	key, value := c.at[1].Key, ""
+	if !c.remove {
+		text, ok := c.value.(string)
+		if !ok {
+			return nil
+		}
+		value = text
+	}
+	var sites []site
+	for i, entry := range field.Maps(k.head, "configMapGenerator") {
+		name := field.Text(entry, "name")
+		if name == "" || !strings.Contains(c.object.GetName(), name) {
+			continue
+		}
+		if hashed(k.head, entry) {
+			sites = append(sites, impossible("configMapGenerator of "+k.file, fmt.Errorf("the name of %s holds a hash of its content: with another content it is another object", c.object.ID())))
+			continue
+		}
+		sites = append(sites, k.generator(i, entry, key, value, c.remove)...)
+	}
+	return sites
+}
+
+// hashed tells whether a generated name gets a hash of the content.
+func hashed(head, entry map[string]any) bool {
+	options := field.Map(entry, "options")
+	if v, ok := options["disableNameSuffixHash"].(bool); ok {
+		return !v
+	}
+	v, _ := field.Map(head, "generatorOptions")["disableNameSuffixHash"].(bool)
+	return !v
+}
+
+// generator returns the sites for one key of a generator.
+func (k *kustomization) generator(i int, entry map[string]any, key, value string, remove bool) []site {
+	at := edit.Path{edit.Key("configMapGenerator"), edit.Index(i)}
+	below := func(field string, j int) edit.Path {
+		return append(at[:len(at):len(at)], edit.Key(field), edit.Index(j))
+	}
+	var sites []site
+	for j, v := range field.List(entry, "literals") {
+		if name, _, ok := strings.Cut(fmt.Sprint(v), "="); !ok || name != key {
+			continue
+		}
+		if remove {
+			sites = append(sites, k.unset(below("literals", j)))
+			continue
+		}
+		sites = append(sites, k.set("configMapGenerator", below("literals", j), key+"="+value))
+	}
+	for j, v := range field.List(entry, "files") {
+		name, file, ok := strings.Cut(fmt.Sprint(v), "=")
+		if !ok {
+			name, file = path.Base(name), name
+		}
+		if name != key {
+			continue
+		}
+		if remove {
+			sites = append(sites, k.unset(below("files", j)))
+			continue
+		}
+		sites = append(sites, wholeFile(path.Join(k.dir, file), value))
+	}
+	if len(sites) == 0 && !remove {
+		sites = append(sites, k.set("configMapGenerator", below("literals", len(field.List(entry, "literals"))), key+"="+value))
+	}
+	return sites
+}
+
+// unset is the site that removes one list item of the kustomization.
+func (k *kustomization) unset(at edit.Path) site {
+	return site{where: at[0].Key + " of " + k.file, edit: editFile(k.file, func(f *edit.File) (*edit.File, error) {
+		return f.Remove(edit.Address{Path: at})
+	})}
+}
