@@ -187,12 +187,8 @@ func (s survey) free(c *v1alpha4.Cluster, id string) error {
 // to preload, and the node image, which is pulled when it is not there. It
 // returns how Docker knows the node image.
 func (p *Provider) prepare(ctx context.Context, set settings, m making, progress providers.Progress) (image string, err error) {
-	if os.Getenv("DOCKER_HOST") == "" { // else its paths may not be ours
-		for i, mnt := range set.Mounts {
-			if _, err := os.Stat(mnt.HostPath); err != nil {
-				return "", &Error{What: fmt.Sprintf("settings.mounts[%d].hostPath: %v", i, err), Remedy: "make it, or name another", Err: err}
-			}
-		}
+	if err := p.checkMounts(ctx, set.Mounts); err != nil {
+		return "", err
 	}
 	if len(set.Preload.images) > 0 {
 		have, err := p.localImages(ctx)
@@ -209,6 +205,25 @@ func (p *Provider) prepare(ctx context.Context, set settings, m making, progress
 		}
 	}
 	return p.ensureImage(ctx, m.base, progress)
+}
+
+// checkMounts refuses paths that do not exist, which Docker would make, owned by
+// root. A Docker on another machine has other paths.
+func (p *Provider) checkMounts(ctx context.Context, mounts []mount) error {
+	for i, m := range mounts {
+		_, err := os.Stat(m.HostPath)
+		if err == nil {
+			continue
+		}
+		host, askErr := p.docker.output(ctx, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
+		if askErr != nil {
+			return askErr
+		}
+		if h := string(host); strings.HasPrefix(h, "unix:") || strings.HasPrefix(h, "npipe:") {
+			return &Error{What: fmt.Sprintf("settings.mounts[%d].hostPath: %v", i, err), Remedy: "make it, or name another", Err: err}
+		}
+	}
+	return nil
 }
 
 // ensureImage pulls an image that Docker does not have, and returns how Docker

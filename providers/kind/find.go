@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -168,8 +167,10 @@ func describe(h holding, state providers.State, reason string) providers.Cluster
 		Provider: ProviderName, Name: h.name, ID: h.id, State: state, Created: h.created(),
 		Version: h.label(labelVersion), Endpoint: h.endpoint(), Detail: map[string]string{},
 	}
-	if n, err := strconv.Atoi(h.label(labelNodes)); err == nil {
-		c.Detail["nodes"] = strconv.Itoa(n)
+	for detail, label := range map[string]string{"nodes": labelNodes, "image": labelImage} {
+		if value := h.label(label); value != "" {
+			c.Detail[detail] = value
+		}
 	}
 	var names []string
 	for _, n := range h.working() {

@@ -3,6 +3,7 @@ package kind
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -90,11 +91,10 @@ func (p *Provider) revive(ctx context.Context, h holding, progress providers.Pro
 		return providers.Cluster{}, &Error{What: lacking, Remedy: "delete it (rekindle clusters delete " + h.name + "), then restore it"}
 	}
 	down := func(c container) bool { return !c.State.Running || c.State.Paused }
-	for _, c := range h.working() {
-		if down(c) {
-			progress.Say("starting the containers of cluster " + h.name + " again")
-			break
-		}
+	if slices.ContainsFunc(h.working(), down) {
+		progress.Say("starting the containers of cluster " + h.name + " again")
+	} else {
+		progress = nil // it runs: nothing takes time
 	}
 	if err := p.each(ctx, h.working(), func(c container) bool { return c.label(kindRole) != "worker" && down(c) }, p.startOne); err != nil {
 		return providers.Cluster{}, err

@@ -54,7 +54,8 @@ func (p *Provider) load(ctx context.Context, h holding, wanted []string, auto bo
 		}
 	}
 	wanted = slices.Compact(slices.Sorted(slices.Values(wanted)))
-	wanted = slices.DeleteFunc(wanted, func(ref string) bool { return here[canonical(ref)] == "" })
+	// docker save loses digests, so that what is named by one stays the registry's.
+	wanted = slices.DeleteFunc(wanted, func(ref string) bool { return here[canonical(ref)] == "" || strings.Contains(ref, "@") })
 	if len(wanted) == 0 {
 		return nil, nil
 	}
@@ -95,7 +96,7 @@ func (p *Provider) present(ctx context.Context, wanted []string, targets []*node
 	}
 	for i, n := range targets {
 		for _, ref := range wanted {
-			if _, there := lists[i][canonical(ref)]; !there && !strings.Contains(ref, "@") {
+			if _, there := lists[i][canonical(ref)]; !there {
 				return nil, fmt.Errorf("the image %s was brought onto node %s, and is not there: perhaps it is for another architecture", ref, n)
 			}
 		}

@@ -42,7 +42,7 @@ type Options struct {
 	// Now is the clock that stamps clusters.
 	Now func() time.Time
 	// Timeout bounds what asks Docker and returns: Find, List, Connect, Leftovers,
-	// Diagnose; 30 s when 0.
+	// Diagnose; 20 s when 0.
 	Timeout time.Duration
 	// DeleteTimeout bounds Delete, Stop, and the clean-up after a create that
 	// failed or was cancelled; 2 min when 0.
@@ -88,7 +88,7 @@ func New(opts Options) (*Provider, error) {
 	for _, d := range []struct {
 		value    *time.Duration
 		fallback time.Duration
-	}{{&opts.Timeout, 30 * time.Second}, {&opts.DeleteTimeout, 2 * time.Minute}, {&opts.LoadTimeout, 15 * time.Minute}} {
+	}{{&opts.Timeout, 20 * time.Second}, {&opts.DeleteTimeout, 2 * time.Minute}, {&opts.LoadTimeout, 15 * time.Minute}} {
 		if *d.value == 0 {
 			*d.value = d.fallback
 		}

@@ -151,8 +151,11 @@ func (s settings) check() error {
 		m.check(func(field, format string, args ...any) { bad(fmt.Sprintf("mounts[%d].%s", i, field), format, args...) })
 	}
 	for i, image := range s.Preload.images {
-		if !imageShape.MatchString(image) {
-			bad(fmt.Sprintf("preload[%d]", i), "%q is no image reference", image)
+		switch field := fmt.Sprintf("preload[%d]", i); {
+		case !imageShape.MatchString(image):
+			bad(field, "%q is no image reference", image)
+		case strings.Contains(image, "@"):
+			bad(field, "%q is named by its digest, which docker save loses: name it by its tag", image)
 		}
 	}
 	if w := s.Wait.Duration; w != 0 && w < minWait {

@@ -55,6 +55,7 @@ func TestCheck(t *testing.T) {
 		"mount with options":         {providers.Settings{"mounts": []any{m{"hostPath": "/a", "containerPath": "/b:rw"}}}, "settings.mounts[0].containerPath"},
 		"preload of what":            {providers.Settings{"preload": "all"}, "settings.preload"},
 		"preload of no image":        {providers.Settings{"preload": []any{"-x"}}, "settings.preload[0]"},
+		"preload by digest":          {providers.Settings{"preload": []any{"web@sha256:" + strings.Repeat("0", 64)}}, "settings.preload[0]"},
 		"preload of a number":        {providers.Settings{"preload": 7}, "settings.preload"},
 		"wait of what":               {providers.Settings{"wait": "soon"}, "settings.wait"},
 		"wait without unit":          {providers.Settings{"wait": 10}, "settings.wait"},
