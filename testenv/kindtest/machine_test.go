@@ -86,8 +86,8 @@ func (m *machine) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// must runs a command that has to end with code.
-func (m *machine) must(code int, args ...string) result {
+// run runs a command to its end.
+func (m *machine) run(args ...string) result {
 	m.t.Helper()
 	cmd := m.command(args...)
 	var out, err bytes.Buffer
@@ -99,7 +99,13 @@ func (m *machine) must(code int, args ...string) result {
 	watchdog := time.AfterFunc(limit, func() { _ = cmd.Process.Kill() }) // it may have ended just now
 	_ = cmd.Wait()                                                       // the state says it
 	watchdog.Stop()
-	r := result{args: args, code: cmd.ProcessState.ExitCode(), out: out.String(), err: err.String(), took: time.Since(began)}
+	return result{args: args, code: cmd.ProcessState.ExitCode(), out: out.String(), err: err.String(), took: time.Since(began)}
+}
+
+// must runs a command that has to end with code.
+func (m *machine) must(code int, args ...string) result {
+	m.t.Helper()
+	r := m.run(args...)
 	if r.code != code {
 		m.t.Fatalf("rekindle %s: exit code %d after %s, want %d\nstdout:\n%s\nstderr:\n%s", strings.Join(args, " "), r.code, r.took, code, r.out, r.err)
 	}
