@@ -62,15 +62,19 @@ func TestInPlaceShowsWhatIsTakenOverAndWhatIsOnItsWayOut(t *testing.T) {
 		Changed: []drift.Change{{ID: id("both"), Fields: []drift.Field{{Path: "data.a", Have: "1", Want: "2"}}},
 			{ID: id("going"), Terminating: true}},
 		Adopted: []object.ID{id("both"), id("theirs")},
-	}})
+	}, TakenOver: []rebuild.TakenOver{{ID: id("both"), From: "helm"}, {ID: id("theirs"), From: "kubectl"}},
+		GivenBack: []object.ID{id("given")}, Prune: true})
 	want := `Cluster dev exists (local). Restoring - onto it would:
   change 2 objects
     ~ ConfigMap shop/both
         data.a: 1 → 2
+        taken over from helm
     ~ ConfigMap shop/going
         is being deleted: it is made again once it is gone
   take over 1 object that others made
-    ~ ConfigMap shop/theirs
+    ~ ConfigMap shop/theirs, taken over from kubectl
+  give back 1 object that others made
+    ~ ConfigMap shop/given
 `
 	if out.String() != want {
 		t.Errorf("have\n%s\nwant\n%s", out, want)

@@ -304,14 +304,22 @@ var masks = []struct {
 	{regexp.MustCompile(`\d+ MB`), "1000 MB"},
 }
 
-// lengths are times taken, with the spaces before them.
-var lengths = regexp.MustCompile(` +(\d+\.\d s|\d+m\d\ds)\b`)
+// lengths are times taken, with the spaces before them: in a column they are as
+// wide as the column, in a sentence and behind the name of a fact as they come.
+var (
+	lengths = regexp.MustCompile(` +(\d+\.\d s|\d+m\d\ds)\b`)
+	fact    = regexp.MustCompile(`(?m)^(  took +)(\d+\.\d s|\d+m\d\ds)\b`)
+)
 
 func mask(text, work string) string {
 	if work != "" {
 		text = strings.ReplaceAll(text, work, "/home/me")
 	}
+	text = fact.ReplaceAllString(text, "${1}0.0 s")
 	text = lengths.ReplaceAllStringFunc(text, func(s string) string {
+		if !strings.HasPrefix(s, "  ") {
+			return " 0.0 s"
+		}
 		return strings.Repeat(" ", len(s)-len("0.0 s")) + "0.0 s"
 	})
 	for _, m := range masks {

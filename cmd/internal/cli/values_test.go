@@ -4,9 +4,12 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
+	"github.com/rekindle-io/rekindle/providers"
+	"github.com/rekindle-io/rekindle/providers/existing"
 	"github.com/rekindle-io/rekindle/recover/kube"
 	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
@@ -62,11 +65,24 @@ func TestRemedies(t *testing.T) {
 	unexpected := func(restored bool) *drift.Report {
 		return &drift.Report{Unexpected: []drift.Unexpected{{ID: id, Restored: restored}}}
 	}
+	stuck := &drift.Report{Changed: []drift.Change{{ID: id, Refused: "immutable"}}}
+	lent, err := existing.New(existing.Options{Declared: func() (map[string]providers.Settings, error) { return nil, nil }, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	registry, err := providers.NewRegistry(lent)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		report rebuild.Report
 		req    rebuild.Request
 		want   string
 	}{
+		"stuck": {rebuild.Report{Provider: "local", Drift: stuck}, req,
+			"what the server does not let change in place needs a cluster made anew: --fresh --confirm dev"},
+		"stuck, somebody else's": {rebuild.Report{Provider: "existing", Drift: stuck}, req,
+			"what the server does not let change in place: delete those objects by hand, then restore again"},
 		"strangers": {rebuild.Report{Drift: unexpected(false)}, pruned,
 			"what others made: delete it, or make the cluster anew with --fresh --confirm dev"},
 		"leftovers": {rebuild.Report{Drift: unexpected(true)}, req,
@@ -84,7 +100,7 @@ func TestRemedies(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.report.Run, c.report.Cluster = "R", "dev"
-			if have := lines((&app{}).remedies(&c.report, c.req)); have != c.want {
+			if have := lines((&app{providers: registry}).remedies(&c.report, c.req)); have != c.want {
 				t.Errorf("have\n%s\nwant\n%s", have, c.want)
 			}
 		})
