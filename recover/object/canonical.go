@@ -24,15 +24,16 @@ import (
 // cluster IPs, a claim's volume name) stay when u carries no managedFields (it
 // comes from git), or when a field manager owns them.
 func Canonical(u *unstructured.Unstructured) map[string]any {
-	owned := ownership(u)
 	content := shallow(u.Object)
 	delete(content, "status")
 	content["metadata"] = canonicalMetadata(u)
 	content = runtime.DeepCopyJSON(content)
-	dropNulls(content)
+	if BuiltIn(u.GroupVersionKind().Group) {
+		dropNulls(content)
+	}
 	dropTemplateStamps(content)
 	if strip, ok := kindStamps[u.GroupVersionKind().GroupKind().String()]; ok {
-		strip(content, owned)
+		strip(content, &ownership{u: u})
 	}
 	return content
 }
@@ -135,8 +136,23 @@ func shallow(m map[string]any) map[string]any {
 	return c
 }
 
+// BuiltIn tells the groups of Kubernetes itself. Other projects publish kinds
+// under k8s.io as well.
+func BuiltIn(group string) bool {
+	return !strings.Contains(group, ".") || coreGroups[group]
+}
+
+var coreGroups = map[string]bool{
+	"admissionregistration.k8s.io": true, "apiextensions.k8s.io": true, "apiregistration.k8s.io": true,
+	"authentication.k8s.io": true, "authorization.k8s.io": true, "certificates.k8s.io": true, "coordination.k8s.io": true,
+	"discovery.k8s.io": true, "events.k8s.io": true, "flowcontrol.apiserver.k8s.io": true, "internal.apiserver.k8s.io": true,
+	"networking.k8s.io": true, "node.k8s.io": true, "rbac.authorization.k8s.io": true, "resource.k8s.io": true,
+	"scheduling.k8s.io": true, "storage.k8s.io": true, "storagemigration.k8s.io": true,
+}
+
 // dropNulls removes keys whose value is null: to the API server a null is a
-// field that nobody set.
+// field that nobody set. Not so in custom resources, where a nullable field with
+// a default is null because somebody wants it to be.
 func dropNulls(value any) {
 	switch v := value.(type) {
 	case map[string]any:

@@ -1,10 +1,10 @@
 package object
 
 import (
-	"encoding/json"
+	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"github.com/rekindle-io/rekindle/recover/object/field"
 )
 
 // The tables below name what is stamped on objects by somebody else than their
@@ -54,7 +54,13 @@ func stampedAnnotation(key string) bool {
 }
 
 func stampedLabel(key string) bool {
-	return key == "kubernetes.io/metadata.name" || ours(key)
+	return stampedLabels[key] || ours(key)
+}
+
+var stampedLabels = map[string]bool{
+	"kubernetes.io/metadata.name":              true,
+	"kubernetes.io/legacy-token-last-used":     true,
+	"kubernetes.io/legacy-token-invalid-since": true,
 }
 
 // ours tells whether rekindle itself put the label or annotation there.
@@ -62,109 +68,74 @@ func ours(key string) bool {
 	return strings.HasPrefix(key, "applyset.kubernetes.io/") || strings.HasPrefix(key, "rekindle.io/")
 }
 
-// owner tells whether somebody set the field at path. List items on the way are
-// not told apart: one that owns the field in any item is enough.
-type owner func(path ...string) bool
-
-// ownership reads the managedFields of u. Without any, everything in u was set
-// by whoever wrote it.
-func ownership(u *unstructured.Unstructured) owner {
-	entries := u.GetManagedFields()
-	if len(entries) == 0 {
-		return func(...string) bool { return true }
-	}
-	return func(path ...string) bool {
-		for _, e := range entries {
-			if e.FieldsV1 == nil || e.Subresource != "" {
-				continue
-			}
-			var fields map[string]any
-			if json.Unmarshal(e.FieldsV1.GetRawBytes(), &fields) == nil && owns(fields, path) {
-				return true
-			}
-		}
-		return false
-	}
-}
-
-// owns looks for path in a fieldsV1 tree: "f:name" is a field, "k:{…}", "v:…"
-// and "i:…" are list items.
-func owns(fields map[string]any, path []string) bool {
-	if len(path) == 0 {
-		return true
-	}
-	for key, below := range fields {
-		tree, _ := below.(map[string]any)
-		switch {
-		case key == "f:"+path[0]:
-			if owns(tree, path[1:]) {
-				return true
-			}
-		case !strings.HasPrefix(key, "f:") && key != ".":
-			if owns(tree, path) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // kindStamps says, by kind and group, what is stamped into the body of an
 // object.
-var kindStamps = map[string]func(content map[string]any, owned owner){
+var kindStamps = map[string]func(content map[string]any, owned *ownership){
 	"Service":                               serviceStamps,
-	"Secret":                                func(content map[string]any, _ owner) { FoldStringData(content) },
+	"Secret":                                secretStamps,
 	"ServiceAccount":                        serviceAccountStamps,
 	"Namespace":                             namespaceStamps,
 	"PersistentVolumeClaim":                 claimStamps,
 	"PersistentVolume":                      volumeStamps,
+	"Pod":                                   podStamps,
+	"StatefulSet.apps":                      statefulSetStamps,
 	"Job.batch":                             jobStamps,
 	"ClusterRole.rbac.authorization.k8s.io": aggregatedRules,
 	"CustomResourceDefinition.apiextensions.k8s.io": crdStamps,
 }
 
-func serviceStamps(content map[string]any, owned owner) {
-	spec, _ := content["spec"].(map[string]any)
+// serviceStamps drops the addresses and ports that the server allocated. None
+// is no address: it makes a Service headless.
+func serviceStamps(content map[string]any, owned *ownership) {
+	spec := field.Map(content, "spec")
 	if spec == nil {
 		return
 	}
 	if spec["clusterIP"] != "None" {
-		for _, field := range []string{"clusterIP", "clusterIPs"} {
-			if !owned("spec", field) {
-				delete(spec, field)
+		for _, name := range []string{"clusterIP", "clusterIPs"} {
+			if !owned.field("spec", name) {
+				delete(spec, name)
 			}
 		}
 	}
-	for _, field := range []string{"ipFamilies", "ipFamilyPolicy", "healthCheckNodePort"} {
-		if !owned("spec", field) {
-			delete(spec, field)
+	for _, name := range []string{"ipFamilies", "ipFamilyPolicy", "healthCheckNodePort"} {
+		if !owned.field("spec", name) {
+			delete(spec, name)
 		}
 	}
-	if owned("spec", "ports", "nodePort") {
-		return
-	}
-	ports, _ := spec["ports"].([]any)
-	for _, p := range ports {
-		if port, ok := p.(map[string]any); ok {
+	for _, port := range field.Maps(content, "spec", "ports") {
+		if !owned.nodePort(port) {
 			delete(port, "nodePort")
 		}
 	}
 }
 
+// secretStamps folds stringData in, and drops the token that Kubernetes puts
+// into a Secret that asks for one: it is good in one cluster only.
+func secretStamps(content map[string]any, _ *ownership) {
+	FoldStringData(content)
+	if content["type"] != "kubernetes.io/service-account-token" {
+		return
+	}
+	data := field.Map(content, "data")
+	for _, key := range []string{"token", "ca.crt", "namespace"} {
+		delete(data, key)
+	}
+	if len(data) == 0 {
+		delete(content, "data")
+	}
+}
+
 // serviceAccountStamps drops the token Secrets that Kubernetes up to 1.23 made
 // for each account and listed in it.
-func serviceAccountStamps(content map[string]any, _ owner) {
-	meta, _ := content["metadata"].(map[string]any)
-	name, _ := meta["name"].(string)
+func serviceAccountStamps(content map[string]any, _ *ownership) {
+	name := field.Text(content, "metadata", "name")
 	list, _ := content["secrets"].([]any)
-	var kept []any
-	for _, s := range list {
-		secret, _ := s.(map[string]any)
+	kept := slices.DeleteFunc(slices.Clone(list), func(item any) bool {
+		secret, _ := item.(map[string]any)
 		ref, _ := secret["name"].(string)
-		if !strings.HasPrefix(ref, name+"-token-") && !strings.HasPrefix(ref, name+"-dockercfg-") {
-			kept = append(kept, s)
-		}
-	}
+		return generated(ref, name+"-token-") || generated(ref, name+"-dockercfg-")
+	})
 	if len(kept) == 0 {
 		delete(content, "secrets")
 		return
@@ -172,8 +143,15 @@ func serviceAccountStamps(content map[string]any, _ owner) {
 	content["secrets"] = kept
 }
 
-func namespaceStamps(content map[string]any, _ owner) {
-	if spec, ok := content["spec"].(map[string]any); ok {
+// generated tells whether a name is prefix and the five characters that the
+// server makes up.
+func generated(name, prefix string) bool {
+	rest, ok := strings.CutPrefix(name, prefix)
+	return ok && len(rest) == 5
+}
+
+func namespaceStamps(content map[string]any, _ *ownership) {
+	if spec := field.Map(content, "spec"); spec != nil {
 		delete(spec, "finalizers")
 		if len(spec) == 0 {
 			delete(content, "spec")
@@ -181,31 +159,96 @@ func namespaceStamps(content map[string]any, _ owner) {
 	}
 }
 
-func claimStamps(content map[string]any, owned owner) {
-	if spec, ok := content["spec"].(map[string]any); ok && !owned("spec", "volumeName") {
+// claimStamps drops the volume that a controller bound a claim to. The volume
+// still names the claim, so that they find each other again.
+func claimStamps(content map[string]any, owned *ownership) {
+	spec := field.Map(content, "spec")
+	if spec != nil && (owned.annotation("pv.kubernetes.io/bound-by-controller") || !owned.field("spec", "volumeName")) {
 		delete(spec, "volumeName")
 	}
 }
 
-func volumeStamps(content map[string]any, _ owner) {
-	spec, _ := content["spec"].(map[string]any)
-	if ref, ok := spec["claimRef"].(map[string]any); ok {
+func volumeStamps(content map[string]any, _ *ownership) {
+	if ref := field.Map(content, "spec", "claimRef"); ref != nil {
 		delete(ref, "uid")
 		delete(ref, "resourceVersion")
 	}
 }
 
+// podStamps drops what scheduler and admission write into a Pod: its node, its
+// priority's number, the token's volume, the tolerations that every Pod has.
+// Ephemeral containers are an act, and no Pod can be made with them.
+func podStamps(content map[string]any, owned *ownership) {
+	spec := field.Map(content, "spec")
+	if spec == nil {
+		return
+	}
+	if !owned.field("spec", "nodeName") {
+		delete(spec, "nodeName")
+	}
+	delete(spec, "priority")
+	delete(spec, "ephemeralContainers")
+	dropItems(spec, "tolerations", everywhereTolerated)
+	dropItems(spec, "volumes", isTokenVolume)
+	for _, list := range []string{"containers", "initContainers"} {
+		for _, container := range field.Maps(spec, list) {
+			dropItems(container, "volumeMounts", isTokenVolume)
+		}
+	}
+}
+
+// dropItems removes the items of a list that drop tells of, and the list when
+// none is left of it.
+func dropItems(m map[string]any, key string, drop func(item map[string]any) bool) {
+	list, ok := m[key].([]any)
+	if !ok {
+		return
+	}
+	kept := slices.DeleteFunc(slices.Clone(list), func(item any) bool {
+		element, ok := item.(map[string]any)
+		return ok && drop(element)
+	})
+	switch {
+	case len(kept) == len(list):
+	case len(kept) == 0:
+		delete(m, key)
+	default:
+		m[key] = kept
+	}
+}
+
+// everywhereTolerated tells the two tolerations that admission adds.
+func everywhereTolerated(t map[string]any) bool {
+	key, _ := t["key"].(string)
+	seconds, _ := field.Number(t, "tolerationSeconds")
+	return (key == "node.kubernetes.io/not-ready" || key == "node.kubernetes.io/unreachable") &&
+		t["operator"] == "Exists" && t["effect"] == "NoExecute" && seconds == 300
+}
+
+// isTokenVolume tells the volume in which admission projects a token, or a mount
+// of it.
+func isTokenVolume(v map[string]any) bool {
+	name, _ := v["name"].(string)
+	return generated(name, "kube-api-access-")
+}
+
+// statefulSetStamps drops the state that the server prints into the templates of
+// claims.
+func statefulSetStamps(content map[string]any, _ *ownership) {
+	for _, template := range field.Maps(content, "spec", "volumeClaimTemplates") {
+		delete(template, "status")
+	}
+}
+
 // jobStamps drops the selector and the labels that the Job controller makes for
 // each Job, unless the author chose the selector.
-func jobStamps(content map[string]any, _ owner) {
-	spec, _ := content["spec"].(map[string]any)
+func jobStamps(content map[string]any, _ *ownership) {
+	spec := field.Map(content, "spec")
 	if spec == nil || spec["manualSelector"] == true {
 		return
 	}
 	delete(spec, "selector")
-	template, _ := spec["template"].(map[string]any)
-	meta, _ := template["metadata"].(map[string]any)
-	labels, _ := meta["labels"].(map[string]any)
+	labels := field.Map(content, "spec", "template", "metadata", "labels")
 	for _, key := range []string{
 		"controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name",
 	} {
@@ -214,18 +257,16 @@ func jobStamps(content map[string]any, _ owner) {
 }
 
 // aggregatedRules drops the rules of a ClusterRole that a controller fills.
-func aggregatedRules(content map[string]any, _ owner) {
+func aggregatedRules(content map[string]any, _ *ownership) {
 	if content["aggregationRule"] != nil {
 		delete(content, "rules")
 	}
 }
 
 // crdStamps drops a webhook's CA bundle that was injected, not written.
-func crdStamps(content map[string]any, owned owner) {
-	spec, _ := content["spec"].(map[string]any)
-	conversion, _ := spec["conversion"].(map[string]any)
-	webhook, _ := conversion["webhook"].(map[string]any)
-	if client, ok := webhook["clientConfig"].(map[string]any); ok && !owned("spec", "conversion", "webhook", "clientConfig", "caBundle") {
+func crdStamps(content map[string]any, owned *ownership) {
+	client := field.Map(content, "spec", "conversion", "webhook", "clientConfig")
+	if client != nil && !owned.field("spec", "conversion", "webhook", "clientConfig", "caBundle") {
 		delete(client, "caBundle")
 	}
 }

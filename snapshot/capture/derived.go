@@ -12,13 +12,11 @@ import (
 // fleeting are kinds whose objects controllers and kubelets make and nobody
 // declares, with the reason. They are not even listed.
 var fleeting = map[schema.GroupKind]string{
-	{Kind: "Event"}:                                                   "an event is a message, not a state",
-	{Group: "events.k8s.io", Kind: "Event"}:                           "an event is a message, not a state",
-	{Kind: "Endpoints"}:                                               "made from Services and Pods",
-	{Group: "discovery.k8s.io", Kind: "EndpointSlice"}:                "made from Services and Pods",
-	{Group: "coordination.k8s.io", Kind: "Lease"}:                     "a lease of who is at work now",
-	{Group: "coordination.k8s.io", Kind: "LeaseCandidate"}:            "a lease of who is at work now",
-	{Group: "apps", Kind: "ControllerRevision"}:                       "the history of a workload",
+	{Kind: "Event"}:                                        "an event is a message, not a state",
+	{Group: "events.k8s.io", Kind: "Event"}:                "an event is a message, not a state",
+	{Group: "coordination.k8s.io", Kind: "Lease"}:          "a lease of who is at work now",
+	{Group: "coordination.k8s.io", Kind: "LeaseCandidate"}: "a lease of who is at work now",
+	{Group: "apps", Kind: "ControllerRevision"}:            "the history of a workload",
 	{Kind: "Node"}:                                                    "a node registers itself",
 	{Kind: "ComponentStatus"}:                                         "a measurement, not a state",
 	{Group: "storage.k8s.io", Kind: "CSINode"}:                        "a node registers itself",
@@ -41,7 +39,49 @@ func Made(id object.ID, u *unstructured.Unstructured) Verdict {
 	if v := owned(u); !v.Taken() {
 		return v
 	}
-	return system(id, u)
+	if v := system(id, u); !v.Taken() {
+		return v
+	}
+	return byControlPlane(u)
+}
+
+// controlPlane are the field managers of Kubernetes' own components.
+var controlPlane = map[string]bool{
+	"kube-apiserver": true, "kube-controller-manager": true, "cloud-controller-manager": true, "kube-scheduler": true, "kubelet": true,
+}
+
+// byControlPlane judges by who set the fields of u: what nobody but Kubernetes'
+// own components wrote, they write again. So it is with the claims of a
+// StatefulSet, the volumes made for claims, the addresses behind a Service.
+func byControlPlane(u *unstructured.Unstructured) Verdict {
+	maker := ""
+	for _, name := range managers(u) {
+		if !controlPlane[name] {
+			return Verdict{}
+		}
+		maker = name
+	}
+	if maker == "" {
+		return Verdict{}
+	}
+	return Verdict{Class: Derived, Why: "made by " + maker}
+}
+
+// managers are the field managers of u itself, subresources left out. It reads
+// them as they are decoded: turning them into their Go type costs more than all
+// the rest of a judgement.
+func managers(u *unstructured.Unstructured) []string {
+	meta, _ := u.Object["metadata"].(map[string]any)
+	entries, _ := meta["managedFields"].([]any)
+	var names []string
+	for _, e := range entries {
+		entry, _ := e.(map[string]any)
+		name, _ := entry["manager"].(string)
+		if sub, _ := entry["subresource"].(string); sub == "" && name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // owned judges by the owners that u names: the garbage collector removes it with
@@ -132,7 +172,6 @@ var knowns = []known{
 	{"ConfigMap", "the certificate that Kubernetes puts into each namespace", System, byName("kube-root-ca.crt")},
 	{"ConfigMap", "made by the API server for itself", System,
 		within("kube-system", byName("extension-apiserver-authentication", "kube-apiserver-legacy-service-account-token-tracking"))},
-	{"Secret", "the token of a ServiceAccount", Derived, byAnnotation("kubernetes.io/service-account.name")},
 	{"Secret", "Helm's record of a release", Derived, byPrefix("sh.helm.release.v1.")},
 	{"Secret", "a bootstrap token of kubeadm", System, within("kube-system", byPrefix("bootstrap-token-"))},
 	{"PersistentVolume", "provisioned for a claim", Derived, byAnnotation("pv.kubernetes.io/provisioned-by")},
@@ -152,6 +191,9 @@ func system(id object.ID, u *unstructured.Unstructured) Verdict {
 		if s.of(marks, annotations) {
 			return Verdict{Class: System, Why: s.why}
 		}
+	}
+	if isOldToken(id, u) {
+		return Verdict{Class: Derived, Why: "the token that Kubernetes up to 1.23 made for each ServiceAccount"}
 	}
 	kind := id.GroupKind().String()
 	for _, k := range knowns {
@@ -179,3 +221,14 @@ func systemNamespace(name string) bool {
 
 // userFacing are the roles for people that every cluster has.
 var userFacing = map[string]bool{"cluster-admin": true, "admin": true, "edit": true, "view": true}
+
+// isOldToken tells a token that nobody asked for. One that a person asked for,
+// by making a Secret of that type, is the person's: only what is in it is not.
+func isOldToken(id object.ID, u *unstructured.Unstructured) bool {
+	account := u.GetAnnotations()["kubernetes.io/service-account.name"]
+	if id.Group != "" || id.Kind != "Secret" || account == "" {
+		return false
+	}
+	rest, named := strings.CutPrefix(id.Name, account+"-token-")
+	return named && len(rest) == 5
+}

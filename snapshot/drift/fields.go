@@ -53,6 +53,9 @@ func (c *comparer) maps(path string, want, have map[string]any) {
 	for _, key := range slices.Sorted(maps.Keys(want)) {
 		below := join(path, key)
 		value, ok := have[key]
+		if !ok && want[key] == nil {
+			continue // null says no more than nothing
+		}
 		if !ok {
 			c.differ(below, want[key], nil)
 			continue
@@ -63,7 +66,7 @@ func (c *comparer) maps(path string, want, have map[string]any) {
 		return
 	}
 	for _, key := range slices.Sorted(maps.Keys(have)) {
-		if _, ok := want[key]; !ok {
+		if _, ok := want[key]; !ok && have[key] != nil {
 			c.differ(join(path, key), nil, have[key])
 		}
 	}
