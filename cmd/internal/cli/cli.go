@@ -104,6 +104,17 @@ func (a *app) config() (*config.Config, error) {
 	if a.loaded != nil {
 		return a.loaded, nil
 	}
+	c, err := a.readConfig()
+	a.loaded = c
+	return c, err
+}
+
+// readConfig is config for who only wants to know what is declared: a command
+// that goes by its flags stays one.
+func (a *app) readConfig() (*config.Config, error) {
+	if a.loaded != nil {
+		return a.loaded, nil
+	}
 	path, err := config.Discover(a.flags.config, a.Getenv)
 	if err != nil && !errors.Is(err, config.ErrNone) {
 		return nil, &usageError{message: err.Error()}
@@ -124,7 +135,6 @@ func (a *app) config() (*config.Config, error) {
 	if err := c.CheckProviders(a.providers); err != nil {
 		return nil, err
 	}
-	a.loaded = c
 	return c, nil
 }
 

@@ -84,7 +84,7 @@ func (a *app) registry() (*providers.Registry, error) {
 // borrowed returns the settings of the clusters that rekindle.yaml declares as
 // somebody else's.
 func (a *app) borrowed() (map[string]providers.Settings, error) {
-	c, err := a.config()
+	c, err := a.readConfig()
 	if errors.Is(err, config.ErrNone) {
 		return nil, nil
 	}
