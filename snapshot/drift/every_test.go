@@ -6,11 +6,13 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/recover/object/field"
 	"github.com/rekindle-io/rekindle/recover/plan"
+	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/snapshot/capture"
 	"github.com/rekindle-io/rekindle/testenv"
+	"github.com/rekindle-io/rekindle/testenv/corpora"
+	"github.com/rekindle-io/rekindle/testenv/example"
 )
 
 const everyKind = "testdata/every-kind.yaml"
@@ -78,4 +80,19 @@ func TestTheFixtureHasEveryKind(t *testing.T) {
 	}
 }
 
-var _ = object.ID{}
+// The same of real repositories: what was restored of them, with all that the
+// server and controllers made of it, comes back from its export.
+func TestRepositoriesReplay(t *testing.T) {
+	for name, from := range map[string]rebuild.Source{
+		"kube-prometheus":    {Repo: corpora.Path(t, corpora.KubePrometheus), Path: "manifests", Revision: "main"},
+		"microservices-demo": {Repo: corpora.Path(t, corpora.MicroservicesDemo), Path: "kustomize", Revision: "main"},
+		"the example":        {Repo: example.Repo(t), Path: "deploy", Revision: "v1.2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			first := w.restore(t, "first", from)
+			first.had = w.baseline(t, "first")
+			w.replays(t, first, "second")
+		})
+	}
+}
