@@ -35,11 +35,11 @@ func Digest(manifest map[string]any, key []byte) (map[string]any, error) {
 	for _, field := range []string{"data", "stringData"} { // stringData wins, as on the server
 		values, ok := clean[field].(map[string]any)
 		if !ok && clean[field] != nil {
-			return nil, fmt.Errorf("Secret %s: %s is no mapping", nameOf(clean), field)
+			return nil, fmt.Errorf("digests of Secret %s: %s is no mapping", nameOf(clean), field)
 		}
 		for k, v := range values {
 			if digests[k], err = d.of(field, k, v); err != nil {
-				return nil, fmt.Errorf("Secret %s: %w", nameOf(clean), err)
+				return nil, fmt.Errorf("digests of Secret %s: %w", nameOf(clean), err)
 			}
 		}
 		delete(clean, field)

@@ -27,10 +27,10 @@ func cleaned(manifest map[string]any) (map[string]any, error) {
 		return nil, fmt.Errorf("%.60v %.60v %s: only Secrets of v1 are encrypted", manifest["apiVersion"], manifest["kind"], nameOf(manifest))
 	}
 	if _, ok := manifest[Section]; ok {
-		return nil, fmt.Errorf("Secret %s has a sops section already", nameOf(manifest))
+		return nil, fmt.Errorf("the Secret %s has a sops section already", nameOf(manifest))
 	}
 	if encryptedIn(manifest) {
-		return nil, fmt.Errorf("Secret %s holds a value that SOPS has encrypted: encrypted again, nobody would expect it", nameOf(manifest))
+		return nil, fmt.Errorf("the Secret %s holds a value that SOPS has encrypted: encrypted again, nobody would expect it", nameOf(manifest))
 	}
 	meta, ok := manifest["metadata"].(map[string]any)
 	if !ok {

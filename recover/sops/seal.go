@@ -32,7 +32,7 @@ func (s *Sealer) Seal(manifest map[string]any, previous []byte) ([]byte, error) 
 	}
 	content, err := json.Marshal(clean) // sorted keys
 	if err != nil {
-		return nil, fmt.Errorf("Secret %s: %w", nameOf(clean), err)
+		return nil, fmt.Errorf("seal Secret %s: %w", nameOf(clean), err)
 	}
 	if line, body, ok := bytes.Cut(previous, []byte("\n")); ok {
 		if hmac.Equal(line, s.sealed(content, body)) {

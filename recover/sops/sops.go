@@ -42,9 +42,10 @@ const KeySize = 32
 const (
 	maxDepth      = 64
 	maxRecipients = 256
-	maxWrapped    = 64 << 10 // one encrypted data key, a post-quantum one has 3 KiB
+	maxWrapped    = 8 << 10 // one encrypted data key, a post-quantum one has 3 KiB
 	maxRule       = 4 << 10
-	maxNamed      = 8 // in one error
+	maxNamed      = 8  // keys in one error
+	maxShown      = 80 // characters of a key
 )
 
 // ErrMAC: the values of a file are not those that its MAC was made of.
@@ -93,9 +94,18 @@ func (e *NoKeyError) Error() string {
 	return b.String()
 }
 
+// listed are keys as an error names them: post-quantum ones fill a screen.
 func listed(list []string) string {
-	if len(list) > maxNamed {
-		return fmt.Sprintf("%s and %d more", strings.Join(list[:maxNamed], ", "), len(list)-maxNamed)
+	shown := make([]string, min(len(list), maxNamed))
+	for i := range shown {
+		shown[i] = strings.ToValidUTF8(list[i], "")
+		if len(shown[i]) > maxShown {
+			shown[i] = strings.ToValidUTF8(shown[i][:maxShown], "") + "…"
+		}
 	}
-	return strings.Join(list, ", ")
+	names := strings.Join(shown, ", ")
+	if len(list) > maxNamed {
+		names += fmt.Sprintf(" and %d more", len(list)-maxNamed)
+	}
+	return names
 }

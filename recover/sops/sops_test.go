@@ -189,3 +189,37 @@ func anySecret(r *rapid.T) map[string]any {
 	}
 	return manifest
 }
+
+func BenchmarkSealUnchanged(b *testing.B) {
+	sealer := sealerFor(b, pair(b).Recipient().String())
+	file, err := sealer.Seal(secret(), nil)
+	for b.Loop() && err == nil {
+		_, err = sealer.Seal(secret(), file)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+func BenchmarkSealNew(b *testing.B) {
+	sealer := sealerFor(b, pair(b).Recipient().String())
+	var err error
+	for b.Loop() && err == nil {
+		_, err = sealer.Seal(secret(), nil)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+func BenchmarkOpen(b *testing.B) {
+	key := pair(b)
+	file, err := sealerFor(b, key.Recipient().String()).Encrypt(secret())
+	opener, docs := openerWith(sops.EnvKey, key.String()), documents(b, file)
+	for b.Loop() && err == nil {
+		_, err = opener.Open(docs)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+}
