@@ -191,6 +191,9 @@ func (p *Pack) follow(req *http.Request, alive func()) (*http.Request, error) {
 	return req, nil
 }
 
+// maxReport bounds what a server answers to a push, in bytes.
+const maxReport = 4 << 20
+
 type pushBody struct {
 	io.Reader
 	close func() error

@@ -141,13 +141,20 @@ func (t *guardedTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 		return nil, silent(ctx, err)
 	}
 	resp.Body = &watchedBody{ReadCloser: resp.Body, ctx: ctx, watch: watch, silence: t.silence, done: func() { cancel(nil) }}
-	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		resp.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.LimitReader(resp.Body, maxErrorBody), resp.Body}
+	switch {
+	case resp.StatusCode < 200 || resp.StatusCode > 299:
+		resp.Body = limited(resp.Body, maxErrorBody)
+	case t.pack != nil && req.Method == http.MethodPost:
+		resp.Body = limited(resp.Body, maxReport)
 	}
 	return resp, nil
+}
+
+func limited(body io.ReadCloser, n int64) io.ReadCloser {
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(body, n), body}
 }
 
 // explain turns what a transport said into an error that says what to do. A

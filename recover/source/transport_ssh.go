@@ -29,14 +29,14 @@ const sshDialTimeout = 30 * time.Second
 // does not give up when the context ends during the handshake, this one does.
 type sshSession struct {
 	service string
-	client *ssh.Client
-	ssh    *ssh.Session
-	stdin  io.WriteCloser
-	stdout io.Reader
-	stderr *boundedBuffer
-	adv    *packp.AdvRefs
-	closer sync.Once
-	after  func() // ends the watch over the context and closes the agent
+	client  *ssh.Client
+	ssh     *ssh.Session
+	stdin   io.WriteCloser
+	stdout  io.Reader
+	stderr  *boundedBuffer
+	adv     *packp.AdvRefs
+	closer  sync.Once
+	after   func() // ends the watch over the context and closes the agent
 }
 
 func connectSSH(ctx context.Context, l location, creds credentials, service string) (_ *sshSession, err error) {
@@ -292,9 +292,9 @@ func (w *boundedBuffer) String() string {
 // ReceivePack sends commands and pack, and reads the server's report.
 func (s *sshSession) ReceivePack(_ context.Context, req *packp.ReferenceUpdateRequest) (*packp.ReportStatus, error) {
 	sent := errors.Join(req.Encode(s.stdin), s.stdin.Close())
-	var answer io.Reader = s.stdout
+	answer := io.LimitReader(s.stdout, maxReport)
 	if req.Capabilities.Supports(capability.Sideband64k) {
-		d := sideband.NewDemuxer(sideband.Sideband64k, s.stdout)
+		d := sideband.NewDemuxer(sideband.Sideband64k, answer)
 		d.Progress = req.Progress
 		answer = d
 	}

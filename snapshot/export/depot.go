@@ -99,8 +99,10 @@ func (d *depot) open() error {
 		}
 		d.objects = nil
 	}
-	if _, err := os.Stat(filepath.Join(d.dir(), "config")); err != nil {
-		return err
+	for _, name := range []string{"config", "objects/pack"} {
+		if _, err := os.Stat(filepath.Join(d.dir(), filepath.FromSlash(name))); err != nil {
+			return err
+		}
 	}
 	objects, err := source.OpenObjects(d.dir(), "")
 	if err != nil {

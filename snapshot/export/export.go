@@ -138,6 +138,11 @@ func Open(ctx context.Context, target Target, opts Options) (*Branch, error) {
 	if opts.Committer == (Person{}) {
 		opts.Committer = opts.Author
 	}
+	for _, p := range []Person{opts.Author, opts.Committer} {
+		if strings.ContainsFunc(p.Name+p.Email, isControl) || strings.ContainsAny(p.Name+p.Email, "<>") {
+			return nil, fmt.Errorf("export: %q <%q> cannot be the author of a commit", p.Name, p.Email)
+		}
+	}
 	far, err := source.OpenRemote(target.Repo, source.Options{Getenv: opts.Getenv, Progress: opts.Progress})
 	if err != nil {
 		return nil, err
@@ -148,6 +153,9 @@ func Open(ctx context.Context, target Target, opts Options) (*Branch, error) {
 		local := newLocalRepository(far.String(), gitDir, common)
 		if err := local.check(target.ref()); err != nil {
 			return nil, err
+		}
+		for _, name := range local.idleHooks() {
+			b.say("its hook " + name + " will not run: name the repository by its http or ssh address if it should")
 		}
 		b.to, b.own.lender = local, local
 	}
@@ -163,7 +171,7 @@ func Open(ctx context.Context, target Target, opts Options) (*Branch, error) {
 func (t Target) ref() string { return "refs/heads/" + t.Branch }
 
 func (t Target) check() error {
-	if strings.TrimSpace(t.Cluster) == "" || strings.ContainsFunc(t.Cluster, isControl) {
+	if t.Cluster == "" || strings.TrimSpace(t.Cluster) != t.Cluster || strings.ContainsFunc(t.Cluster, isControl) {
 		return fmt.Errorf("export: %q is no name of a cluster", t.Cluster)
 	}
 	if !source.ValidRefName(t.ref()) || t.Branch == "HEAD" || strings.HasPrefix(t.Branch, "-") || strings.HasPrefix(t.Branch, "refs/") {
@@ -177,9 +185,6 @@ func (t Target) check() error {
 func (b *Branch) begin(ctx context.Context) error {
 	tip, err := b.fetch(ctx)
 	if err != nil {
-		return err
-	}
-	if err := b.checkOurs(tip); err != nil {
 		return err
 	}
 	b.tip, b.base, b.pushed, b.known = tip, tip, map[plumbing.Hash]bool{}, map[plumbing.Hash]bool{}

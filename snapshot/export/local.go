@@ -2,6 +2,7 @@ package export
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ import (
 // written to as git itself does, so that both can work on it at once.
 type localRepository struct {
 	display, gitDir, common string // common holds objects and refs
+	hooks                   string // where they are, once check has looked
 	objects                 *source.Objects
 }
 
@@ -56,18 +58,15 @@ func (l *localRepository) check(ref string) error {
 	if err != nil {
 		return l.unreadable("its config cannot be read", err)
 	}
-	hooks := filepath.Join(l.common, "hooks")
-	if path := cfg.Raw.Section("core").Option("hooksPath"); path != "" {
-		hooks = path
-		if !filepath.IsAbs(hooks) {
-			hooks = filepath.Join(l.common, path)
-		}
+	l.hooks = filepath.Join(l.common, "hooks")
+	if path := cfg.Raw.Section("core").Option("hooksPath"); filepath.IsAbs(path) {
+		l.hooks = path
+	} else if path != "" {
+		l.hooks = filepath.Join(l.common, path)
 	}
-	for _, name := range []string{"pre-receive", "update", "reference-transaction"} {
-		if info, err := os.Stat(filepath.Join(hooks, name)); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
-			return &source.Error{Kind: source.ErrRejected, Repo: l.display, What: "its hook " + name + " judges pushes, and would not be asked",
-				Next: "name the repository by its http or ssh address"}
-		}
+	if judges := l.hooksAmong("pre-receive", "update", "reference-transaction"); len(judges) > 0 {
+		return &source.Error{Kind: source.ErrRejected, Repo: l.display, What: "its hook " + judges[0] + " judges pushes, and would not be asked",
+			Next: "name the repository by its http or ssh address"}
 	}
 	heads, err := filepath.Glob(filepath.Join(l.common, "worktrees", "*", "HEAD"))
 	if err != nil {
@@ -84,7 +83,25 @@ func (l *localRepository) check(ref string) error {
 	return nil
 }
 
+// hooksAmong returns those of the hooks that git would run.
+func (l *localRepository) hooksAmong(names ...string) (there []string) {
+	for _, name := range names {
+		if info, err := os.Stat(filepath.Join(l.hooks, name)); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			there = append(there, name)
+		}
+	}
+	return there
+}
+
+// idleHooks are those that git would run after a push.
+func (l *localRepository) idleHooks() []string { return l.hooksAmong("post-receive", "post-update") }
+
 func (l *localRepository) unreadable(what string, err error) error {
+	var own *source.Error
+	if errors.As(err, &own) {
+		own.Repo = cmp.Or(own.Repo, l.display)
+		return own
+	}
 	return &source.Error{Kind: source.ErrNotRepository, Repo: l.display, What: what, Next: "run git fsck there", Err: err}
 }
 

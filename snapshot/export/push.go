@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -103,9 +104,6 @@ func (b *Branch) catchUp(ctx context.Context) error {
 	if now.commit.IsZero() {
 		return &source.Error{Kind: source.ErrMoved, Repo: b.to.String(), What: "branch " + b.target.Branch + " was deleted during the export", Next: "export again"}
 	}
-	if err := b.checkOurs(now); err != nil {
-		return err
-	}
 	b.say("the branch has moved, committing on top of " + short(now.commit.String()))
 	b.tip, b.base = now, now
 	b.remember(now)
@@ -115,7 +113,12 @@ func (b *Branch) catchUp(ctx context.Context) error {
 
 func (b *Branch) say(line string) {
 	if b.opts.Progress != nil {
-		b.opts.Progress(line)
+		b.opts.Progress(strings.Map(func(r rune) rune {
+			if isControl(r) {
+				return ' '
+			}
+			return r
+		}, line))
 	}
 }
 

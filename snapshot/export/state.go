@@ -31,7 +31,6 @@ const (
 // state is what a commit holds; the zero state is that of no commit.
 type state struct {
 	commit, tree plumbing.Hash
-	info         *object.Commit // nil without a commit
 	files        map[string]plumbing.Hash
 	folders      []plumbing.Hash
 }
@@ -50,7 +49,8 @@ func (s *state) objects(f func(plumbing.Hash)) {
 	}
 }
 
-// fetch brings the tip of the branch here and reads it. A depot found damaged
+// fetch brings the tip of the branch here, checks that it is ours, and reads
+// it. A depot found damaged
 // is made anew once, as long as nothing was made in it.
 func (b *Branch) fetch(ctx context.Context) (*state, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.opts.Timeout)
@@ -63,7 +63,7 @@ func (b *Branch) fetch(ctx context.Context) (*state, error) {
 		if err := b.own.open(); err != nil {
 			return nil, b.own.unwritable(err)
 		}
-		s, err := b.own.state(tip)
+		s, err := b.read(tip)
 		damaged := errors.Is(err, source.ErrCorrupt) || errors.Is(err, source.ErrHistory)
 		if !damaged || again || b.pack != nil || len(b.made) > 0 {
 			return s, err
@@ -74,17 +74,31 @@ func (b *Branch) fetch(ctx context.Context) (*state, error) {
 	}
 }
 
+// read reads a tip, once it is known to be ours.
+func (b *Branch) read(tip plumbing.Hash) (*state, error) {
+	if !tip.IsZero() {
+		c, err := b.own.commit(tip)
+		if err != nil {
+			return nil, err
+		}
+		if err := b.checkOurs(c); err != nil {
+			return nil, err
+		}
+	}
+	return b.own.state(tip)
+}
+
 // state reads a commit and all of its folders.
 func (d *depot) state(commit plumbing.Hash) (*state, error) {
 	s := &state{commit: commit, files: map[string]plumbing.Hash{}}
 	if commit.IsZero() {
 		return s, nil
 	}
-	var err error
-	if s.info, err = d.commit(commit); err != nil {
+	c, err := d.commit(commit)
+	if err != nil {
 		return nil, err
 	}
-	s.tree = s.info.TreeHash
+	s.tree = c.TreeHash
 	seen := 0
 	return s, d.read(s, s.tree, "", 0, &seen)
 }
@@ -113,17 +127,14 @@ func (d *depot) read(s *state, folder plumbing.Hash, prefix string, depth int, s
 }
 
 // checkOurs refuses a tip that is not an export of the cluster.
-func (b *Branch) checkOurs(s *state) error {
-	if s.commit.IsZero() {
-		return nil
-	}
-	cluster := trailer(s.info.Message, TrailerCluster)
+func (b *Branch) checkOurs(c *object.Commit) error {
+	cluster := trailer(c.Message, TrailerCluster)
 	if cluster == b.target.Cluster {
 		return nil
 	}
-	subject, _, _ := strings.Cut(s.info.Message, "\n")
-	return &ForeignBranchError{Repo: b.to.String(), Branch: b.target.Branch, Commit: s.commit.String(),
-		Author: s.info.Author.Name, Subject: subject, Cluster: cluster, Want: b.target.Cluster}
+	subject, _, _ := strings.Cut(c.Message, "\n")
+	return &ForeignBranchError{Repo: b.to.String(), Branch: b.target.Branch, Commit: c.Hash.String(),
+		Author: c.Author.Name, Subject: subject, Cluster: cluster, Want: b.target.Cluster}
 }
 
 // trailer returns the value of a trailer, see git-interpret-trailers(1), "" when
