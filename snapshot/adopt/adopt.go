@@ -268,12 +268,6 @@ func (c change) on(content map[string]any) (map[string]any, error) {
 	var err error
 	if c.remove {
 		v, err = edit.Without(content, c.at)
-		if parent := c.at[:len(c.at)-1]; err == nil && isStampMap(parent) {
-			// Labels and annotations that are empty are none.
-			if m, ok := edit.Get(v, parent); ok && edit.Equal(m, map[string]any{}) {
-				v, err = edit.Without(v, parent)
-			}
-		}
 	} else {
 		v, err = edit.With(content, c.at, c.value)
 	}
@@ -293,9 +287,10 @@ func (c change) in(content map[string]any) bool {
 	return has != c.remove && (c.remove || edit.Equal(got, c.value))
 }
 
+// isStampMap tells whether at leads to the labels or annotations of an object:
+// when they are empty, they are none.
 func isStampMap(at edit.Path) bool {
-	n := len(at)
-	return n >= 2 && at[n-2].Key == "metadata" && (at[n-1].Key == "labels" || at[n-1].Key == "annotations")
+	return len(at) == 2 && at[0].Key == "metadata" && (at[1].Key == "labels" || at[1].Key == "annotations")
 }
 
 // result sums up the tasks.

@@ -57,68 +57,85 @@ func (a *adoption) isChart() bool {
 // in the folder that is rendered.
 func (a *adoption) createSites(id object.ID, content map[string]any) []site {
 	var sites []site
-	dirs := append(a.kin(id), a.repo.target)
-	for i, dir := range dirs {
-		if slices.Contains(dirs[:i], dir) {
-			continue
+	tried := map[string]bool{}
+	try := func(dir, built string) {
+		k, also, ok := a.ownerOf(dir, built)
+		if tried[dir] || !ok {
+			return
 		}
-		k, also, ok := a.ownerOf(dir)
-		if !ok {
-			continue
-		}
+		tried[dir] = true
 		s := a.newFile(dir, k, id, content)
 		s.also = also
 		sites = append(sites, s)
 	}
+	for _, near := range a.kin(id) {
+		built, ok := kustomizationOf(near)
+		if !ok {
+			built = a.repo.target
+		}
+		try(path.Dir(near.From.File), built)
+		if ok {
+			try(built, built)
+		}
+	}
+	try(a.repo.target, a.repo.target)
 	return sites
 }
 
-// ownerOf returns the kustomization that would list a new file in dir, nil when
-// dir is a plain folder. Not ok: strangers build upon it.
-func (a *adoption) ownerOf(dir string) (k *kustomization, also []string, ok bool) {
-	at := dir
-	for a.repo.kustomizations[at] == nil && at != a.repo.target && at != "." {
-		at = path.Dir(at)
-	}
-	k = a.repo.kustomizations[at]
-	if k == nil || a.req.Options.Kind == render.KindPlain {
+// ownerOf returns the kustomization that would list a new file in dir, as a part
+// of the one that is built; nil when dir is a plain folder. Not ok: strangers
+// build upon it.
+func (a *adoption) ownerOf(dir, built string) (k *kustomization, also []string, ok bool) {
+	if a.repo.kustomizations[built] == nil || a.req.Options.Kind == render.KindPlain {
 		return nil, nil, true
 	}
-	built := a.repo.target
-	if a.repo.kustomizations[built] == nil {
-		built = at
+	at := dir
+	for a.repo.kustomizations[at] == nil && at != "." {
+		at = path.Dir(at)
+	}
+	if k = a.repo.kustomizations[at]; k == nil {
+		return nil, nil, false
 	}
 	strangers, also := a.repo.strangers(built, at)
 	return k, also, len(strangers) == 0
 }
 
-// kin returns the folders of the objects that are most like id, the best first:
-// by kind and namespace, by namespace, by kind.
-func (a *adoption) kin(id object.ID) []string {
-	type count struct{ both, namespace, kind int }
-	counts := map[string]count{}
+// kin returns one object for each folder with objects like id, the most alike
+// first: by kind and namespace, by namespace, by kind.
+func (a *adoption) kin(id object.ID) []*object.Object {
+	type folder struct {
+		first                 *object.Object
+		both, namespace, kind int
+	}
+	folders := map[string]*folder{}
 	for o := range a.objects.All() {
-		if o.From.File == "" || strings.HasPrefix(o.From.Made, "chart ") {
+		sameKind, sameNamespace := o.ID().GroupKind() == id.GroupKind(), o.GetNamespace() == id.Namespace
+		if o.From.File == "" || strings.HasPrefix(o.From.Made, "chart ") || !sameKind && !sameNamespace {
 			continue
 		}
 		dir := path.Dir(o.From.File)
-		c := counts[dir]
-		sameKind, sameNamespace := o.ID().GroupKind() == id.GroupKind(), o.GetNamespace() == id.Namespace
+		if folders[dir] == nil {
+			folders[dir] = &folder{first: o}
+		}
 		switch {
 		case sameKind && sameNamespace:
-			c.both++
+			folders[dir].both++
 		case sameNamespace:
-			c.namespace++
-		case sameKind:
-			c.kind++
+			folders[dir].namespace++
+		default:
+			folders[dir].kind++
 		}
-		counts[dir] = c
 	}
-	dirs := sortedKeys(counts)
+	dirs := sortedKeys(folders)
 	slices.SortStableFunc(dirs, func(x, y string) int {
-		return cmp.Or(cmp.Compare(counts[y].both, counts[x].both), cmp.Compare(counts[y].namespace, counts[x].namespace), cmp.Compare(counts[y].kind, counts[x].kind))
+		p, q := folders[x], folders[y]
+		return cmp.Or(cmp.Compare(q.both, p.both), cmp.Compare(q.namespace, p.namespace), cmp.Compare(q.kind, p.kind))
 	})
-	return slices.DeleteFunc(dirs, func(d string) bool { return counts[d] == count{} })
+	list := make([]*object.Object, len(dirs))
+	for i, dir := range dirs {
+		list[i] = folders[dir].first
+	}
+	return list
 }
 
 // newFile is the site that writes the file, and lists it where k does not find

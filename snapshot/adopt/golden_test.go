@@ -148,7 +148,10 @@ func wanted(t *testing.T, set *object.Set, what, text string) adopt.Wanted {
 		}
 		return adopt.Wanted{ID: o.ID(), Fields: []drift.Field{f}}
 	}
-	t.Fatalf("no object %q", id)
+	for o := range set.All() {
+		t.Log(o.ID())
+	}
+	t.Fatalf("no object %q among these", id)
 	return adopt.Wanted{}
 }
 

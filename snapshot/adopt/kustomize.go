@@ -15,25 +15,25 @@ import (
 // may be changed.
 func (a *adoption) kustomizeSites(dir string, c change) []site {
 	r := a.repo
-	names := namesOf(c.object)
+	names := []string{c.object.GetName()}
 	d, docErr := r.documentOf(c.object)
 	if docErr == nil {
 		names = append(names, d.name)
 	}
-	var sites []site
-	add := func(owners []string, more ...site) {
+	var sites, extends []site
+	add := func(to *[]site, owners []string, more ...site) {
 		strangers, also := r.strangers(dir, owners...)
 		if len(strangers) > 0 {
 			return
 		}
 		for _, s := range more {
 			s.also = also
-			sites = append(sites, s)
+			*to = append(*to, s)
 		}
 	}
 	chain := r.chain(dir)
 	for _, k := range chain {
-		add([]string{k.dir}, k.transformers(c, names)...)
+		add(&sites, []string{k.dir}, k.transformers(c, names)...)
 	}
 	for _, k := range chain {
 		for _, p := range k.patches(r) {
@@ -41,19 +41,21 @@ func (a *adoption) kustomizeSites(dir string, c change) []site {
 			if p.file != "" {
 				owners = append(owners, r.listed[p.file]...)
 			}
-			add(owners, p.sites(c, names)...)
+			sets, ours := p.sites(c, names)
+			add(&sites, owners, sets...)
+			add(&extends, owners, ours...)
 		}
 	}
 	if i := slices.IndexFunc(chain, func(k *kustomization) bool { return k.file == c.object.From.File }); i >= 0 {
-		add([]string{chain[i].dir}, chain[i].generators(c)...)
+		add(&sites, []string{chain[i].dir}, chain[i].generators(c)...)
 	}
 	if docErr == nil {
-		add(r.ownersOf(c.object, d), d.inPlace(c))
+		add(&sites, r.ownersOf(c.object, d), d.inPlace(c))
 	}
 	if k := r.kustomizations[dir]; k != nil {
-		add([]string{dir}, k.newPatches(c, d)...)
+		add(&extends, []string{dir}, k.newPatches(c, d)...)
 	}
-	return sites
+	return append(sites, extends...)
 }
 
 // ownersOf returns the kustomizations that name the file of o, whose document
@@ -61,8 +63,6 @@ func (a *adoption) kustomizeSites(dir string, c change) []site {
 func (r *repository) ownersOf(o *object.Object, d document) []string {
 	return slices.Concat(r.listed[o.From.File], r.listed[d.file])
 }
-
-func namesOf(o *object.Object) []string { return []string{o.GetName()} }
 
 // transformers are the entries of images: and replicas: that made the value.
 func (k *kustomization) transformers(c change, names []string) []site {
@@ -79,7 +79,7 @@ func (k *kustomization) transformers(c change, names []string) []site {
 			}
 		}
 	}
-	if edit.Equal([]any{c.at.String()}, []any{"spec.replicas"}) {
+	if c.at.String() == "spec.replicas" {
 		for i, entry := range field.Maps(k.head, "replicas") {
 			if slices.Contains(names, field.Text(entry, "name")) {
 				sites = append(sites, k.set("replicas", edit.Path{edit.Key("replicas"), edit.Index(i), edit.Key("count")}, c.value))

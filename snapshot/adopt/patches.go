@@ -100,22 +100,22 @@ func (p patch) site(change func(*edit.File) (*edit.File, error)) site {
 	return s
 }
 
-// sites returns where p sets the field of c, and, when p is a patch of ours for
-// that object, p itself.
-func (p patch) sites(c change, names []string) []site {
-	var sites []site
+// sites returns where p sets the field of c, and, apart, p itself when it is a
+// patch of ours for that object.
+func (p patch) sites(c change, names []string) (sets, extends []site) {
 	for doc := range p.text.Docs() {
 		v, _ := p.text.Value(edit.Address{Doc: doc})
 		switch v := v.(type) {
 		case []any:
-			sites = append(sites, p.operations(c, doc, v)...)
+			ops, more := p.operations(c, doc, v)
+			sets, extends = append(sets, ops...), append(extends, more...)
 		case map[string]any:
 			if v["kind"] != c.object.GetKind() || !slices.Contains(names, field.Text(v, "metadata", "name")) {
 				continue
 			}
 			at := edit.Address{Doc: doc, Path: c.at}
-			if _, sets := edit.Get(v, c.at); sets {
-				sites = append(sites, p.site(func(f *edit.File) (*edit.File, error) {
+			if _, has := edit.Get(v, c.at); has {
+				sets = append(sets, p.site(func(f *edit.File) (*edit.File, error) {
 					if c.remove {
 						return f.Remove(at)
 					}
@@ -123,42 +123,41 @@ func (p patch) sites(c change, names []string) []site {
 				}))
 			}
 			if p.ours {
-				sites = append(sites, p.site(func(f *edit.File) (*edit.File, error) {
+				extends = append(extends, p.site(func(f *edit.File) (*edit.File, error) {
 					whole, _ := f.Value(edit.Address{Doc: doc})
 					return f.Set(edit.Address{Doc: doc}, merged(whole, c.at, c))
 				}))
 			}
 		}
 	}
-	return sites
+	return sets, extends
 }
 
 // operations returns the sites in a JSON patch.
-func (p patch) operations(c change, doc int, ops []any) []site {
+func (p patch) operations(c change, doc int, ops []any) (sets, extends []site) {
 	pointer, ok := pointerTo(c)
 	if !ok {
-		return nil
+		return nil, nil
 	}
-	var sites []site
 	for i := len(ops) - 1; i >= 0; i-- { // the last one wins
 		op, _ := ops[i].(map[string]any)
 		at, kind := field.Text(op, "path"), field.Text(op, "op")
 		if at != pointer || kind != "replace" && kind != "add" {
 			continue
 		}
-		sites = append(sites, p.site(func(f *edit.File) (*edit.File, error) {
+		sets = append(sets, p.site(func(f *edit.File) (*edit.File, error) {
 			if c.remove {
 				return f.Remove(edit.Address{Doc: doc, Path: edit.Path{edit.Index(i)}})
 			}
 			return f.Set(edit.Address{Doc: doc, Path: edit.Path{edit.Index(i), edit.Key("value")}}, c.value)
 		}))
 	}
-	if p.ours && len(sites) == 0 && p.targets(c) {
-		sites = append(sites, p.site(func(f *edit.File) (*edit.File, error) {
+	if p.ours && p.targets(c) {
+		extends = append(extends, p.site(func(f *edit.File) (*edit.File, error) {
 			return f.Set(edit.Address{Doc: doc, Path: edit.Path{edit.Index(len(ops))}}, operation(c, pointer))
 		}))
 	}
-	return sites
+	return sets, extends
 }
 
 // targets tells whether p, a JSON patch, is for the object of c.

@@ -197,7 +197,7 @@ func (a *adoption) prove(ctx context.Context, overlay Overlay, applied []*task) 
 		ids[id] = true
 	}
 	for _, id := range sortedIDs(ids) {
-		if why := differs(want[id], s.got[id]); why != "" {
+		if why := differs(normal(want[id]), normal(s.got[id])); why != "" {
 			if s.first == "" {
 				s.first = why
 			}

@@ -3,6 +3,7 @@ package adopt
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 
@@ -172,6 +173,21 @@ func sortedIDs(ids map[object.ID]bool) []object.ID {
 	}
 	slices.SortFunc(list, object.ID.Compare)
 	return list
+}
+
+// normal returns content without labels and annotations that are empty, which
+// are none.
+func normal(content map[string]any) map[string]any {
+	meta, _ := content["metadata"].(map[string]any)
+	for _, key := range []string{"labels", "annotations"} {
+		if m, ok := meta[key].(map[string]any); ok && len(m) == 0 {
+			meta = maps.Clone(meta)
+			delete(meta, key)
+			content = maps.Clone(content)
+			content["metadata"] = meta
+		}
+	}
+	return content
 }
 
 // differs says how got is not want, or nothing.
