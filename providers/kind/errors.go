@@ -72,6 +72,9 @@ func meaning(output string) error {
 		}
 		return &Error{What: port + " is in use already",
 			Remedy: "end what uses it (docker ps, ss -ltnp), or choose another in settings.portMappings"}
+	case containsAny(output, "did not receive an exit event", "could not kill running container"):
+		return &Error{What: "Docker cannot kill a container (could not kill running container)",
+			Remedy: "with cgroup v1 what runs in it may be frozen: delete it as root, or start the machine anew"}
 	case containsAny(output, "all predefined address pools have been fully subnetted", "could not find an available, non-overlapping"):
 		return &Error{What: "Docker has no addresses left for another network",
 			Remedy: "remove networks that nothing uses: docker network prune"}

@@ -20,14 +20,16 @@ import (
 // and then every name is taken once: whoever still makes one holds it.
 func (p *Provider) raze(ctx context.Context, name, id string) error {
 	var unfinished bool
+	var last error // what stood in the way
 	for rounds := 0; ; rounds++ {
 		s, err := p.look(ctx)
 		if err != nil {
-			return err
+			return because(err, last)
 		}
 		h := s.holding(name, id)
 		if rounds == 0 {
 			unfinished = !h.in(phaseReady) && !h.in(phaseDeleting)
+			p.quieten(ctx, h)
 		}
 		switch {
 		case !h.empty():
@@ -42,12 +44,23 @@ func (p *Provider) raze(ctx context.Context, name, id string) error {
 		if err == nil {
 			continue
 		}
+		if ctx.Err() != nil {
+			return because(err, last)
+		}
+		last = err
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%w (%w)", context.Cause(ctx), err)
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
+}
+
+// because adds to an error what stood in the way before.
+func because(err, last error) error {
+	if last == nil {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, last)
 }
 
 // razeOnce removes what is listed; an error is a reason to look again.
@@ -57,7 +70,11 @@ func (p *Provider) razeOnce(ctx context.Context, h holding) error {
 		for _, c := range all {
 			args = append(args, c.ID)
 		}
-		if _, err := p.docker.output(ctx, args...); err != nil && !saidGone(err) {
+		_, err := p.docker.output(ctx, args...)
+		if unkillable(err) {
+			thaw(freezers, all)
+		}
+		if err != nil && !saidGone(err) {
 			return err
 		}
 	}

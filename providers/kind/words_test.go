@@ -2,7 +2,9 @@ package kind
 
 import (
 	"errors"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -26,6 +28,7 @@ func TestMeaning(t *testing.T) {
 		"port, by others":      {"docker: Error response from daemon: driver failed programming external connectivity on endpoint x: Error starting userland proxy: listen tcp4 0.0.0.0:80: bind: address already in use.", "the host port 0.0.0.0:80 is in use", "ss -ltnp"},
 		"port, on a Mac":       {"Error response from daemon: Ports are not available: exposing port TCP 127.0.0.1:443 -> 0.0.0.0:0: listen tcp 127.0.0.1:443: bind: address already in use", "the host port 127.0.0.1:443 is in use", "another"},
 		"no networks left":     {"Error response from daemon: could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network", "no addresses left", "docker network prune"},
+		"a frozen process":     {"Error response from daemon: Could not kill running container 88, cannot remove - tried to kill container, but did not receive an exit event", "cannot kill a container", "frozen"},
 		"anything else":        {"Error: it rains", "", ""},
 	}
 	for name, test := range tests {
@@ -43,6 +46,26 @@ func TestMeaning(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What is frozen in our containers is thawed, and nothing else is touched.
+func TestThaw(t *testing.T) {
+	root, ours, theirs := t.TempDir(), strings.Repeat("a", 64), strings.Repeat("b", 64)
+	for _, dir := range []string{ours + "/kubelet/pod", "system.slice/docker-" + ours + ".scope/x", theirs + "/kubelet", "aaaa"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(root, dir, "freezer.state"), []byte("FROZEN"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	thaw(root, []container{{ID: ours}, {ID: "aaaa"}})
+	for dir, want := range map[string]string{ours + "/kubelet/pod": "THAWED", "system.slice/docker-" + ours + ".scope/x": "THAWED", theirs + "/kubelet": "FROZEN", "aaaa": "FROZEN"} {
+		if have, err := os.ReadFile(filepath.Join(root, dir, "freezer.state")); err != nil || string(have) != want {
+			t.Errorf("%s: %s, %v", dir, have, err)
+		}
+	}
+	thaw(filepath.Join(root, "nowhere"), []container{{ID: ours}})
 }
 
 func TestNoDockerCommand(t *testing.T) {
