@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sync/errgroup"
 	"pgregory.net/rapid"
 
 	"github.com/rekindle-io/rekindle/recover/sops"
@@ -213,6 +214,62 @@ func TestDigestHidesAndTells(t *testing.T) {
 		}
 		if (one == two) != (digests[0] == digests[1]) {
 			r.Fatalf("%q and %q: %s", one, two, digests)
+		}
+	})
+}
+
+// TestSealConcurrently: an export seals many Secrets at once, and others read
+// the manifests meanwhile. It is for the race detector.
+func TestSealConcurrently(t *testing.T) {
+	sealer, manifest := sealerFor(t, pair(t).Recipient().String()), secret()
+	var group errgroup.Group
+	for range 4 {
+		group.Go(func() error {
+			file, err := sealer.Seal(manifest, nil)
+			if err == nil {
+				_, err = sealer.Seal(manifest, file)
+			}
+			if err == nil {
+				_, err = sops.Digest(manifest, sealer.Key)
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// FuzzParseRecipients: whatever stands where public keys belong, no error repeats
+// a secret key.
+func FuzzParseRecipients(f *testing.F) {
+	key := testKey(f)
+	for _, seed := range []string{"age1", key, "ssh-rsa AAAA", "age1pq1x", " " + strings.ToLower(key), "\"" + key + "\"", "k: " + key} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		r, err := sops.ParseRecipients([]string{text})
+		if (err == nil) != (r.Len() == 1) {
+			t.Errorf("%d recipients and %v", r.Len(), err)
+		}
+		if err != nil && strings.Contains(strings.ToUpper(err.Error()), key) {
+			t.Errorf("the error shows the secret key: %v", err)
+		}
+	})
+}
+
+// FuzzKeys: whatever stands where secret keys belong, no error repeats it.
+func FuzzKeys(f *testing.F) {
+	docs := documents(f, []byte(read(f, "sops-3.13.3-plain.yaml")))
+	for _, seed := range []string{"", "secret-of-mine", "AGE-SECRET-KEY-1QQQQ", "AGE-SECRET-KEY-PQ-1QQ", "AGE-PLUGIN-X-1QQ", "# a\nb c"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		_, err := openerWith(sops.EnvKey, text).Open(docs)
+		for _, word := range strings.Fields(text) {
+			if err != nil && len(word) > 24 && strings.Contains(err.Error(), word) {
+				t.Errorf("the error repeats what was given: %v", err)
+			}
 		}
 	})
 }
