@@ -95,9 +95,11 @@ type Adopted struct {
 
 // Refusal is one change that the overlay does not make.
 type Refusal struct {
-	ID     object.ID `json:"object"`
-	Path   string    `json:"path,omitempty"`
-	Reason string    `json:"reason"`
+	ID   object.ID `json:"object"`
+	Path string    `json:"path,omitempty"`
+	// Reason is why the most fitting place would not do, Tried the same for all.
+	Reason string   `json:"reason"`
+	Tried  []string `json:"tried,omitempty"`
 	// Remedy is what a person can do instead; may be empty.
 	Remedy string `json:"remedy,omitempty"`
 }
@@ -125,11 +127,11 @@ func Adopt(ctx context.Context, req Request) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &adoption{req: req, repo: r, before: contents(before.Objects), objects: before.Objects}
+	a := &adoption{req: req, repo: r, overlay: Overlay{}, before: contents(before.Objects), objects: before.Objects}
 	for _, w := range req.Wanted {
 		a.plan(ctx, w)
 	}
-	if err := a.settle(ctx); err != nil {
+	if err := a.settle(ctx, a.tasks); err != nil {
 		return nil, err
 	}
 	return a.result(), nil

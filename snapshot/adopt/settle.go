@@ -10,81 +10,48 @@ import (
 	"github.com/rekindle-io/rekindle/recover/object"
 )
 
-// settle tries the tasks until each is proven or given up. All of them are tried
+// settle tries tasks until each is proven or given up. All of them are tried
 // together first, because one rendering then proves them all; those whose field
 // came out wrong go on to their next site. When something else changed, or the
-// tree no longer renders, who did it shows only one by one.
-func (a *adoption) settle(ctx context.Context) error {
+// tree no longer renders, each half is tried by itself.
+func (a *adoption) settle(ctx context.Context, tasks []*task) error {
 	for {
-		open := a.open()
-		if len(open) == 0 {
+		tasks = open(tasks)
+		if len(tasks) == 0 {
 			return nil
 		}
 		overlay := maps.Clone(a.overlay)
-		if overlay == nil {
-			overlay = Overlay{}
-		}
-		applied := a.apply(open, overlay)
-		if len(applied) < len(open) {
+		applied := a.apply(tasks, overlay)
+		if len(applied) < len(tasks) {
 			continue // some went on to their next site
 		}
-		strange, err := a.prove(ctx, overlay, applied)
+		s, err := a.prove(ctx, overlay, tasks)
 		if err != nil {
 			return err
 		}
-		if strange == nil {
-			a.accept(overlay, applied)
+		if s == nil {
+			a.accept(overlay, tasks)
 			return nil
 		}
-		if len(applied) == 1 {
-			applied[0].giveUpSite(strange.String())
-			continue
+		wrong := s.only(tasks)
+		if len(tasks) == 1 {
+			wrong = tasks
 		}
-		if wrong := strange.only(applied); len(wrong) > 0 {
-			for _, t := range wrong {
-				t.giveUpSite(strange.String())
-			}
-			continue
-		}
-		return a.oneByOne(ctx)
-	}
-}
-
-// oneByOne proves the tasks one after the other.
-func (a *adoption) oneByOne(ctx context.Context) error {
-	for _, t := range a.tasks {
-		for !t.done && t.refused == nil {
-			overlay := Overlay{}
-			maps.Copy(overlay, a.overlay)
-			if len(a.apply([]*task{t}, overlay)) == 0 {
-				continue
-			}
-			strange, err := a.prove(ctx, overlay, []*task{t})
-			if err != nil {
+		if len(wrong) == 0 {
+			if err := a.settle(ctx, tasks[:len(tasks)/2]); err != nil {
 				return err
 			}
-			if strange != nil {
-				t.giveUpSite(strange.String())
-				continue
-			}
-			a.accept(overlay, []*task{t})
+			tasks = tasks[len(tasks)/2:]
+		}
+		for _, t := range wrong {
+			t.skip(s.String())
 		}
 	}
-	return nil
 }
 
-func (a *adoption) open() []*task {
-	var open []*task
-	for _, t := range a.tasks {
-		if !t.done && t.refused == nil {
-			if t.next >= len(t.sites) {
-				t.giveUp()
-				continue
-			}
-			open = append(open, t)
-		}
-	}
-	return open
+// open returns the tasks that are neither proven nor given up.
+func open(tasks []*task) []*task {
+	return slices.DeleteFunc(slices.Clone(tasks), func(t *task) bool { return t.done || t.refused != nil })
 }
 
 // apply makes the edits of tasks upon overlay and returns those that could be
@@ -96,10 +63,9 @@ func (a *adoption) apply(tasks []*task, overlay Overlay) []*task {
 			t.giveUp()
 			continue
 		}
-		s := t.sites[t.next]
 		trial := maps.Clone(overlay) // an edit of several files may fail at the second
-		if err := s.edit(trial.On(a.req.Tree), trial); err != nil {
-			t.giveUpSite(err.Error())
+		if err := t.sites[t.next].edit(trial.On(a.req.Tree), trial); err != nil {
+			t.skip(err.Error())
 			continue
 		}
 		maps.Copy(overlay, trial)
@@ -115,23 +81,20 @@ func (a *adoption) accept(overlay Overlay, tasks []*task) {
 	}
 }
 
-// giveUpSite goes on to the next site.
-func (t *task) giveUpSite(why string) {
-	if t.next < len(t.sites) {
-		t.tried = append(t.tried, t.sites[t.next].where+": "+why)
-	}
-	t.next++
-	if t.next >= len(t.sites) {
+// skip goes on to the next site.
+func (t *task) skip(why string) {
+	where := t.sites[t.next].where
+	t.tried = append(t.tried, where+": "+strings.TrimPrefix(why, where+": "))
+	if t.next++; t.next >= len(t.sites) {
 		t.giveUp()
 	}
 }
 
 func (t *task) giveUp() {
-	reason := "no file could be found that makes it"
+	t.refused = &Refusal{ID: t.id, Path: t.path, Reason: "no file could be found that makes it", Tried: t.tried, Remedy: "change it by hand"}
 	if len(t.tried) > 0 {
-		reason = strings.Join(t.tried, "; ")
+		t.refused.Reason = t.tried[0]
 	}
-	t.refused = &Refusal{ID: t.id, Path: t.path, Reason: reason, Remedy: "change it by hand"}
 }
 
 // strangeness is how a rendering differs from what is wanted.

@@ -196,7 +196,7 @@ func differs(want, got map[string]any) string {
 	case want == nil && got == nil:
 		return ""
 	case got == nil:
-		return "it is gone"
+		return "it is not there"
 	case want == nil:
 		return "it is there"
 	case edit.Equal(want, got):

@@ -94,23 +94,30 @@ type builder struct {
 	text  []byte
 	lines []int
 	depth int
+	// last is the place that was asked for last.
+	last struct{ line, column, at int }
 }
 
 func (b *builder) document(root *yaml.Node) (*node, error) {
 	return b.node(root, b.offset(root), -1, false)
 }
 
-// offset returns where the parser says that y begins.
+// offset returns where the parser says that y begins. It goes on from the last
+// answer where it can, because a file may be one long line.
 func (b *builder) offset(y *yaml.Node) int {
 	if y.Line < 1 || y.Line > len(b.lines) {
 		return len(b.text)
 	}
-	at := b.lines[y.Line-1]
-	for range y.Column - 1 {
+	at, column := b.lines[y.Line-1], 1
+	if b.last.line == y.Line && b.last.column <= y.Column {
+		at, column = b.last.at, b.last.column
+	}
+	for ; column < y.Column && at < len(b.text); column++ {
 		_, size := utf8.DecodeRune(b.text[at:])
 		at += size
 	}
-	return min(at, len(b.text))
+	b.last.line, b.last.column, b.last.at = y.Line, column, at
+	return at
 }
 
 func (b *builder) fail(y *yaml.Node, what string) error {
