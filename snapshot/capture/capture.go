@@ -134,7 +134,7 @@ func (f *Filter) Judge(id object.ID, u *unstructured.Unstructured) Verdict {
 	if v := f.Rules(id, u.GetLabels()); !v.Taken() {
 		return v
 	}
-	if v := Made(id, u); !v.Taken() {
+	if v := Made(id, u); !v.Taken() && !keptByHand(id, u) {
 		return v
 	}
 	return f.fromTheStart(id)

@@ -42,6 +42,8 @@ func TestWhatKubernetesMakesIsLeftOut(t *testing.T) {
 		{`{apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: alone, namespace: shop}}`, "", "taken"},
 		{`{apiVersion: v1, kind: ConfigMap, metadata: {name: kube-root-ca.crt, namespace: shop}}`, "system", "each namespace"},
 		{`{apiVersion: v1, kind: ServiceAccount, metadata: {name: default, namespace: shop}}`, "system", "default account"},
+		{`{apiVersion: v1, kind: ServiceAccount, metadata: {name: default, namespace: shop, managedFields: [{manager: kube-controller-manager}, {manager: kubectl-patch}]}}`, "", "taken"},
+		{`{apiVersion: v1, kind: Namespace, metadata: {name: default, managedFields: [{manager: kube-apiserver}, {manager: kubectl-label}]}}`, "", "taken"},
 		{`{apiVersion: v1, kind: ServiceAccount, metadata: {name: robot, namespace: shop}}`, "", "taken"},
 		{`{apiVersion: v1, kind: Namespace, metadata: {name: kube-system}}`, "system", "every cluster has"},
 		{`{apiVersion: v1, kind: ConfigMap, metadata: {name: mine, namespace: kube-system}}`, "baseline", "not recorded (kube-system)"},

@@ -45,45 +45,6 @@ func Made(id object.ID, u *unstructured.Unstructured) Verdict {
 	return byControlPlane(u)
 }
 
-// controlPlane are the field managers of Kubernetes' own components.
-var controlPlane = map[string]bool{
-	"kube-apiserver": true, "kube-controller-manager": true, "cloud-controller-manager": true, "kube-scheduler": true, "kubelet": true,
-}
-
-// byControlPlane judges by who set the fields of u: what nobody but Kubernetes'
-// own components wrote, they write again. So it is with the claims of a
-// StatefulSet, the volumes made for claims, the addresses behind a Service.
-func byControlPlane(u *unstructured.Unstructured) Verdict {
-	maker := ""
-	for _, name := range managers(u) {
-		if !controlPlane[name] {
-			return Verdict{}
-		}
-		maker = name
-	}
-	if maker == "" {
-		return Verdict{}
-	}
-	return Verdict{Class: Derived, Why: "made by " + maker}
-}
-
-// managers are the field managers of u itself, subresources left out. It reads
-// them as they are decoded: turning them into their Go type costs more than all
-// the rest of a judgement.
-func managers(u *unstructured.Unstructured) []string {
-	meta, _ := u.Object["metadata"].(map[string]any)
-	entries, _ := meta["managedFields"].([]any)
-	var names []string
-	for _, e := range entries {
-		entry, _ := e.(map[string]any)
-		name, _ := entry["manager"].(string)
-		if sub, _ := entry["subresource"].(string); sub == "" && name != "" {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
 // owned judges by the owners that u names: the garbage collector removes it with
 // them, and they make it again.
 func owned(u *unstructured.Unstructured) Verdict {

@@ -49,6 +49,18 @@ func (c *comparer) differ(path string, want, have any) {
 	c.fields = append(c.fields, Field{Path: path, Want: want, Have: have})
 }
 
+// lack is differ for a field that one side does not have. Labels and annotations
+// differ one by one: that there was none before says nothing.
+func (c *comparer) lack(path, key string, want, have any) {
+	w, one := want.(map[string]any)
+	h, other := have.(map[string]any)
+	if (key == "labels" || key == "annotations") && (one && len(w) > 0 || other && len(h) > 0) {
+		c.maps(path, w, h)
+		return
+	}
+	c.differ(path, want, have)
+}
+
 func (c *comparer) maps(path string, want, have map[string]any) {
 	for _, key := range slices.Sorted(maps.Keys(want)) {
 		below := join(path, key)
@@ -57,7 +69,7 @@ func (c *comparer) maps(path string, want, have map[string]any) {
 			continue // null says no more than nothing
 		}
 		if !ok {
-			c.differ(below, want[key], nil)
+			c.lack(below, key, want[key], nil)
 			continue
 		}
 		c.values(below, want[key], value)
@@ -67,7 +79,7 @@ func (c *comparer) maps(path string, want, have map[string]any) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(have)) {
 		if _, ok := want[key]; !ok && have[key] != nil {
-			c.differ(join(path, key), nil, have[key])
+			c.lack(join(path, key), key, nil, have[key])
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
-	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -12,22 +11,11 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/value"
 
 	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/snapshot/capture"
 )
 
-// peoplesTools are field managers under which people change objects by hand.
-// What controllers and webhooks add goes under other names and is their
-// business.
-var peoplesTools = map[string]bool{
-	"kubectl": true, "oc": true, "k9s": true, "helm": true, "Lens": true, "node-fetch": true, "curl": true, "Mozilla": true,
-	"HashiCorp": true, "Terraform": true, "terraform": true, "pulumi": true, "pulumi-kubernetes": true,
-	"OpenAPI-Generator": true, "kustomize": true, "unknown": true,
-}
-
 // ByPeople tells whether people changed the fields of entry with tools of theirs.
-func ByPeople(entry metav1.ManagedFieldsEntry) bool {
-	name, _, _ := strings.Cut(entry.Manager, "/")
-	return peoplesTools[name] || strings.HasPrefix(name, "kubectl-")
-}
+func ByPeople(entry metav1.ManagedFieldsEntry) bool { return capture.IsPeoples(entry.Manager) }
 
 // restartedAt is what kubectl rollout restart leaves behind: an act, not a state.
 const restartedAt = "kubectl.kubernetes.io/restartedAt"
@@ -95,11 +83,19 @@ func follow(p fieldpath.Path, want, live any) (f Field, extra, set bool) {
 		}
 		path = label(path)
 		if !has {
-			return Field{Path: path, Have: below}, true, false
+			if _, isMap := below.(map[string]any); !isMap || !isMark(element) {
+				return Field{Path: path, Have: below}, true, false
+			}
+			wanted = nil // each label that was added is a difference of its own
 		}
 		want, live = wanted, below
 	}
 	return Field{}, false, true
+}
+
+// isMark tells the maps of labels and annotations.
+func isMark(element fieldpath.PathElement) bool {
+	return element.FieldName != nil && (*element.FieldName == "labels" || *element.FieldName == "annotations")
 }
 
 // descend takes one step of a path into v: a field, or the item of a list with

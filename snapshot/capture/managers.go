@@ -1,0 +1,69 @@
+package capture
+
+import (
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/rekindle-io/rekindle/recover/object"
+)
+
+// controlPlane are the field managers of Kubernetes' own components.
+var controlPlane = map[string]bool{
+	"kube-apiserver": true, "kube-controller-manager": true, "cloud-controller-manager": true, "kube-scheduler": true, "kubelet": true,
+}
+
+// peoplesTools are field managers under which people change objects by hand.
+// What controllers and webhooks add goes under other names and is their
+// business.
+var peoplesTools = map[string]bool{
+	"kubectl": true, "oc": true, "k9s": true, "helm": true, "Lens": true, "node-fetch": true, "curl": true, "Mozilla": true,
+	"HashiCorp": true, "Terraform": true, "terraform": true, "pulumi": true, "pulumi-kubernetes": true,
+	"OpenAPI-Generator": true, "kustomize": true, "unknown": true,
+}
+
+// IsPeoples tells whether a field manager is a tool that people work with by
+// hand.
+func IsPeoples(manager string) bool {
+	name, _, _ := strings.Cut(manager, "/")
+	return peoplesTools[name] || strings.HasPrefix(name, "kubectl-")
+}
+
+// byControlPlane judges by who set the fields of u: what nobody but Kubernetes'
+// own components wrote, they write again. So it is with the claims of a
+// StatefulSet, the volumes made for claims, the addresses behind a Service.
+func byControlPlane(u *unstructured.Unstructured) Verdict {
+	names := managers(u)
+	if len(names) == 0 || slices.ContainsFunc(names, func(name string) bool { return !controlPlane[name] }) {
+		return Verdict{}
+	}
+	return Verdict{Class: Derived, Why: "made by " + names[0]}
+}
+
+// keptByHand tells the objects that Kubernetes makes in every namespace or
+// cluster and that people then change: the default account's pull secrets, the
+// labels of the namespace default.
+func keptByHand(id object.ID, u *unstructured.Unstructured) bool {
+	if id.Group != "" || id.Name != "default" || id.Kind != "ServiceAccount" && id.Kind != "Namespace" {
+		return false
+	}
+	return slices.ContainsFunc(managers(u), IsPeoples)
+}
+
+// managers are the field managers of u itself, subresources left out. It reads
+// them as they are decoded: turning them into their Go type costs more than all
+// the rest of a judgement.
+func managers(u *unstructured.Unstructured) []string {
+	meta, _ := u.Object["metadata"].(map[string]any)
+	entries, _ := meta["managedFields"].([]any)
+	var names []string
+	for _, e := range entries {
+		entry, _ := e.(map[string]any)
+		name, _ := entry["manager"].(string)
+		if sub, _ := entry["subresource"].(string); sub == "" && name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
