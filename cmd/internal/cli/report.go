@@ -250,6 +250,9 @@ func (a *app) printStatuses(title string, list []kube.Status) {
 			why = string(s.State)
 		}
 		a.detail(why)
+		for line := range strings.Lines(s.Log) {
+			a.Terminal.Outf("      | %s\n", clip(strings.TrimRight(line, "\n"), max(40, a.Terminal.Width-8)))
+		}
 		if s.Hint != "" {
 			a.detail("→ " + s.Hint)
 		}
