@@ -95,8 +95,6 @@ func (c *compressor) compress(t plumbing.ObjectType, content []byte) error {
 	return errors.Join(err, c.zip.Close())
 }
 
-func (p *packWriter) count() int { return len(p.sealed) }
-
 // finish completes the file: the number of objects at its beginning, and the
 // checksum at its end, which it returns.
 func (p *packWriter) finish() (checksum string, err error) {

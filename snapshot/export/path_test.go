@@ -84,8 +84,6 @@ func TestPathsOfTwoObjectsDiffer(t *testing.T) {
 	})
 }
 
-var portable = regexp.MustCompile(`^live(/[a-z0-9_~][-a-z0-9_.~]*[a-z0-9_~]|/[a-z0-9_])(/[a-z0-9_~-][-a-z0-9_.~]*){2}$`)
-
 type failer interface {
 	Helper()
 	Fatalf(string, ...any)

@@ -99,31 +99,73 @@ func (d *depot) state(commit plumbing.Hash) (*state, error) {
 		return nil, err
 	}
 	s.tree = c.TreeHash
-	seen := 0
-	return s, d.read(s, s.tree, "", 0, &seen)
+	r := &folderReader{depot: d, commit: commit, read: map[plumbing.Hash][]source.Entry{}, sizes: map[plumbing.Hash]size{}}
+	if _, err := r.size(s.tree, 0); err != nil {
+		return nil, err
+	}
+	for h := range r.read {
+		s.folders = append(s.folders, h)
+	}
+	r.list(s.tree, "", s.files)
+	return s, nil
 }
 
-func (d *depot) read(s *state, folder plumbing.Hash, prefix string, depth int, seen *int) error {
-	entries, err := d.reader(folder).Folder(folder)
-	if err != nil {
-		return err
+// folderReader reads each folder once, however often it occurs.
+type folderReader struct {
+	depot  *depot
+	commit plumbing.Hash
+	read   map[plumbing.Hash][]source.Entry
+	sizes  map[plumbing.Hash]size
+}
+
+// size is what lies below a folder.
+type size struct{ files, levels int }
+
+// size looks at each folder before anybody makes a list of all files.
+func (r *folderReader) size(folder plumbing.Hash, depth int) (size, error) {
+	if s, known := r.sizes[folder]; known {
+		return s, nil
 	}
-	s.folders = append(s.folders, folder)
+	if depth > maxDepth {
+		return size{}, r.tooMuch()
+	}
+	entries, err := r.depot.reader(folder).Folder(folder)
+	if err != nil {
+		return size{}, err
+	}
+	s := size{files: len(entries), levels: 1}
 	for _, e := range entries {
-		if *seen++; *seen > maxFiles || depth > maxDepth {
-			return &source.Error{Kind: source.ErrUnsupported, Repo: source.Redact(d.display), Next: "name another branch",
-				What: fmt.Sprintf("commit %s has more than %d files or %d levels of folders, which no export has", s.commit, maxFiles, maxDepth)}
+		if e.Mode != filemode.Dir {
+			continue
 		}
+		below, err := r.size(e.Hash, depth+1)
+		if err != nil {
+			return size{}, err
+		}
+		s.files += below.files
+		s.levels = max(s.levels, below.levels+1)
+	}
+	if s.files > maxFiles || s.levels > maxDepth {
+		return size{}, r.tooMuch()
+	}
+	r.read[folder], r.sizes[folder] = entries, s
+	return s, nil
+}
+
+func (r *folderReader) tooMuch() error {
+	return &source.Error{Kind: source.ErrUnsupported, Repo: source.Redact(r.depot.display), Next: "name another branch",
+		What: fmt.Sprintf("commit %s has more than %d files or %d levels of folders, which no export has", r.commit, maxFiles, maxDepth)}
+}
+
+func (r *folderReader) list(folder plumbing.Hash, prefix string, files map[string]plumbing.Hash) {
+	for _, e := range r.read[folder] {
 		switch e.Mode {
 		case filemode.Dir:
-			if err := d.read(s, e.Hash, prefix+e.Name+"/", depth+1, seen); err != nil {
-				return err
-			}
+			r.list(e.Hash, prefix+e.Name+"/", files)
 		case filemode.Regular:
-			s.files[prefix+e.Name] = e.Hash
+			files[prefix+e.Name] = e.Hash
 		}
 	}
-	return nil
 }
 
 // checkOurs refuses a tip that is not an export of the cluster.
