@@ -273,9 +273,6 @@ func ourFile(c change, suffix string) string {
 func (k *kustomization) newPatches(c change, d document) []site {
 	var sites []site
 	id := c.object.ID()
-	if isSecret(id) {
-		return nil
-	}
 	target := map[string]any{"kind": id.Kind, "name": c.object.GetName()}
 	identity := map[string]any{"name": c.object.GetName()}
 	apiVersion := c.object.GetAPIVersion()

@@ -20,7 +20,9 @@ func (a *adoption) deleteSites(o *object.Object) []site {
 		if err != nil {
 			return []site{impossible(o.From.File, err)}
 		}
-		return []site{a.repo.without(d, nil)}
+		s := a.repo.without(d, nil)
+		s.also = a.repo.rootsAround(path.Dir(d.file))
+		return []site{s}
 	}
 	var sites []site
 	chain := a.repo.chain(dir)
@@ -42,9 +44,7 @@ func (a *adoption) deleteSites(o *object.Object) []site {
 	}
 	if k := a.repo.kustomizations[dir]; k != nil {
 		c := change{object: o, at: edit.Path{edit.Key("$patch")}, value: "delete"}
-		for _, s := range k.newPatches(c, d)[:1] {
-			sites = append(sites, s)
-		}
+		sites = append(sites, k.newPatches(c, d)[0])
 	}
 	return sites
 }
@@ -81,7 +81,7 @@ func (r *repository) without(d document, chain []*kustomization) site {
 			return fmt.Errorf("%s: %w", d.file, err)
 		}
 		for _, k := range chain {
-			if err := r.withoutPatches(k, d, tree, o); err != nil {
+			if err := r.withoutPatches(k, d, o); err != nil {
 				return err
 			}
 		}
@@ -119,7 +119,7 @@ func (r *repository) unlist(file string, o Overlay) error {
 					if f, err = f.Remove(at); err != nil {
 						return nil, err
 					}
-					list = list[:i]
+					list = slices.Delete(list, i, i+1)
 				}
 			}
 			return f, nil
@@ -133,7 +133,7 @@ func (r *repository) unlist(file string, o Overlay) error {
 
 // withoutPatches removes the patch files of k that are for d and nothing else:
 // a patch whose object is gone does not build.
-func (r *repository) withoutPatches(k *kustomization, d document, tree fs.FS, o Overlay) error {
+func (r *repository) withoutPatches(k *kustomization, d document, o Overlay) error {
 	for _, p := range k.patches(r) {
 		if p.file == "" || p.text.Docs() == 0 {
 			continue

@@ -183,9 +183,25 @@ func (r *repository) strangers(dir string, owners ...string) (strangers, also []
 		case d == dir:
 		case built[d]:
 			also = append(also, d)
-		case !parts[d] || slices.Contains(r.roots, d):
+		case !parts[d] || len(r.rootsAround(d)) > 0:
 			strangers = append(strangers, d)
 		}
 	}
 	return strangers, also
+}
+
+// rootsAround returns the roots of other clusters that hold the folder dir, and
+// do not hold what is rendered as well.
+func (r *repository) rootsAround(dir string) []string {
+	var around []string
+	for _, root := range r.roots {
+		if within(dir, root) && !within(r.target, root) {
+			around = append(around, root)
+		}
+	}
+	return around
+}
+
+func within(p, dir string) bool {
+	return dir == "." || p == dir || strings.HasPrefix(p, dir+"/")
 }

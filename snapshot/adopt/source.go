@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -146,7 +147,9 @@ func (a *adoption) fieldSites(c change) []site {
 		if err != nil {
 			return []site{impossible(c.object.From.File, err)}
 		}
-		return []site{d.inPlace(c)}
+		s := d.inPlace(c)
+		s.also = a.repo.rootsAround(path.Dir(d.file))
+		return []site{s}
 	}
 	return a.kustomizeSites(dir, c)
 }

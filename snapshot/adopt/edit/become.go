@@ -161,7 +161,7 @@ func (e *editor) sequence(n *node, now any, target []any, above []*node) error {
 }
 
 // itemKeys are the fields by which people tell the items of a list apart.
-var itemKeys = []string{"name", "containerPort", "port", "mountPath", "devicePath", "topologyKey", "key", "ip", "path", "host", "type", "alert", "record", "op"} //nolint:gochecknoglobals // a table
+var itemKeys = []string{"name", "containerPort", "port", "mountPath", "devicePath", "topologyKey", "key", "ip", "path", "host", "type", "alert", "record", "op"}
 
 // align pairs the items of two lists: by what tells them apart, or else the
 // equal ones.
