@@ -11,6 +11,7 @@ package show
 
 import (
 	"cmp"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -159,6 +160,7 @@ func Of(in Input) *Report {
 		Objects: []Object{}, Rules: in.Rules, Recoverability: in.Recoverability,
 	}
 	r.Commit.SHA = cmp.Or(r.Commit.SHA, d.Commit)
+	r.Commit.Repo = withoutCredentials(r.Commit.Repo)
 	for _, c := range d.Changed {
 		r.Objects = append(r.Objects, changed(c, in.Times))
 	}
@@ -180,6 +182,15 @@ func Of(in Input) *Report {
 	r.ignored(d)
 	r.count(d)
 	return r
+}
+
+// withoutCredentials takes the user and password out of a repository's URL.
+func withoutCredentials(repo string) string {
+	if u, err := url.Parse(repo); err == nil && u.User != nil && u.Host != "" {
+		u.User = nil
+		return u.String()
+	}
+	return repo
 }
 
 func (r *Report) ignored(d *drift.Report) {

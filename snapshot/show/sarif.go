@@ -185,14 +185,13 @@ func (r *Report) result(kind Kind, id object.ID, from object.Provenance, path, w
 	return res
 }
 
-// uri is the repository as a URI without credentials; ok is false for what is
-// none, such as a path on this machine.
+// uri is the repository as a URI; ok is false for what is none, such as a path
+// on this machine.
 func (c Commit) uri() (string, bool) {
 	u, err := url.Parse(c.Repo)
 	if err != nil || u.Host == "" || u.Scheme == "file" {
 		return "", false
 	}
-	u.User = nil
 	return u.String(), true
 }
 
