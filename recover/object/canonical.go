@@ -12,6 +12,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/rekindle-io/rekindle/recover/object/field"
 )
 
 // Canonical returns the canonical form of u: a copy without what the API
@@ -24,15 +26,26 @@ import (
 // cluster IPs, a claim's volume name) stay when u carries no managedFields (it
 // comes from git), or when a field manager owns them.
 func Canonical(u *unstructured.Unstructured) map[string]any {
+	return runtime.DeepCopyJSON(Form(u))
+}
+
+// Form is Canonical for who only reads: it shares with u what it does not
+// change.
+func Form(u *unstructured.Unstructured) map[string]any {
 	content := shallow(u.Object)
 	delete(content, "status")
 	content["metadata"] = canonicalMetadata(u)
-	content = runtime.DeepCopyJSON(content)
-	if BuiltIn(u.GroupVersionKind().Group) {
+	gk := u.GroupVersionKind().GroupKind()
+	strip := kindStamps[gk.String()]
+	nulls := BuiltIn(gk.Group) && hasNull(content)
+	if strip != nil || nulls || hasTemplateStamps(content) {
+		content = runtime.DeepCopyJSON(content)
+	}
+	if nulls {
 		dropNulls(content)
 	}
 	dropTemplateStamps(content)
-	if strip, ok := kindStamps[u.GroupVersionKind().GroupKind().String()]; ok {
+	if strip != nil {
 		strip(content, &ownership{u: u})
 	}
 	return content
@@ -170,13 +183,31 @@ func dropNulls(value any) {
 	}
 }
 
+// hasNull tells whether dropNulls would remove anything.
+func hasNull(value any) bool {
+	switch v := value.(type) {
+	case map[string]any:
+		for _, below := range v {
+			if below == nil || hasNull(below) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(v, func(item any) bool { return item != nil && hasNull(item) })
+	}
+	return false
+}
+
+func hasTemplateStamps(content map[string]any) bool {
+	_, stamped := field.Map(content, "spec", "template", "metadata")["creationTimestamp"]
+	return stamped
+}
+
 // dropTemplateStamps removes the creationTimestamp that Go types print into
 // spec.template.metadata.
 func dropTemplateStamps(content map[string]any) {
-	spec, _ := content["spec"].(map[string]any)
-	template, _ := spec["template"].(map[string]any)
-	if meta, ok := template["metadata"].(map[string]any); ok {
-		delete(meta, "creationTimestamp")
+	if hasTemplateStamps(content) {
+		delete(field.Map(content, "spec", "template", "metadata"), "creationTimestamp")
 	}
 }
 

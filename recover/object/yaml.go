@@ -222,7 +222,7 @@ func isBlock(s string) bool {
 
 var (
 	// plainText begins with what begins nothing else in YAML.
-	plainText = regexp.MustCompile(`^-{0,2}[A-Za-z_/$(][A-Za-z0-9_./@+:=,()*%$~;!?&<>|^"'{}\[\]\\ -]*$`)
+	plainText = regexp.MustCompile(`^(--?[A-Za-z]|[A-Za-z_/$(])[A-Za-z0-9_./@+:=,()*%$~;!?&<>|^"'{}\[\]\\ -]*$`)
 	// plainQuantity is no number and no time to any reader.
 	plainQuantity = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?(m|u|n|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi|Ei|s|h|ms)$`)
 	// plainAddress has a slash in it, as no number has.

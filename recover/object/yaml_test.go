@@ -81,7 +81,7 @@ func TestTextStaysText(t *testing.T) {
 	for _, s := range []string{
 		"", " ", "y", "N", "yes", "Off", "TRUE", "null", "Null", "~", "=", "<<", ".inf", "-.INF", ".NaN", "1", "-1", "+1", "0777", "0o17", "0b11", "0x1F",
 		"1_000", "1.5", "1e3", "1E3", ".5", "12:30:45", "190:20:30.15", "2026-01-01", "2026-01-01T00:00:00Z", "100m", "1Ki", "1E", "10.0.0.1", "10.0.0.0/8",
-		"a: b", "a:", "a #b", "a#b", "#a", "- a", "-", "-a", "--a", "--a=b", "-e5", "-.inf", "-x: y", "---a", "--- a", "---", "...", "?", "? a", ": a", "*a", "&a", "!a", "!!int 3", "%a", "@a", "`a", "{a", "[a", "a]", "|", ">", "'", "''", `"`, `\`, `a"b`, `a'b`, `a"'b`,
+		"a: b", "a:", "a #b", "a#b", "#a", "- a", "-", "-a", "--a", "--a=b", "-e5", "-_0", "_0", "_", "--_1", "-.inf", "-x: y", "---a", "--- a", "---", "...", "?", "? a", ": a", "*a", "&a", "!a", "!!int 3", "%a", "@a", "`a", "{a", "[a", "a]", "|", ">", "'", "''", `"`, `\`, `a"b`, `a'b`, `a"'b`,
 		"a ", " a", "a\tb", "\ta", "a\n", "\na", "\n", "\n\n", " \n", "a\n ", "a\n \n", " a\nb", "\ta\nb", "a\n\tb", "a\nb ", "a \nb", "a\n\n\nb\n\n", "a\r\nb", "a\u0085b", "a\u2028b\n", "\ufeffa", "a\x00b", "a\x1b[31mb\n", "\x7f", "é", "日本語\nb", "\U0001f600", "\ufffe", "a\ufeff\nb",
 		strings.Repeat("long ", 100), strings.Repeat("x", 2000), strings.Repeat("x", 2000) + "\n" + strings.Repeat("y z", 900),
 		"# not a comment\nkey: value\n", "a\n---\nb\n", "a\n...\n", "key: [a\n", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",

@@ -91,8 +91,8 @@ type Sighting struct {
 	Live *unstructured.Unstructured
 	// Expected is the commit's object; nil when it has none.
 	Expected *object.Object
-	// Canonical is the canonical form of Live; nil when the commit does not have
-	// the object. Not to be changed.
+	// Canonical is the canonical form of Live (object.Form); nil when the commit
+	// does not have the object. Not to be changed.
 	Canonical map[string]any
 	// Verdict says whether the object belongs into an export.
 	Verdict capture.Verdict

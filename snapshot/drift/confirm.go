@@ -50,7 +50,7 @@ func (c *comparison) ask(ctx context.Context, s suspect) (*Change, error) {
 	var refusal interface{ Refused() bool }
 	switch {
 	case err == nil:
-		change.Fields = Both(c.mind(id, object.Canonical(result)), c.mind(id, s.form))
+		change.Fields = Both(c.mind(id, object.Form(result)), c.mind(id, s.form))
 		change.Fields = append(change.Fields, s.byHand...)
 		if len(change.Fields) == 0 {
 			return nil, nil

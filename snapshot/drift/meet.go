@@ -1,9 +1,12 @@
 package drift
 
 import (
+	"reflect"
+
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/recover/object/field"
 	"github.com/rekindle-io/rekindle/snapshot/capture"
 )
 
@@ -93,29 +96,54 @@ func (p *part) meet(u *unstructured.Unstructured) error {
 // compare compares a live object with the commit's, and returns its canonical
 // form.
 func (p *part) compare(id object.ID, e Expected, u *unstructured.Unstructured) map[string]any {
-	whole, live := object.Canonical(e.Object.Unstructured), object.Canonical(u)
+	whole, live := object.Form(e.Object.Unstructured), object.Form(u)
 	want := p.c.mind(id, whole)
-	projected, _ := project(live, want).(map[string]any)
-	p.seen = append(p.seen, id)
-	p.digests = append(p.digests, object.DigestOf(projected))
 	s := suspect{expected: e, live: u, form: live, fields: Set(want, live)}
+	current := object.DigestOf(whole)
+	p.seen = append(p.seen, id)
+	p.digests = append(p.digests, digestOf(current, whole, want, live, s.fields))
 	var contested bool
 	s.byHand, contested = others(whole, live, u)
 	s.terminating = u.GetDeletionTimestamp() != nil
 	p.leave(id, whole, live, s.fields)
 	p.keepReplicas(id, live)
-	stamp, current := u.GetAnnotations()[object.AppliedAnnotation], object.DigestOf(whole).Short()
+	stamp := stampOf(u)
 	restored := p.c.opts.Restored != nil && p.c.opts.Restored(u)
-	if stamp != current || !restored {
+	if stamp != current.Short() || !restored {
 		p.unstamped = append(p.unstamped, id)
 	}
 	if !restored {
 		p.adopted = append(p.adopted, id)
 	}
-	if len(s.fields)+len(s.byHand) > 0 || contested || s.terminating || stamp != "" && stamp != current {
+	if len(s.fields)+len(s.byHand) > 0 || contested || s.terminating || stamp != "" && stamp != current.Short() {
 		p.suspects = append(p.suspects, s)
 	}
 	return live
+}
+
+// digestOf returns the digest of live reduced to what want sets. Where nothing
+// differs that is what want is.
+func digestOf(current object.Digest, whole, want, live map[string]any, differ []Field) object.Digest {
+	switch {
+	case len(differ) > 0:
+		projected, _ := project(live, want).(map[string]any)
+		return object.DigestOf(projected)
+	case len(whole) > 0 && sameMap(whole, want):
+		return current
+	}
+	return object.DigestOf(want)
+}
+
+// sameMap tells whether a and b are one and the same map.
+func sameMap(a, b map[string]any) bool {
+	return reflect.ValueOf(a).UnsafePointer() == reflect.ValueOf(b).UnsafePointer()
+}
+
+// stampOf is the digest of what was applied last; empty when nobody did.
+func stampOf(u *unstructured.Unstructured) string {
+	annotations := field.Map(u.Object, "metadata", "annotations")
+	stamp, _ := annotations[object.AppliedAnnotation].(string)
+	return stamp
 }
 
 // stranger judges a live object that the commit does not have.

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/value"
 
 	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/recover/object/field"
 	"github.com/rekindle-io/rekindle/snapshot/capture"
 )
 
@@ -27,6 +28,9 @@ const restartedAt = "kubectl.kubernetes.io/restartedAt"
 // field that the commit sets; whether it differs is for the server to say,
 // because a map or list that is owned as a whole may have grown.
 func others(want, live map[string]any, u *unstructured.Unstructured) (added []Field, contested bool) {
+	if onlyOurs(u) {
+		return nil, false
+	}
 	entries := u.GetManagedFields()
 	ours := ownedByUs(entries)
 	seen := map[string]bool{}
@@ -52,6 +56,19 @@ func others(want, live map[string]any, u *unstructured.Unstructured) (added []Fi
 	}
 	slices.SortFunc(added, func(a, b Field) int { return cmp.Compare(a.Path, b.Path) })
 	return added, contested
+}
+
+// onlyOurs tells that nobody else owns fields of u itself. It reads managedFields
+// as they are decoded: turning them into their Go type costs more than a
+// comparison, and nearly all objects of a clean cluster are only ours.
+func onlyOurs(u *unstructured.Unstructured) bool {
+	for _, entry := range field.Maps(u.Object, "metadata", "managedFields") {
+		sub, _ := entry["subresource"].(string)
+		if sub == "" && (entry["manager"] != object.FieldManager || entry["operation"] != string(metav1.ManagedFieldsOperationApply)) {
+			return false
+		}
+	}
+	return true
 }
 
 func isOurs(entry metav1.ManagedFieldsEntry) bool {

@@ -253,7 +253,7 @@ func (e *exporter) See(s drift.Sighting) error {
 	}
 	form := s.Canonical
 	if form == nil {
-		form = object.Canonical(s.Live)
+		form = object.Form(s.Live)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
