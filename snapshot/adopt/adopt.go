@@ -236,6 +236,7 @@ func (a *adoption) planField(o *object.Object, f drift.Field) {
 	}
 	have := f.Have
 	if was, ok := edit.Get(o.Object, at); ok {
+		have = withoutDefaults(was, f.Want, have)
 		if list, isList := was.([]any); isList && len(list) > 0 && have != nil {
 			if _, ok := have.([]any); !ok {
 				a.refuse(id, f.Path, "reorder it by hand if that matters", "only the order of the list differs")

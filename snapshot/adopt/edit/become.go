@@ -134,7 +134,7 @@ func isMerge(y *yaml.Node) bool { return y.Tag == "!!merge" || y.Value == "<<" &
 // sequence makes the first edit that brings the items of n nearer to target.
 func (e *editor) sequence(n *node, now any, target []any, above []*node) error {
 	have, _ := now.([]any)
-	pairs := align(have, target)
+	pairs := Align(have, target)
 	last := -1
 	for i := range have {
 		j, ok := pairs[i]
@@ -163,9 +163,9 @@ func (e *editor) sequence(n *node, now any, target []any, above []*node) error {
 // itemKeys are the fields by which people tell the items of a list apart.
 var itemKeys = []string{"name", "containerPort", "port", "mountPath", "devicePath", "topologyKey", "key", "ip", "path", "host", "type", "alert", "record", "op"}
 
-// align pairs the items of two lists: by what tells them apart, or else the
-// equal ones.
-func align(have, want []any) map[int]int {
+// Align pairs the items of two lists, by index: by what tells them apart, such as
+// a name or a port, or else by where they stand.
+func Align(have, want []any) map[int]int {
 	haveBy, wantBy := byKey(have), byKey(want)
 	pairs := map[int]int{}
 	if haveBy != nil && wantBy != nil {

@@ -73,8 +73,8 @@ func FuzzSet(f *testing.F) {
 	})
 }
 
-// FuzzFind reads paths as they come from reports: whatever is found is there, or
-// is the one place at the end of the path that is not.
+// FuzzFind reads paths as they come from reports: a value can be put wherever
+// they lead, and is found there.
 func FuzzFind(f *testing.F) {
 	f.Add(`spec.containers[web].image`)
 	f.Add(`metadata.labels["a/b"]`)
@@ -92,8 +92,13 @@ func FuzzFind(f *testing.F) {
 		if err != nil || len(path) == 0 {
 			return
 		}
-		if _, ok := edit.Get(content, path[:len(path)-1]); !ok {
-			t.Fatalf("%q leads to %v, whose parent is not there", text, path)
+		v, err := edit.With(content, path, map[string]any{"name": "new"})
+		if err != nil {
+			t.Fatalf("%q leads to %v: %v", text, path, err)
+		}
+		last := path[len(path)-1]
+		if _, ok := edit.Get(v, path); !ok && !last.Item {
+			t.Fatalf("%q leads to %v, where nothing is found", text, path)
 		}
 	})
 }

@@ -58,15 +58,18 @@ func odd(r rune) bool {
 
 // Find returns the path that a drift report writes as text, in content. Only
 // with content can it be read: [3] is an item or a name, and names may hold any
-// character. The last step may lead to what is not there. want, when it is not
+// character. The last steps may lead to entries that are not there. want, when it is not
 // nil, is what stands there, and decides between items of one name.
 func Find(content any, text string, want any) (Path, error) {
 	found := find(content, text, nil)
 	if len(found) > 1 && want != nil {
-		found = slices.DeleteFunc(found, func(p Path) bool {
+		fitting := slices.DeleteFunc(slices.Clone(found), func(p Path) bool {
 			v, ok := Get(content, p)
 			return !ok || !Equal(plainValue(v), plainValue(want))
 		})
+		if len(fitting) == 1 {
+			found = fitting
+		}
 	}
 	switch len(found) {
 	case 0:
@@ -93,11 +96,7 @@ func find(v any, text string, before Path) []Path {
 	if !ok {
 		return nil
 	}
-	below, has := m[key]
-	if !has && rest != "" {
-		return nil
-	}
-	return find(below, rest, append(slices.Clip(before), Key(key)))
+	return find(m[key], rest, append(slices.Clip(before), Key(key)))
 }
 
 // cutKey takes the first key off text.
