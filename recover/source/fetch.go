@@ -25,7 +25,7 @@ const (
 
 // uploadPack is one conversation with a server's git-upload-pack.
 type uploadPack interface {
-	AdvertisedReferencesContext(context.Context) (*packp.AdvRefs, error)
+	advertiser
 	UploadPack(context.Context, *packp.UploadPackRequest) (*packp.UploadPackResponse, error)
 	Close() error
 }
@@ -67,11 +67,7 @@ func fetchInto(ctx context.Context, r *Repository, creds credentials, gitDir str
 		return err
 	}
 	defer session.Close()
-	adv, err := session.AdvertisedReferencesContext(ctx)
-	if err != nil {
-		return err
-	}
-	a, err := readAdvertised(adv)
+	adv, a, err := ask(ctx, session)
 	if err != nil {
 		return err
 	}
@@ -96,6 +92,21 @@ func fetchInto(ctx context.Context, r *Repository, creds credentials, gitDir str
 
 func servesAnySHA(caps *capability.List) bool {
 	return caps.Supports(capability.AllowReachableSHA1InWant) || caps.Supports("allow-any-sha1-in-want")
+}
+
+// advertiser is either conversation with a server.
+type advertiser interface {
+	AdvertisedReferencesContext(context.Context) (*packp.AdvRefs, error)
+}
+
+// ask begins a conversation: what the server can do, and what it has.
+func ask(ctx context.Context, session advertiser) (*packp.AdvRefs, advertised, error) {
+	adv, err := session.AdvertisedReferencesContext(ctx)
+	if err != nil {
+		return nil, advertised{}, err
+	}
+	a, err := readAdvertised(adv)
+	return adv, a, err
 }
 
 func readAdvertised(adv *packp.AdvRefs) (advertised, error) {

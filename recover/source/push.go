@@ -40,7 +40,7 @@ type RefUpdate struct {
 
 // receivePack is one conversation with a server's git-receive-pack.
 type receivePack interface {
-	AdvertisedReferencesContext(context.Context) (*packp.AdvRefs, error)
+	advertiser
 	ReceivePack(context.Context, *packp.ReferenceUpdateRequest) (*packp.ReportStatus, error)
 	Close() error
 }
@@ -76,11 +76,7 @@ func (r *Remote) push(ctx context.Context, u RefUpdate, pack Pack, said *bounded
 		return err
 	}
 	defer session.Close()
-	adv, err := session.AdvertisedReferencesContext(ctx)
-	if err != nil {
-		return err
-	}
-	a, err := readAdvertised(adv)
+	adv, a, err := ask(ctx, session)
 	if err != nil {
 		return err
 	}

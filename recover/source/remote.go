@@ -86,11 +86,7 @@ func (r *Remote) fetch(ctx context.Context, branch, gitDir string, has func(plum
 		return plumbing.ZeroHash, err
 	}
 	defer session.Close()
-	adv, err := session.AdvertisedReferencesContext(ctx)
-	if err != nil {
-		return plumbing.ZeroHash, err
-	}
-	a, err := readAdvertised(adv)
+	adv, a, err := ask(ctx, session)
 	if err != nil {
 		return plumbing.ZeroHash, err
 	}

@@ -17,7 +17,7 @@ type Trailer struct{ Key, Value string }
 
 // Message of the commit.
 type Message struct {
-	// Subject is one line; Body may be empty.
+	// Subject is one line; Body may be empty, and loses control characters.
 	Subject, Body string
 	// Trailers come after the trailer Cluster, in this order.
 	Trailers []Trailer
@@ -201,7 +201,13 @@ func (m Message) check() error {
 func (m Message) text(cluster string) string {
 	var s strings.Builder
 	s.WriteString(strings.TrimSpace(m.Subject) + "\n\n")
-	if body := strings.TrimSpace(m.Body); body != "" {
+	body := strings.Map(func(r rune) rune {
+		if isControl(r) && r != '\n' {
+			return -1
+		}
+		return r
+	}, m.Body)
+	if body = strings.TrimSpace(body); body != "" {
 		s.WriteString(body + "\n\n")
 	}
 	for _, t := range append([]Trailer{{TrailerCluster, cluster}}, m.Trailers...) {

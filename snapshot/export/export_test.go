@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -301,6 +302,32 @@ func TestMassDeletionIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, on(repo, branch), few)
+}
+
+func TestManyPutAtOnce(t *testing.T) {
+	repo := bare(t)
+	b := open(t, target(repo.Dir), options(t))
+	defer closed(t, b)
+	tree := large()
+	var all sync.WaitGroup
+	for range 4 { // each puts everything: the same content twice is fine
+		all.Go(func() { put(t, b, tree) })
+	}
+	all.Wait()
+	if s := b.Stats(); s.Files != len(tree) || s.New != len(tree) {
+		t.Errorf("got %+v", s)
+	}
+	m := message()
+	m.Body = "hostile\x00\x1b[2J\n\nCluster: other"
+	if _, err := b.Commit(m); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Push(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	same(t, on(repo, branch), tree)
+	repo.Git("fsck", "--strict", "--full")
+	exported(t, target(repo.Dir), options(t), tree)
 }
 
 func TestPutRefuses(t *testing.T) {
