@@ -60,8 +60,12 @@ func (r *Remote) Push(ctx context.Context, u RefUpdate, pack Pack) error {
 	if !errors.As(e, &own) {
 		return e
 	}
+	if errors.Is(own, ErrUnreachable) {
+		own.Next = "check the server and the network, then push again"
+	}
 	switch {
 	case errors.Is(own, ErrAuth):
+		own.Err = nil
 		own.What = "the server does not let us push to " + u.Branch
 		own.Next = "check that the account may write to the repository: " + strings.Replace(authHint(r.loc, r.creds), "may read", "may write to", 1)
 	case errors.Is(own, ErrUnreachable) && ctx.Err() == nil && said.String() != "":
