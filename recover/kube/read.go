@@ -13,7 +13,6 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	utiljson "k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/rekindle-io/rekindle/recover/object"
 )
@@ -73,9 +72,9 @@ func (c *Cluster) List(ctx context.Context, kind object.Kind, opts ListOptions, 
 func (c *Cluster) list(ctx context.Context, kind object.Kind, opts ListOptions, each func(*unstructured.Unstructured) error) (string, error) {
 	query := opts.query()
 	query.Set("limit", strconv.Itoa(pageSize))
-	version := ""
+	version, words := "", &parser{}
 	for {
-		p := &page{kind: kind, each: each}
+		p := &page{kind: kind, each: each, parser: words}
 		r := call{method: http.MethodGet, path: pathOf(kind, opts.Namespace, ""), query: query, accept: acceptJSON}
 		if opts.MetadataOnly {
 			r.accept = acceptListMetadata
@@ -128,14 +127,15 @@ type page struct {
 	version string
 	next    string
 	handed  int // items that each has seen, over all tries
+	parser  *parser
 }
 
 // read may be called again after the transfer broke: the same page comes in
 // the same order, so the items that were handed over are passed over.
 func (p *page) read(res *http.Response) error {
-	d := json.NewDecoder(res.Body)
+	v := newValues(res.Body)
 	seen := 0
-	ended, err := p.fields(d, &seen)
+	ended, err := p.fields(v, &seen)
 	switch {
 	case err == nil && ended:
 		return nil
@@ -156,45 +156,55 @@ func (e *ownError) Error() string { return e.cause.Error() }
 
 // fields walks through the list's top level. ended tells that its closing
 // brace was read and that there were items (null counts).
-func (p *page) fields(d *json.Decoder, seen *int) (ended bool, err error) {
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+func (p *page) fields(v *values, seen *int) (ended bool, err error) {
+	if c, err := v.next(); err != nil || c != '{' {
 		return false, orNoList(err)
 	}
+	if err := v.take('{'); err != nil {
+		return false, err
+	}
 	items := false
-	for d.More() {
-		t, err := d.Token()
+	for first := true; ; first = false {
+		more, err := v.more(first, '}')
 		if err != nil {
 			return false, err
 		}
-		switch t {
-		case "metadata":
-			var meta struct {
-				ResourceVersion string `json:"resourceVersion"`
-				Continue        string `json:"continue"`
-			}
-			if err := d.Decode(&meta); err != nil {
-				return false, err
-			}
-			p.version, p.next = meta.ResourceVersion, meta.Continue
-		case "items":
-			items = true
-			if err := p.items(d, seen); err != nil {
-				return false, err
-			}
-		default:
-			var skipped json.RawMessage
-			if err := d.Decode(&skipped); err != nil {
-				return false, err
-			}
+		if !more {
+			break
 		}
-	}
-	if _, err := d.Token(); err != nil {
-		return false, err
+		key, err := v.key()
+		if err != nil {
+			return false, err
+		}
+		items = items || key == "items"
+		if err := p.field(v, key, seen); err != nil {
+			return false, err
+		}
 	}
 	if !items {
 		return false, orNoList(nil)
 	}
 	return true, nil
+}
+
+// field reads one value of the top level.
+func (p *page) field(v *values, key string, seen *int) error {
+	if key == "items" {
+		return p.items(v, seen)
+	}
+	raw, err := v.value()
+	if err != nil || key != "metadata" {
+		return err
+	}
+	var meta struct {
+		ResourceVersion string `json:"resourceVersion"`
+		Continue        string `json:"continue"`
+	}
+	if err := json.Unmarshal(raw, &meta); err != nil {
+		return err
+	}
+	p.version, p.next = meta.ResourceVersion, meta.Continue
+	return nil
 }
 
 func orNoList(err error) error {
@@ -204,25 +214,33 @@ func orNoList(err error) error {
 	return &ownError{cause: errors.New("the API server's answer is no list")}
 }
 
-func (p *page) items(d *json.Decoder, seen *int) error {
-	switch t, err := d.Token(); {
+func (p *page) items(v *values, seen *int) error {
+	switch c, err := v.next(); {
 	case err != nil:
 		return err
-	case t == nil:
-		return nil // "items": null
-	case t != json.Delim('['):
+	case c == 'n':
+		_, err := v.value()
+		return err // "items": null
+	case c != '[':
 		return orNoList(nil)
 	}
-	for d.More() {
-		var raw json.RawMessage
-		if err := d.Decode(&raw); err != nil {
+	if err := v.take('['); err != nil {
+		return err
+	}
+	for first := true; ; first = false {
+		more, err := v.more(first, ']')
+		if err != nil || !more {
+			return err
+		}
+		raw, err := v.value()
+		if err != nil {
 			return err
 		}
 		*seen++
 		if *seen <= p.handed {
 			continue
 		}
-		u, err := decode(raw, p.kind)
+		u, err := p.parser.decode(raw, p.kind)
 		if err != nil {
 			return &ownError{cause: err}
 		}
@@ -231,20 +249,23 @@ func (p *page) items(d *json.Decoder, seen *int) error {
 			return &ownError{cause: err}
 		}
 	}
-	_, err := d.Token()
-	return err
 }
 
 // decode reads one object. Items of lists and partial metadata do not say
 // their kind, so it is set.
 func decode(raw []byte, kind object.Kind) (*unstructured.Unstructured, error) {
-	u := &unstructured.Unstructured{}
-	if err := utiljson.Unmarshal(raw, &u.Object); err != nil {
+	return new(parser).decode(raw, kind)
+}
+
+func (p *parser) decode(raw []byte, kind object.Kind) (*unstructured.Unstructured, error) {
+	content, err := p.object(raw)
+	if err != nil {
 		return nil, fmt.Errorf("an object of %s cannot be read: %w", nameOf(kind), err)
 	}
-	if u.Object == nil {
+	if content == nil {
 		return nil, fmt.Errorf("an object of %s is null", nameOf(kind))
 	}
+	u := &unstructured.Unstructured{Object: content}
 	u.SetGroupVersionKind(kind.GroupVersionKind)
 	return u, nil
 }
