@@ -148,14 +148,14 @@ func (a *adoption) newFile(dir string, k *kustomization, id object.ID, content m
 			return fmt.Errorf("%s is there already", file)
 		}
 		if k == nil {
-			o[file] = edit.Write(content)
+			o[file] = object.YAML(content)
 			return nil
 		}
 		bare, err := k.withoutAffixes(content)
 		if err != nil {
 			return err
 		}
-		o[file] = edit.Write(bare)
+		o[file] = object.YAML(bare)
 		rel := strings.TrimPrefix(file, k.dir+"/")
 		return k.list("resources", rel)(tree, o)
 	}}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"maps"
 	"path"
 	"strings"
 
@@ -141,11 +140,7 @@ func replaced(value, was, have any) (any, bool) {
 // gives tells whether the chart renders the field to have with another value.
 func (a *adoption) gives(ctx context.Context, id object.ID, at, key edit.Path, value, have any) bool {
 	opts := a.req.Options
-	over := maps.Clone(opts.Helm.Values)
-	v, err := edit.With(over, key, value)
-	if over == nil {
-		v, err = edit.With(nil, key, value)
-	}
+	v, err := edit.With(opts.Helm.Values, key, value)
 	values, ok := v.(map[string]any)
 	if err != nil || !ok {
 		return false

@@ -82,11 +82,27 @@ func (k *kustomization) transformers(c change, names []string) []site {
 	if c.at.String() == "spec.replicas" {
 		for i, entry := range field.Maps(k.head, "replicas") {
 			if slices.Contains(names, field.Text(entry, "name")) {
-				sites = append(sites, k.set("replicas", edit.Path{edit.Key("replicas"), edit.Index(i), edit.Key("count")}, c.value))
+				sites = append(sites, k.set("replicas", append(k.entry("replicas", i), edit.Key("count")), c.value))
 			}
 		}
 	}
 	return sites
+}
+
+// entry returns the path to entry i of a list of the kustomization: by its name,
+// when that is its own, because other changes may remove entries before it.
+func (k *kustomization) entry(list string, i int) edit.Path {
+	entries := field.Maps(k.head, list)
+	name, same := field.Text(entries[i], "name"), 0
+	for _, e := range entries {
+		if field.Text(e, "name") == name {
+			same++
+		}
+	}
+	if name == "" || same > 1 {
+		return edit.Path{edit.Key(list), edit.Index(i)}
+	}
+	return edit.Path{edit.Key(list), edit.Named(name)}
 }
 
 // set is the site that sets one field of the kustomization.
@@ -108,7 +124,7 @@ func (k *kustomization) image(i int, entry map[string]any, was, now string) []si
 	if name != oldName || tag == "" && digest == "" || tag != "" && tag != oldTag || digest != "" && digest != oldDigest {
 		return nil
 	}
-	at := edit.Path{edit.Key("images"), edit.Index(i)}
+	at := k.entry("images", i)
 	return []site{{where: "images of " + k.file, edit: editFile(k.file, func(f *edit.File) (*edit.File, error) {
 		var err error
 		for _, part := range []struct{ key, old, now string }{
@@ -179,41 +195,61 @@ func hashed(head, entry map[string]any) bool {
 	return !v
 }
 
-// generator returns the sites for one key of a generator.
+// generator returns the sites for one key of entry i of configMapGenerator.
 func (k *kustomization) generator(i int, entry map[string]any, key, value string, remove bool) []site {
-	at := edit.Path{edit.Key("configMapGenerator"), edit.Index(i)}
-	below := func(field string, j int) edit.Path {
-		return append(at[:len(at):len(at)], edit.Key(field), edit.Index(j))
+	at := k.entry("configMapGenerator", i)
+	for _, v := range field.List(entry, "files") {
+		name, file := splitFile(v)
+		switch {
+		case name != key:
+		case remove:
+			return []site{k.generated(append(at, edit.Key("files")), func(v any) bool { n, _ := splitFile(v); return n == key }, nil)}
+		default:
+			return []site{wholeFile(path.Join(k.dir, file), value)}
+		}
 	}
-	var sites []site
-	for j, v := range field.List(entry, "literals") {
-		if name, _, ok := strings.Cut(fmt.Sprint(v), "="); !ok || name != key {
-			continue
-		}
-		if remove {
-			sites = append(sites, k.unset(below("literals", j)))
-			continue
-		}
-		sites = append(sites, k.set("configMapGenerator", below("literals", j), key+"="+value))
+	literal := any(key + "=" + value)
+	if remove {
+		literal = nil
 	}
-	for j, v := range field.List(entry, "files") {
-		name, file, ok := strings.Cut(fmt.Sprint(v), "=")
-		if !ok {
-			name, file = path.Base(name), name
-		}
-		if name != key {
-			continue
-		}
-		if remove {
-			sites = append(sites, k.unset(below("files", j)))
-			continue
-		}
-		sites = append(sites, wholeFile(path.Join(k.dir, file), value))
+	return []site{k.generated(append(at, edit.Key("literals")), func(v any) bool {
+		name, _, ok := strings.Cut(fmt.Sprint(v), "=")
+		return ok && name == key
+	}, literal)}
+}
+
+// splitFile takes an item of a generator's files apart: "key=path" or "path".
+func splitFile(v any) (key, file string) {
+	key, file, ok := strings.Cut(fmt.Sprint(v), "=")
+	if !ok {
+		return path.Base(key), key
 	}
-	if len(sites) == 0 && !remove {
-		sites = append(sites, k.set("configMapGenerator", below("literals", len(field.List(entry, "literals"))), key+"="+value))
-	}
-	return sites
+	return key, file
+}
+
+// generated is the site that sets the item of the list at to value, or removes it
+// when that is nil. Which one it is, is found when the edit is made; one that is
+// not there is added.
+func (k *kustomization) generated(at edit.Path, is func(any) bool, value any) site {
+	return site{where: at[0].Key + " of " + k.file, edit: editFile(k.file, func(f *edit.File) (*edit.File, error) {
+		v, _ := f.Value(edit.Address{Path: at})
+		list, _ := v.([]any)
+		i := slices.IndexFunc(list, is)
+		here := edit.Address{Path: append(at[:len(at):len(at)], edit.Index(i))}
+		switch {
+		case value == nil && i < 0:
+			return nil, fmt.Errorf("it is not among the %s", at[len(at)-1].Key)
+		case value == nil && len(list) == 1:
+			return f.Remove(edit.Address{Path: at})
+		case value == nil:
+			return f.Remove(here)
+		case len(list) == 0:
+			return f.Set(edit.Address{Path: at}, []any{value})
+		case i < 0:
+			here.Path[len(at)] = edit.Index(len(list))
+		}
+		return f.Set(here, value)
+	})}
 }
 
 // unset is the site that removes one list item of the kustomization.

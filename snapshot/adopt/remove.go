@@ -56,7 +56,7 @@ func (k *kustomization) withoutGenerator(o *object.Object) []site {
 		for i, entry := range field.Maps(k.head, key) {
 			name := field.Text(entry, "name")
 			if name != "" && strings.Contains(o.GetName(), name) && strings.HasPrefix(strings.ToLower(key), strings.ToLower(o.GetKind())) {
-				sites = append(sites, k.unset(edit.Path{edit.Key(key), edit.Index(i)}))
+				sites = append(sites, k.unset(k.entry(key, i)))
 			}
 		}
 	}

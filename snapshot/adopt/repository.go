@@ -41,8 +41,11 @@ const maxHead = 4 << 20
 // is left out: if it mattered, rendering says what is wrong with it.
 func readRepository(tree fs.FS, target string, roots []string) (*repository, error) {
 	r := &repository{tree: tree, target: target, kustomizations: map[string]*kustomization{}, users: map[string][]string{}, listed: map[string][]string{}}
+	if info, err := fs.Stat(tree, target); err == nil && !info.IsDir() {
+		r.target = path.Dir(target)
+	}
 	for _, root := range roots {
-		if root = path.Clean("./" + root); root != target {
+		if root = path.Clean("./" + root); root != r.target {
 			r.roots = append(r.roots, root)
 		}
 	}

@@ -296,24 +296,19 @@ func (e *editor) replaceBlock(n *node, target any, parent *node, at int) {
 		below = indent + 2
 	}
 	inline := n.y.Kind == yaml.ScalarNode || n.alias() || n.bracketed()
-	comment := ""
-	if !inline {
-		// A comment after the key stays there.
-		if line := string(e.f.text[mark:lineEnd(e.f.text, mark)]); parent.mapping() && strings.HasPrefix(strings.TrimSpace(line), "#") {
-			comment = line
-		}
-	}
+	comment, end := e.commentOf(n, mark, inline)
 	text, multi := target.(string)
 	switch {
 	case nonEmpty(target) && parent.mapping():
-		e.splice(mark, n.end, comment+s.nl+strings.Repeat(" ", below)+s.block(target, below))
+		e.splice(mark, end, comment+s.nl+strings.Repeat(" ", below)+s.block(target, below))
 	case nonEmpty(target):
 		e.splice(mark, n.end, " "+s.block(target, below))
 	case multi && n.y.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 && n.y.Kind == yaml.ScalarNode && e.staysBlock(n, text, indent):
 		was := readBlock(e.f.text, n.start, indent)
 		e.splice(n.outer, n.end, s.literalBlock(text, was.indent, indent, &was))
 	case multi && n.y.Style&yaml.DoubleQuotedStyle == 0 && blockable(text):
-		e.splice(mark, n.end, " "+s.literalBlock(text, indent+s.step, indent, nil))
+		head, body, _ := strings.Cut(s.literalBlock(text, indent+s.step, indent, nil), s.nl)
+		e.splice(mark, end, " "+head+comment+s.nl+body)
 	case n.empty():
 		e.splice(mark, mark, " "+s.scalarOrEmpty(target, nil, false))
 	case inline && n.y.Kind == yaml.ScalarNode:
@@ -323,6 +318,24 @@ func (e *editor) replaceBlock(n *node, target any, parent *node, at int) {
 	default:
 		e.splice(mark, n.end, " "+s.scalarOrEmpty(target, nil, false)+comment)
 	}
+}
+
+// commentOf returns the comment on the line of a value's key, which stays there
+// when the value takes several lines, with the space before it; and where what
+// is replaced then ends. mark is where the value may begin.
+func (e *editor) commentOf(n *node, mark int, inline bool) (comment string, end int) {
+	from, end := mark, n.end
+	if inline {
+		from = n.end
+	}
+	line := string(e.f.text[from:lineEnd(e.f.text, from)])
+	if !strings.HasPrefix(strings.TrimSpace(line), "#") || strings.HasPrefix(line, "#") {
+		return "", end
+	}
+	if inline {
+		end += len(line)
+	}
+	return line, end
 }
 
 // staysBlock tells whether a block scalar can hold text as one, also when that

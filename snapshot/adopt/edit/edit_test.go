@@ -86,6 +86,8 @@ func TestEdits(t *testing.T) {
 		{"another document", "a: 1\n---\n# two\na: 1\n--- # three\na: 1\n", []step{{at: "a", value: int64(2), doc: 1}}, "a: 1\n---\n# two\na: 2\n--- # three\na: 1\n"},
 		{"a value on the next line, and over lines", "a:\n  x\nb: p q\n  r\nc: \"s\n  t\"\n", []step{{at: "a", value: "w"}, {at: "b", value: "z"}, {at: "c", value: "u"}}, "a:\n  w\nb: z\nc: \"u\"\n"},
 		{"a mapping becomes a word", "a: # why\n  b: 1\nc: 2\n", []step{{at: "a", value: "x"}}, "a: x # why\nc: 2\n"},
+		{"a comment stays when a word becomes lines", "a: x # one\nb: y # two\nc:\n  - z # three\n", []step{{at: "a", value: "p\nq"}, {at: "b", value: m{"k": "v"}}, {at: "c[0]", value: "r\ns\n"}},
+			"a: |- # one\n  p\n  q\nb: # two\n  k: v\nc:\n  - | # three\n    r\n    s\n"},
 		{"a word becomes a mapping", "a: x\nl:\n  - y\n", []step{{at: "a", value: m{"b": "c"}}, {at: "l[0]", value: m{"d": "e"}}}, "a:\n  b: c\nl:\n  - d: e\n"},
 	}
 	for _, c := range cases {

@@ -382,7 +382,7 @@ func order(m map[string]any) []string {
 	})
 }
 
-// Write returns v, an object or a list, as the document of a new file.
+// Write returns v, a patch, as the document of a new file.
 func Write(v any) []byte {
 	s := style{step: 2, listStep: 2, quote: '"', nl: "\n"}
 	return []byte(s.block(plainValue(v), 0) + "\n")
