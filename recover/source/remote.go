@@ -69,17 +69,17 @@ func (r *Remote) Name() string {
 
 // Fetch returns the commit that the branch (a full ref name) names on the
 // server, zero when there is none. Unless has finds it here, it is brought into
-// gitDir with all of its folders, without history, and without files where the
-// server can leave them out.
-func (r *Remote) Fetch(ctx context.Context, branch, gitDir string, has func(plumbing.Hash) bool) (plumbing.Hash, error) {
-	tip, err := r.fetch(ctx, branch, gitDir, has)
+// gitDir with all of its folders, without history. Unless files is set, files
+// are left out where the server can do so.
+func (r *Remote) Fetch(ctx context.Context, branch, gitDir string, has func(plumbing.Hash) bool, files bool) (plumbing.Hash, error) {
+	tip, err := r.fetch(ctx, branch, gitDir, has, files)
 	if err == nil || errors.Is(err, transport.ErrEmptyRemoteRepository) {
 		return tip, nil
 	}
 	return plumbing.ZeroHash, explain(ctx, err, r.loc, r.creds)
 }
 
-func (r *Remote) fetch(ctx context.Context, branch, gitDir string, has func(plumbing.Hash) bool) (plumbing.Hash, error) {
+func (r *Remote) fetch(ctx context.Context, branch, gitDir string, has func(plumbing.Hash) bool, files bool) (plumbing.Hash, error) {
 	r.say("asking " + r.loc.display)
 	session, err := connect(ctx, r.loc, r.creds)
 	if err != nil {
@@ -94,10 +94,10 @@ func (r *Remote) fetch(ctx context.Context, branch, gitDir string, has func(plum
 	if tip.IsZero() || has(tip) {
 		return tip, nil
 	}
-	return tip, r.fetchTip(ctx, session, adv, tip, gitDir)
+	return tip, r.fetchTip(ctx, session, adv, tip, gitDir, files)
 }
 
-func (r *Remote) fetchTip(ctx context.Context, session uploadPack, adv *packp.AdvRefs, tip plumbing.Hash, gitDir string) error {
+func (r *Remote) fetchTip(ctx context.Context, session uploadPack, adv *packp.AdvRefs, tip plumbing.Hash, gitDir string, files bool) error {
 	req := packp.NewUploadPackRequestFromCapabilities(adv.Capabilities)
 	req.Wants = []plumbing.Hash{tip}
 	if adv.Capabilities.Supports(capability.Shallow) {
@@ -106,7 +106,7 @@ func (r *Remote) fetchTip(ctx context.Context, session uploadPack, adv *packp.Ad
 		}
 		req.Depth = packp.DepthCommits(1)
 	}
-	if adv.Capabilities.Supports(capability.Filter) {
+	if !files && adv.Capabilities.Supports(capability.Filter) {
 		if err := req.Capabilities.Set(capability.Filter); err != nil {
 			return err
 		}

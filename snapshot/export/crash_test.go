@@ -283,6 +283,21 @@ func TestManyExportsDoNotPileUp(t *testing.T) {
 	}
 }
 
+func TestContentsComeWhenTheyAreAskedFor(t *testing.T) {
+	repo := bare(t)
+	url := gitserver.ServeHTTP(t, filepath.Dir(repo.Dir)).URL + "/live%20state.git"
+	exported(t, target(url), options(t), files{"live/a": "1\n", "live/b": "1\n"})
+	for _, contents := range []bool{false, true} {
+		opts := options(t)
+		opts.Contents = contents
+		exported(t, target(url), opts, files{"live/a": "1\n", "live/b": "1\n"})
+		depot := gitserver.Open(t, depotOf(t, opts))
+		if _, err := depot.Try("cat-file", "-e", repo.Git("rev-parse", branch+":live/a")); (err == nil) != contents {
+			t.Errorf("contents %v: %v", contents, err)
+		}
+	}
+}
+
 func TestCacheCannotBeWritten(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

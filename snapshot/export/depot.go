@@ -46,7 +46,12 @@ type depot struct {
 	lender *localRepository
 }
 
-func newDepot(root, name string, t Target) *depot {
+// newDepot names the depot of a target. One that has folders only is of no use
+// to who needs contents.
+func newDepot(root, name string, t Target, contents bool) *depot {
+	if contents {
+		name += "-whole"
+	}
 	sum := sha256.Sum256([]byte(t.Branch + "\x00" + t.Cluster))
 	return &depot{root: root, name: name + "-" + hex.EncodeToString(sum[:6]), display: t.Repo}
 }

@@ -57,6 +57,10 @@ type Options struct {
 	// Author of the commits, and Committer, which is the author when empty.
 	// Without a name it is Rekindle.
 	Author, Committer Person
+	// Contents brings the files of the branch here too, and not only its
+	// folders: what a caller needs who reads them again, such as what was
+	// encrypted and must not change without need.
+	Contents bool
 	// Timeout bounds each conversation with a server; 0 means
 	// source.DefaultFetchTimeout.
 	Timeout time.Duration
@@ -79,8 +83,9 @@ const (
 type remote interface {
 	fmt.Stringer
 	// Fetch returns the commit that a ref names, zero when there is none. Unless
-	// has knows the commit, it is brought into gitDir with its folders.
-	Fetch(ctx context.Context, ref, gitDir string, has func(plumbing.Hash) bool) (plumbing.Hash, error)
+	// has knows the commit, it is brought into gitDir with its folders, and with
+	// its files when they are asked for.
+	Fetch(ctx context.Context, ref, gitDir string, has func(plumbing.Hash) bool, files bool) (plumbing.Hash, error)
 	// Push moves a ref when it is where it should be. Errors are *source.Error.
 	Push(ctx context.Context, u source.RefUpdate, pack source.Pack) error
 }
@@ -148,7 +153,7 @@ func Open(ctx context.Context, target Target, opts Options) (*Branch, error) {
 		return nil, err
 	}
 	b := &Branch{target: target, opts: opts, to: far, files: map[string]plumbing.Hash{}}
-	b.own = newDepot(opts.CacheDir, far.Name(), target)
+	b.own = newDepot(opts.CacheDir, far.Name(), target, opts.Contents)
 	if gitDir, common := far.Local(); gitDir != "" {
 		local := newLocalRepository(far.String(), gitDir, common)
 		if err := local.check(target.ref()); err != nil {

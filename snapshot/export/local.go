@@ -106,7 +106,7 @@ func (l *localRepository) unreadable(what string, err error) error {
 }
 
 // Fetch opens the objects as they are now and reads the ref; nothing is copied.
-func (l *localRepository) Fetch(_ context.Context, ref, _ string, _ func(plumbing.Hash) bool) (plumbing.Hash, error) {
+func (l *localRepository) Fetch(_ context.Context, ref, _ string, _ func(plumbing.Hash) bool, _ bool) (plumbing.Hash, error) {
 	if err := l.close(); err != nil {
 		return plumbing.ZeroHash, l.unreadable("cannot be read", err)
 	}
@@ -188,7 +188,7 @@ func (l *localRepository) Push(ctx context.Context, u source.RefUpdate, pack sou
 // After that the lock's name may be another process's.
 func (l *localRepository) move(ctx context.Context, u source.RefUpdate, lock *os.File) error {
 	defer lock.Close()
-	now, err := l.Fetch(ctx, u.Branch, "", nil)
+	now, err := l.Fetch(ctx, u.Branch, "", nil, false)
 	if err != nil {
 		return err
 	}

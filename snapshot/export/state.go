@@ -56,7 +56,7 @@ func (b *Branch) fetch(ctx context.Context) (*state, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.opts.Timeout)
 	defer cancel()
 	for again := false; ; again = true {
-		tip, err := b.to.Fetch(ctx, b.target.ref(), b.own.dir(), b.own.has)
+		tip, err := b.to.Fetch(ctx, b.target.ref(), b.own.dir(), b.own.has, b.opts.Contents)
 		if err != nil {
 			return nil, err
 		}
