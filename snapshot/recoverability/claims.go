@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/rekindle-io/rekindle/recover/object"
@@ -37,7 +38,8 @@ type claims struct {
 type claim struct {
 	size, class, volume, kept string
 	labels, annotations       map[string]string
-	bound                     bool
+	// holds: it is bound to a volume, and not one that goes with a Pod.
+	holds bool
 }
 
 type volume struct {
@@ -63,7 +65,8 @@ func (c *claims) see(o drift.Sighting) {
 		c.list[o.ID] = claim{
 			size:  cmp.Or(field.Text(u.Object, "status", "capacity", "storage"), field.Text(spec, "resources", "requests", "storage")),
 			class: class, volume: field.Text(spec, "volumeName"), kept: keptBy(u),
-			labels: u.GetLabels(), annotations: u.GetAnnotations(), bound: field.Text(u.Object, "status", "phase") == "Bound",
+			labels: u.GetLabels(), annotations: u.GetAnnotations(),
+			holds: field.Text(u.Object, "status", "phase") == "Bound" && !ofAPod(u),
 		}
 	case volumeKind:
 		c.volumes[o.ID.Name] = volume{place: placeOf(field.Map(u.Object, "spec")), kept: keptBy(u)}
@@ -84,6 +87,13 @@ func (c *claims) see(o drift.Sighting) {
 	}
 }
 
+// ofAPod tells whether a claim is a Pod's own and goes with it: an ephemeral
+// volume.
+func ofAPod(u *unstructured.Unstructured) bool {
+	owners := u.GetOwnerReferences()
+	return len(owners) > 0 && owners[0].Kind == podKind.Kind
+}
+
 // annotatedVolumes reads the annotations by which Pods choose what Velero copies.
 func (c *claims) annotatedVolumes(o drift.Sighting) {
 	for key, into := range map[string]map[object.ID]bool{
@@ -100,11 +110,10 @@ func (c *claims) annotatedVolumes(o drift.Sighting) {
 }
 
 // report adds a finding for each claim whose data is not saved, and returns how
-// many claims hold data and how many of them are saved. A claim that is not
-// bound holds none.
+// many claims hold data and how many of them are saved.
 func (c *claims) report(add func(Finding)) (held, saved int) {
 	for id, cl := range c.list {
-		if !cl.bound {
+		if !cl.holds {
 			continue
 		}
 		held++

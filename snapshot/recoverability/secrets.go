@@ -5,12 +5,66 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/recover/object/field"
 	"github.com/rekindle-io/rekindle/snapshot/drift"
 )
 
 // secrets counts who makes the Secrets that are not in the commit.
-type secrets struct{ makers map[string]int }
+type secrets struct {
+	makers map[string]int
+	// needed says which object of the commit needs a Secret.
+	needed map[object.ID]object.ID
+}
+
+// makersOfSecrets are kinds that name the Secret which they make.
+var makersOfSecrets = map[string]bool{"Certificate": true, "ExternalSecret": true, "SealedSecret": true, "Issuer": true, "ClusterIssuer": true}
+
+// need notes which Secrets an object of the commit needs: those that it names
+// where Kubernetes and most others do (secretKeyRef, secretRef, secretName,
+// imagePullSecrets).
+func (s *secrets) need(o *object.Object) {
+	if makersOfSecrets[o.GetKind()] {
+		return
+	}
+	id := o.ID()
+	note := func(name string) {
+		secret := object.ID{Kind: secretKind.Kind, Namespace: id.Namespace, Name: name}
+		if by, ok := s.needed[secret]; name != "" && (!ok || id.Compare(by) < 0) {
+			s.needed[secret] = id
+		}
+	}
+	namedSecrets(o.Object, note)
+}
+
+// namedSecrets hands on the names of Secrets in a value.
+func namedSecrets(value any, note func(string)) {
+	switch v := value.(type) {
+	case map[string]any:
+		for key, below := range v {
+			switch key {
+			case "secretKeyRef", "secretRef":
+				if ref, ok := below.(map[string]any); ok && ref["optional"] != true {
+					note(field.Text(ref, "name"))
+				}
+			case "secretName":
+				if name, ok := below.(string); ok && v["optional"] != true {
+					note(name)
+				}
+			case "imagePullSecrets":
+				for _, ref := range field.Maps(v, key) {
+					note(field.Text(ref, "name"))
+				}
+			default:
+				namedSecrets(below, note)
+			}
+		}
+	case []any:
+		for _, item := range v {
+			namedSecrets(item, note)
+		}
+	}
+}
 
 // see takes a live Secret. Of its data it looks at the keys, never at values.
 func (s *secrets) see(o drift.Sighting, find func(Finding)) {
@@ -33,10 +87,13 @@ func (s *secrets) see(o drift.Sighting, find func(Finding)) {
 		s.makers[by]++
 		return
 	}
+	points, what := 4, "nobody makes it again"+madeBy(o.Live)
+	if by, ok := s.needed[o.ID]; ok {
+		points, what = 6, what+", and "+by.String()+", which is in git, needs it"
+	}
 	find(of(o.ID, Finding{
-		Category: Secrets, Rule: "secret-unexpected", Points: 4,
-		What: "nobody makes it again" + madeBy(o.Live),
-		Do:   "encrypt it into the source (SOPS, a SealedSecret, an ExternalSecret), or say who keeps it with the annotation " + SavedBy,
+		Category: Secrets, Rule: "secret-unexpected", Points: points, What: what,
+		Do: "encrypt it into the source (SOPS, a SealedSecret, an ExternalSecret), or say who keeps it with the annotation " + SavedBy,
 	}))
 }
 

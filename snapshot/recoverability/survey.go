@@ -46,7 +46,7 @@ func New(opts Options) *Survey {
 		definitions: map[schema.GroupKind]bool{},
 		unknown:     map[string]bool{},
 		claims:      newClaims(),
-		secrets:     secrets{makers: map[string]int{}},
+		secrets:     secrets{makers: map[string]int{}, needed: map[object.ID]object.ID{}},
 		images:      map[string]*image{},
 		kinds:       customKinds{defined: map[schema.GroupKind]definition{}, seen: map[schema.GroupKind]int{}},
 	}
@@ -54,6 +54,7 @@ func New(opts Options) *Survey {
 		if gk, ok := defines(o.Object); ok && o.ID().GroupKind() == definitionKind {
 			s.definitions[gk] = true
 		}
+		s.secrets.need(o)
 		s.removedVersion(o)
 	}
 	return s

@@ -104,6 +104,7 @@ func TestClaims(t *testing.T) {
 		{"somewhere", []string{claim}, "claim-unsaved PersistentVolumeClaim shop/data 15", 0},
 		{"by the class alone", []string{claim, `{apiVersion: storage.k8s.io/v1, kind: StorageClass, metadata: {name: fast}, provisioner: rancher.io/local-path}`},
 			"claim-unsaved PersistentVolumeClaim shop/data 20", 0},
+		{"gone with its Pod", []string{strings.Replace(claim, "labels:", "ownerReferences: [{kind: Pod, name: p, apiVersion: v1, uid: u}], labels:", 1)}, "", 0},
 		{"no data yet", []string{strings.Replace(claim, "Bound", "Pending", 1)}, "", 0},
 
 		{"said on the claim", []string{strings.Replace(claim, "labels:", "annotations: {rekindle.io/data-saved-by: dumps}, labels:", 1)}, "", 1},
@@ -197,6 +198,28 @@ func TestSecrets(t *testing.T) {
 	}
 	if r := survey(t, recoverability.Options{}, inGit(t, secret("", ""))); r.Score != 100 || len(r.Makers) > 0 {
 		t.Errorf("a Secret of the commit costs something: %+v", r)
+	}
+}
+
+func TestSecretsThatGitNeeds(t *testing.T) {
+	for name, spec := range map[string]string{
+		"variable":      "template: {spec: {containers: [{env: [{name: A, valueFrom: {secretKeyRef: {name: s, key: a}}}]}]}}",
+		"all variables": "template: {spec: {containers: [{envFrom: [{secretRef: {name: s}}]}]}}",
+		"volume":        "template: {spec: {volumes: [{name: v, secret: {secretName: s}}]}}",
+		"pull secret":   "template: {spec: {imagePullSecrets: [{name: s}]}}",
+		"TLS":           "tls: [{hosts: [a], secretName: s}]",
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := survey(t, recoverability.Options{}, inGit(t, "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: shop}, spec: {"+spec+"}}"),
+				live(t, "{apiVersion: v1, kind: Secret, metadata: {name: s, namespace: shop}, type: Opaque}"),
+				live(t, "{apiVersion: v1, kind: Secret, metadata: {name: s, namespace: other}, type: Opaque}"))
+			if diff := cmp.Diff([]string{"secret-unexpected Secret shop/s 6", "secret-unexpected Secret other/s 4"}, short(r)); diff != "" {
+				t.Fatalf("findings (-want +have):\n%s", diff)
+			}
+			if !strings.HasSuffix(r.Findings[0].What, ", and Deployment.apps shop/web, which is in git, needs it") {
+				t.Errorf("it says %q", r.Findings[0].What)
+			}
+		})
 	}
 }
 
@@ -403,4 +426,23 @@ func FuzzSee(f *testing.F) {
 			t.Fatalf("the score is %d", r.Score)
 		}
 	})
+}
+
+// A survey of 30,000 objects, most of them Pods, beside a comparison that lists
+// them.
+func BenchmarkSurvey(b *testing.B) {
+	var seen []drift.Sighting
+	for i := range 30_000 {
+		seen = append(seen, live(b, pod(fmt.Sprint("p", i), fmt.Sprint("web:", i%50), "x@sha256:1"), "owned by a ReplicaSet"))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		s := recoverability.New(recoverability.Options{})
+		for _, o := range seen {
+			if err := s.See(o); err != nil {
+				b.Fatal(err)
+			}
+		}
+		s.Report(nil)
+	}
 }

@@ -316,6 +316,21 @@ func TestMarkdownStaysSmall(t *testing.T) {
 	}
 }
 
+func TestCodeScanningGetsNoMoreThanItTakes(t *testing.T) {
+	d := &drift.Report{}
+	for range 15_000 {
+		d.Missing = append(d.Missing, drift.Missing{ID: id("ConfigMap", "shop", "a")})
+		d.Left = append(d.Left, drift.Left{ID: id("ConfigMap", "shop", "b"), Path: "p", Why: "w"})
+	}
+	raw, err := show.Of(show.Input{Drift: d}).SARIF()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := bytes.Count(raw, []byte(`"ruleId"`)); n != 20_000 || !bytes.Contains(raw, []byte("10000 results more are left out")) {
+		t.Errorf("%d results, and what is left out is not said", n)
+	}
+}
+
 func TestTheSameDriftGivesTheSamePage(t *testing.T) {
 	in := sample()
 	in.Times = false

@@ -157,10 +157,14 @@ func Of(in Input) *Report {
 	d := in.Drift
 	r := &Report{
 		Schema: Schema, Cluster: in.Cluster, Commit: in.Commit, Fingerprint: d.Fingerprint,
-		Objects: []Object{}, Rules: in.Rules, Recoverability: in.Recoverability,
+		Objects: []Object{}, Recoverability: in.Recoverability,
 	}
 	r.Commit.SHA = cmp.Or(r.Commit.SHA, d.Commit)
 	r.Commit.Repo = withoutCredentials(r.Commit.Repo)
+	r.Rules = slices.Clone(in.Rules)
+	for i := range r.Rules {
+		r.Rules[i].At = r.Rules[i].At[strings.LastIndexAny(r.Rules[i].At, `/\`)+1:] // the same on each machine
+	}
 	for _, c := range d.Changed {
 		r.Objects = append(r.Objects, changed(c, in.Times))
 	}

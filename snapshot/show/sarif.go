@@ -97,6 +97,10 @@ type (
 	}
 )
 
+// maxResults is how many results code scanning takes from one run: GitHub
+// refuses more than 25,000.
+const maxResults = 20_000
+
 // sourceRoot is how SARIF calls the root of the source's repository.
 const sourceRoot = "SRCROOT"
 
@@ -139,11 +143,14 @@ func (r *Report) SARIF() ([]byte, error) {
 	for _, u := range r.Unknown {
 		inv.Notifications = append(inv.Notifications, sarifNotification{"error", sarifText{visible(u.Kind+" could not be listed: "+clip(u.Reason, 1000), "")}})
 	}
+	if more := len(r.Objects) + len(r.Ignored) - maxResults; more > 0 {
+		inv.Notifications = append(inv.Notifications, sarifNotification{"warning", sarifText{count(more, "result") + " more are left out: the JSON report has all"}})
+	}
 	run.Invocations = []sarifInvocation{inv}
-	for _, o := range r.Objects {
+	for _, o := range r.Objects[:min(len(r.Objects), maxResults)] {
 		run.Results = append(run.Results, r.result(o.Drift, o.ID, o.From, "", message(o)))
 	}
-	for _, i := range r.Ignored {
+	for _, i := range r.Ignored[:min(len(r.Ignored), maxResults-len(run.Results))] {
 		words := label(i.ID) + " is " + string(i.Drift)
 		if i.Path != "" {
 			words += " in " + visible(i.Path, "")
