@@ -178,25 +178,8 @@ func (s *Set) Ignores(id object.ID, path, manager string) (rule string, ok bool)
 	if s == nil || len(s.rules) == 0 {
 		return "", false
 	}
-	var steps []string
-	parsed := false
-	return s.first(id, manager, func(c *compiled) bool {
-		if len(c.fields) == 0 {
-			return true
-		}
-		if path == "" {
-			return false
-		}
-		if !parsed {
-			steps, parsed = Steps(path), true
-		}
-		for _, p := range c.fields {
-			if p.covers(steps) {
-				return true
-			}
-		}
-		return false
-	})
+	steps := Steps(path)
+	return s.first(id, manager, func(c *compiled) bool { return c.covers(steps) })
 }
 
 // IgnoresWithin is Ignores for a difference of which the values are known: it
@@ -204,11 +187,17 @@ func (s *Set) Ignores(id object.ID, path, manager string) (rule string, ok bool)
 // path that rules are about. They may be nil, for a side that has no such field;
 // neither is changed.
 func (s *Set) IgnoresWithin(id object.ID, path, manager string, want, have any) (rule string, ok bool) {
-	if rule, ok = s.Ignores(id, path, manager); ok || s == nil || path == "" {
-		return rule, ok
+	if s == nil || len(s.rules) == 0 {
+		return "", false
 	}
 	steps := Steps(path)
 	return s.first(id, manager, func(c *compiled) bool {
+		if c.covers(steps) {
+			return true
+		}
+		if path == "" {
+			return false
+		}
 		w, h := want, have
 		cut := false
 		for _, p := range c.fields {
@@ -218,6 +207,17 @@ func (s *Set) IgnoresWithin(id object.ID, path, manager string, want, have any) 
 		}
 		return cut && same(w, h)
 	})
+}
+
+// covers tells whether a rule is about all of the field at steps, or, without
+// steps, about objects as a whole.
+func (c *compiled) covers(steps []string) bool {
+	for _, p := range c.fields {
+		if p.covers(steps) {
+			return true
+		}
+	}
+	return len(c.fields) == 0
 }
 
 // first returns the first rule about changes of manager to id that holds. Among

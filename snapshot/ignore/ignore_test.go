@@ -187,6 +187,30 @@ func TestStatusesTellWhatCameOfRules(t *testing.T) {
 	}
 }
 
+func TestTheFirstRuleThatHoldsCounts(t *testing.T) {
+	past := time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC)
+	s := compile(t,
+		ignore.Rule{Reason: "over", Kind: "Deployment", Until: past},
+		ignore.Rule{Reason: "fields", Fields: []string{"/spec/a/b"}},
+		ignore.Rule{Reason: "kind", Kind: "Deployment", Until: today()},
+	)
+	for _, tc := range []struct{ path, want string }{
+		{"spec.a.b.c", "fields"}, {"spec.a", "kind (until 2026-11-22)"}, {"", "kind (until 2026-11-22)"},
+	} {
+		if have, _ := s.Ignores(web(), tc.path, ""); have != tc.want {
+			t.Errorf("%q: have %q, want %q", tc.path, have, tc.want)
+		}
+	}
+	if have, _ := s.IgnoresWithin(web(), "spec.a", "", map[string]any{"b": 1}, nil); have != "fields" {
+		t.Errorf("with values: have %q", have)
+	}
+	for i, want := range []int{0, 2, 2} {
+		if have := s.Statuses()[i].Ignored; have != want {
+			t.Errorf("rule %d ignored %d, want %d", i, have, want)
+		}
+	}
+}
+
 func TestWithoutRulesNothingIsIgnored(t *testing.T) {
 	for _, s := range []*ignore.Set{nil, compile(t)} {
 		s.Met(web())
