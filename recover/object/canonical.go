@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -38,11 +37,15 @@ func Form(u *unstructured.Unstructured) map[string]any {
 	gk := u.GroupVersionKind().GroupKind()
 	strip := kindStamps[gk.String()]
 	nulls := BuiltIn(gk.Group) && hasNull(content)
-	if strip != nil || nulls || hasTemplateStamps(content) {
+	switch {
+	case nulls:
 		content = runtime.DeepCopyJSON(content)
-	}
-	if nulls {
 		dropNulls(content)
+	case strip != nil || hasTemplateStamps(content):
+		content["spec"] = runtime.DeepCopyJSONValue(content["spec"])
+		if content["spec"] == nil {
+			delete(content, "spec")
+		}
 	}
 	dropTemplateStamps(content)
 	if strip != nil {
@@ -53,19 +56,7 @@ func Form(u *unstructured.Unstructured) map[string]any {
 
 // CanonicalJSON returns the canonical form of u as deterministic bytes.
 func CanonicalJSON(u *unstructured.Unstructured) []byte {
-	return marshal(Canonical(u))
-}
-
-// marshal renders JSON with sorted keys and without HTML escapes. It cannot fail
-// for what JSON or YAML was decoded into.
-func marshal(content map[string]any) []byte {
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(content); err != nil {
-		return fmt.Appendf(nil, "not JSON: %v", err)
-	}
-	return []byte(strings.TrimSuffix(b.String(), "\n"))
+	return marshal(Form(u))
 }
 
 // Digest is the SHA-256 of one object's canonical bytes.
@@ -87,7 +78,7 @@ func DigestOf(content map[string]any) Digest { return sha256.Sum256(marshal(cont
 func Fingerprint(s *Set) string {
 	digests := make(map[ID]Digest, s.Len())
 	for o := range s.All() {
-		digests[o.ID()] = DigestOf(Canonical(o.Unstructured))
+		digests[o.ID()] = DigestOf(Form(o.Unstructured))
 	}
 	return FingerprintOf(digests)
 }

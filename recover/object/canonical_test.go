@@ -1,6 +1,9 @@
 package object_test
 
 import (
+	"bytes"
+	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -147,6 +150,37 @@ func FuzzCanonical(f *testing.F) {
 		u := &unstructured.Unstructured{Object: content}
 		if len(object.CanonicalJSON(u)) == 0 {
 			t.Fatal("no bytes for an object")
+		}
+	})
+}
+
+// Digests are stamped on live objects: they may not change with the code.
+func TestCanonicalJSONIsThatOfTheStandardLibrary(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		content := generated().Draw(t, "object").Object
+		content["metadata"] = map[string]any{"name": "a"}
+		content["kind"] = "Other"
+		content["list"] = []any{rapid.String().Draw(t, "text"), rapid.Float64().Draw(t, "number"), []any{}, nil, true, "<&>"}
+		have := object.CanonicalJSON(&unstructured.Unstructured{Object: content})
+		var b bytes.Buffer
+		enc := json.NewEncoder(&b)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(object.Canonical(&unstructured.Unstructured{Object: content})); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(strings.TrimSuffix(b.String(), "\n"), string(have)); diff != "" {
+			t.Fatalf("-want +have:\n%s", diff)
+		}
+	})
+}
+
+func TestFormLeavesTheObjectAsItWas(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		o := generated().Draw(t, "object")
+		before := o.DeepCopy()
+		object.Form(o.Unstructured)
+		if diff := cmp.Diff(before.Object, o.Object); diff != "" {
+			t.Fatalf("the object was changed:\n%s", diff)
 		}
 	})
 }

@@ -4,14 +4,14 @@ import (
 	"encoding/json"
 	"strings"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/rekindle-io/rekindle/recover/object/field"
 )
 
 // ownership tells which fields of an object somebody set, by its managedFields.
-// They are read when they are first asked for.
+// They are read when they are first asked for, as they were decoded: turning
+// them into their Go type costs more than all the rest of a canonical form.
 type ownership struct {
 	u    *unstructured.Unstructured
 	read bool
@@ -26,24 +26,14 @@ func (o *ownership) load() {
 		return
 	}
 	o.read = true
-	entries := o.u.GetManagedFields()
+	entries := field.Maps(o.u.Object, "metadata", "managedFields")
 	o.all = len(entries) == 0
 	for _, e := range entries {
-		if tree := treeOf(e); tree != nil {
+		tree, _ := e["fieldsV1"].(map[string]any)
+		if sub, _ := e["subresource"].(string); sub == "" && tree != nil {
 			o.claimed = append(o.claimed, tree)
 		}
 	}
-}
-
-func treeOf(e metav1.ManagedFieldsEntry) map[string]any {
-	if e.FieldsV1 == nil || e.Subresource != "" {
-		return nil
-	}
-	var tree map[string]any
-	if json.Unmarshal(e.FieldsV1.GetRawBytes(), &tree) != nil {
-		return nil
-	}
-	return tree
 }
 
 // field tells whether somebody set the field at path. List items on the way are

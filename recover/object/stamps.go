@@ -69,7 +69,8 @@ func ours(key string) bool {
 }
 
 // kindStamps says, by kind and group, what is stamped into the body of an
-// object.
+// object. Each may change content and all below its spec; what lies below other
+// fields is shared with others.
 var kindStamps = map[string]func(content map[string]any, owned *ownership){
 	"Service":                               serviceStamps,
 	"Secret":                                secretStamps,
@@ -117,10 +118,11 @@ func secretStamps(content map[string]any, _ *ownership) {
 	if content["type"] != "kubernetes.io/service-account-token" {
 		return
 	}
-	data := field.Map(content, "data")
+	data := shallow(field.Map(content, "data"))
 	for _, key := range []string{"token", "ca.crt", "namespace"} {
 		delete(data, key)
 	}
+	content["data"] = data
 	if len(data) == 0 {
 		delete(content, "data")
 	}
