@@ -103,27 +103,8 @@ func (e *Engine) Verify(ctx context.Context, req Request) (*Report, error) {
 		return nil, err
 	}
 	defer r.close()
-	found, err := r.provider.Find(ctx, req.Cluster)
+	found, err := r.meetCommit(ctx, "verified")
 	if err != nil {
-		return nil, fmt.Errorf("cluster %q: %w", req.Cluster, err)
-	}
-	if found.Borrowed && found.State != providers.StateRunning {
-		return nil, unreachable(found)
-	}
-	if found.State != providers.StateRunning {
-		return nil, &providers.NotRunningError{Provider: req.Provider, Name: req.Cluster, State: found.State, Reason: "only a running cluster can be verified"}
-	}
-	if err := r.openCommit(ctx, ""); err != nil {
-		return nil, err
-	}
-	_, exists, err := r.liveTarget(ctx, found)
-	if err != nil {
-		return nil, err
-	}
-	if err := r.renderFor(ctx, r.catalogue); err != nil {
-		return nil, err
-	}
-	if r.plan, err = r.planFor(r.catalogue, exists); err != nil {
 		return nil, err
 	}
 	r.leaveOutUnserved()
@@ -136,6 +117,33 @@ func (e *Engine) Verify(ctx context.Context, req Request) (*Report, error) {
 		return nil, err
 	}
 	return r.verdict(found, seconds(e.Now().Sub(begun))), nil
+}
+
+// meetCommit reaches the running cluster of the request and plans its commit for
+// it, without changing anything. verb says what only a running cluster can be.
+func (r *restore) meetCommit(ctx context.Context, verb string) (providers.Cluster, error) {
+	found, err := r.provider.Find(ctx, r.req.Cluster)
+	if err != nil {
+		return found, fmt.Errorf("cluster %q: %w", r.req.Cluster, err)
+	}
+	if found.Borrowed && found.State != providers.StateRunning {
+		return found, unreachable(found)
+	}
+	if found.State != providers.StateRunning {
+		return found, &providers.NotRunningError{Provider: r.req.Provider, Name: r.req.Cluster, State: found.State, Reason: "only a running cluster can be " + verb}
+	}
+	if err := r.openCommit(ctx, ""); err != nil {
+		return found, err
+	}
+	_, exists, err := r.liveTarget(ctx, found)
+	if err != nil {
+		return found, err
+	}
+	if err := r.renderFor(ctx, r.catalogue); err != nil {
+		return found, err
+	}
+	r.plan, err = r.planFor(r.catalogue, exists)
+	return found, err
 }
 
 // verifyPatience is how long a verification waits for what is about to become

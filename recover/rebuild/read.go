@@ -84,7 +84,7 @@ func (r *restore) findTarget(ctx context.Context, s *run.Scope) error {
 	found, err := r.provider.Find(ctx, r.req.Cluster)
 	switch {
 	case errors.Is(err, providers.ErrNotFound) && providers.Borrows(r.provider):
-		return refusedByProvider{err} // it makes none
+		return guarded{err} // it makes none
 	case errors.Is(err, providers.ErrNotFound):
 	case err != nil:
 		return refused(err)

@@ -1,10 +1,11 @@
-// Package rebuild is the restore recipe: it takes a commit of a repository and
-// stands a cluster up from it, verified. In go a Request and the parts that an
-// Engine is made of; out comes a Report, and a journaled run that can be
-// resumed after the process died at any instant.
+// Package rebuild holds the recipes between a commit and a cluster. Restore takes
+// a commit of a repository and stands a cluster up from it, verified; Drift tells
+// how a cluster differs from a commit and writes its live state into a branch. In
+// go a Request and the parts that an Engine is made of; out comes a report, and a
+// journaled run that can be resumed after the process died at any instant.
 //
-// The recipe itself is in recipe.go and fits on a screen; each step is a small
-// file of its own.
+// The restore itself is in recipe.go and fits on a screen, the export in drift.go;
+// each step is a small file of its own.
 package rebuild
 
 import (
@@ -105,6 +106,11 @@ type Engine struct {
 	Now     func() time.Time
 	Rand    io.Reader
 	Log     *slog.Logger
+	// ExportDir is a folder for the exports' own repositories, in the cache.
+	ExportDir string
+	// SealKey returns the key, sops.KeySize bytes and always the same, under which
+	// an export knows unchanged Secrets.
+	SealKey func() ([]byte, error)
 	// Version of rekindle, stamped into the inventory of each cluster.
 	Version string
 }

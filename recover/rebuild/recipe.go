@@ -242,16 +242,17 @@ func refused(err error) error {
 	var foreign *providers.ForeignError
 	var taken *providers.TakenError
 	if errors.As(err, &foreign) || errors.As(err, &taken) {
-		return refusedByProvider{err}
+		return guarded{err}
 	}
 	return err
 }
 
-type refusedByProvider struct{ error }
+// guarded is an error by which a guard of somebody else ended a run.
+type guarded struct{ error }
 
-func (e refusedByProvider) Unwrap() error { return e.error }
+func (e guarded) Unwrap() error { return e.error }
 
-func (refusedByProvider) Outcome() run.Outcome { return run.Refused }
+func (guarded) Outcome() run.Outcome { return run.Refused }
 
 // UnverifiedError: everything was tried, and the cluster is not the commit.
 type UnverifiedError struct{ Reason string }

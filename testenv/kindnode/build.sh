@@ -35,7 +35,7 @@ key=$(
 		$go env GOARCH
 		find build.sh files pause provisioner tools -type f | LC_ALL=C sort | xargs sha256sum
 		sha256sum <"$controlplane/go.mod"
-		sha256sum <"$here/../../go.mod"
+		grep 'sigs.k8s.io/kind ' "$here/../../go.mod"
 	} | sha256sum | cut -c1-32
 )
 home=${XDG_CACHE_HOME:-$HOME/.cache}/rekindle/kindnode

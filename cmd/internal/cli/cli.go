@@ -170,7 +170,8 @@ and proves that the cluster is that commit.`,
 		Example: `  rekindle restore --repo ./deploy --at v1.4 --provider local --name dev
   rekindle restore dev --at HEAD~3        # dev is declared in rekindle.yaml
   rekindle plan --repo ./deploy --at main # what would be made, without a cluster
-  rekindle verify dev                     # is the cluster that commit?`,
+  rekindle verify dev                     # is the cluster that commit?
+  rekindle drift dev --export --push      # what differs, and the live state into git`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          onlySubcommands,
@@ -200,7 +201,7 @@ and proves that the cluster is that commit.`,
 	)
 	root.SetHelpCommandGroupID("setup") // or help has a heading with nothing below
 	for group, commands := range map[string][]*cobra.Command{
-		"jobs":  {a.restoreCommand(), a.planCommand(), a.verifyCommand()},
+		"jobs":  {a.restoreCommand(), a.planCommand(), a.verifyCommand(), a.driftCommand()},
 		"look":  {a.clustersCommand(), a.runsCommand()},
 		"setup": {a.doctorCommand(), a.configCommand(), a.completionCommand(), a.versionCommand()},
 	} {

@@ -58,6 +58,14 @@ func doing(step string) string {
 		return "looking at the cluster"
 	case "render":
 		return "rendering the objects"
+	case "open":
+		return "reading the export's branch"
+	case "compare":
+		return "comparing the cluster with the commit"
+	case "commit":
+		return "committing the live state"
+	case "push":
+		return "pushing"
 	case "check":
 		return "checking"
 	case "remove":

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -112,12 +114,55 @@ func (a *app) engine() *rebuild.Engine {
 			Now:      a.Now,
 			Progress: func(line string) { a.stage("fetching", line) },
 		},
-		Secrets: &sops.Opener{Getenv: a.Getenv},
-		Now:     a.Now,
-		Rand:    a.Rand,
-		Log:     a.log,
-		Version: programVersion().Version,
+		Secrets:   &sops.Opener{Getenv: a.Getenv},
+		ExportDir: filepath.Join(a.flags.cacheDir, "exports"),
+		SealKey:   a.sealKey,
+		Now:       a.Now,
+		Rand:      a.Rand,
+		Log:       a.log,
+		Version:   programVersion().Version,
 	}
+}
+
+// sealKey returns the key by which exports know unchanged Secrets: it is made
+// once, and kept in the state directory.
+func (a *app) sealKey() ([]byte, error) {
+	file := filepath.Join(a.flags.stateDir, "export.key")
+	key, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		key = make([]byte, sops.KeySize)
+		if _, err = io.ReadFull(a.Rand, key); err == nil {
+			key, err = writeOnce(file, key)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the key of exported Secrets: %w", err)
+	}
+	if len(key) != sops.KeySize {
+		return nil, fmt.Errorf("the key of exported Secrets: %s has %d bytes, not %d: remove it, and each Secret is encrypted anew once", file, len(key), sops.KeySize)
+	}
+	return key, nil
+}
+
+// writeOnce writes a file that only its owner can read, unless another process
+// has written it meanwhile, and returns what it holds.
+func writeOnce(file string, content []byte) ([]byte, error) {
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return nil, err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(file), ".key-*") // mode 0600
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.Write(content)
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return nil, err
+	}
+	if err := os.Link(tmp.Name(), file); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	return os.ReadFile(file)
 }
 
 func (a *app) executor() *run.Executor {

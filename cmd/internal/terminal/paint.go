@@ -10,6 +10,8 @@ const (
 	Good                // done, healthy, equal
 	Bad                 // failed, missing, different
 	Warn                // look at this
+	Mark                // where something is
+	Plain               // nothing of these
 )
 
 // Painted is text that was made safe and may carry colour. Outf, Errf and
@@ -23,7 +25,7 @@ func (p Painted) String() string { return p.text }
 // are allowed.
 func (t *Terminal) Paint(style Style, value any) Painted {
 	text := sprintf("%v", []any{value})
-	if !t.Color || text == "" {
+	if !t.Color || text == "" || style == Plain {
 		return Painted{text}
 	}
 	return Painted{code(style) + text + reset}
@@ -43,6 +45,8 @@ func code(s Style) string {
 		return "\x1b[31m"
 	case Warn:
 		return "\x1b[33m"
+	case Mark:
+		return "\x1b[36m"
 	}
 	return ""
 }

@@ -24,6 +24,10 @@ func SafeLines(s string) string {
 	return escape(strings.ReplaceAll(s, "\t", "    "), "\n")
 }
 
+// Lines makes text of several lines safe for Outf and Errf, which else write its
+// line breaks as escapes.
+func Lines(text string) Painted { return Painted{SafeLines(text)} }
+
 // escape escapes what is unsafe except the characters in keep.
 func escape(s, keep string) string {
 	var b strings.Builder

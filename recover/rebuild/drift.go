@@ -1,0 +1,213 @@
+package rebuild
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/rekindle-io/rekindle/recover/convert"
+	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/recover/run"
+	"github.com/rekindle-io/rekindle/recover/source"
+	"github.com/rekindle-io/rekindle/snapshot/capture"
+	"github.com/rekindle-io/rekindle/snapshot/drift"
+	"github.com/rekindle-io/rekindle/snapshot/export"
+	"github.com/rekindle-io/rekindle/snapshot/ignore"
+	"github.com/rekindle-io/rekindle/snapshot/recoverability"
+	"github.com/rekindle-io/rekindle/snapshot/show"
+)
+
+// DriftRecipe is the name under which exports of live state are journaled.
+const DriftRecipe = "drift"
+
+// DriftRequest asks how a live cluster differs from the commit of its Request.
+// Like a Request it holds no secrets.
+type DriftRequest struct {
+	Request
+	// Include and Exclude say which live objects belong into a report and an
+	// export; Ignore which differences do not count.
+	Include []capture.Rule `json:"include,omitempty"`
+	Exclude []capture.Rule `json:"exclude,omitempty"`
+	Ignore  []ignore.Rule  `json:"ignore,omitempty"`
+	// Explain names each object that is left out, rather than how many.
+	Explain bool `json:"explain,omitempty"`
+	// Times says in the report when something was changed.
+	Times bool `json:"times,omitempty"`
+	// Export is where the live state goes; nil: nowhere.
+	Export *ExportTarget `json:"export,omitempty"`
+}
+
+// ExportTarget is the branch that holds a cluster's live state.
+type ExportTarget struct {
+	// Repo may be the source's own.
+	Repo   string `json:"repo"`
+	Branch string `json:"branch"`
+	// Recipients are the public keys that Secrets are encrypted for. Without any,
+	// the export holds digests of their values.
+	Recipients []string `json:"recipients,omitempty"`
+	// Push brings the commit onto the branch; without it the commit waits here.
+	Push bool `json:"push,omitempty"`
+	// Force exports a cluster whose last restore was not verified, and deletes
+	// any number of files.
+	Force bool `json:"force,omitempty"`
+}
+
+// Drift is how a cluster differs from a commit, what would be lost with it, and
+// what came of an export.
+type Drift struct {
+	*show.Report
+	// LeftOut says which live objects are no part of this, and why.
+	LeftOut capture.Explanation `json:"leftOut"`
+	// Export is nil when none was asked for, or when it did not come to a commit.
+	Export *export.Result `json:"export,omitempty"`
+	// Run is the journaled run of the export.
+	Run string `json:"run,omitempty"`
+
+	raw *drift.Report
+}
+
+// Drift tells how a live cluster differs from a commit, and with req.Export
+// writes its live state into a branch, as a journaled run. The cluster is only
+// read. The report is not nil as soon as the comparison was done, whatever came
+// of the export. observe may be nil.
+func (e *Engine) Drift(ctx context.Context, req DriftRequest, observe func(run.Event)) (*Drift, error) {
+	r, err := e.prepare(req.Request, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer r.close()
+	d := &drifting{restore: r, req: req}
+	if req.Export == nil {
+		err := d.compare(ctx, nil)
+		return d.result, err
+	}
+	journaled, err := json.Marshal(req.forJournal())
+	if err != nil {
+		return nil, fmt.Errorf("request: %w", err)
+	}
+	defer d.closeBranch()
+	done, err := e.executor(observe).Start(ctx, run.Run{Recipe: DriftRecipe, Cluster: req.Cluster, Provider: req.Provider, Request: journaled}, []run.Def{
+		{Name: "open", Fresh: true, Do: d.open},
+		{Name: "compare", Fresh: true, Do: d.compareAndWrite},
+		{Name: "commit", Fresh: true, Do: d.commitFiles},
+		{Name: "push", Fresh: true, Do: d.push},
+	})
+	if d.result != nil {
+		d.result.Run = done.ID
+	}
+	return d.result, err
+}
+
+func (req DriftRequest) forJournal() DriftRequest {
+	req.Request = req.Request.forJournal()
+	target := *req.Export
+	target.Repo = source.Redact(target.Repo)
+	req.Export = &target
+	return req
+}
+
+// drifting is one execution of the recipe: a restore that only looks, and where
+// what it sees is written.
+type drifting struct {
+	*restore
+	req    DriftRequest
+	branch *export.Branch
+	result *Drift
+}
+
+// compare compares the live cluster with the commit. to sees every live object,
+// unless it is nil.
+func (d *drifting) compare(ctx context.Context, to *liveFiles) error {
+	if _, err := d.meetCommit(ctx, "compared"); err != nil {
+		return err
+	}
+	baseline, err := d.e.baseline(ctx, d.clusterID())
+	if err != nil {
+		return err
+	}
+	filter, err := capture.New(capture.Options{Include: d.req.Include, Exclude: d.req.Exclude, Had: baseline})
+	if err != nil {
+		return err
+	}
+	rules, err := ignore.Compile(d.req.Ignore, d.e.Now())
+	if err != nil {
+		return err
+	}
+	wanted := expected(d.plan, d.catalogue)
+	survey := recoverability.New(recoverability.Options{Expected: objectsOf(wanted), Removed: removed})
+	tally := capture.NewTally(d.req.Explain)
+	watchers := observers{survey, acquaintance{rules}}
+	if to != nil {
+		watchers = append(watchers, to)
+	}
+	raw, err := drift.Compare(ctx, live{d.cluster}, wanted, drift.Options{
+		Commit: d.commit.SHA, Catalogue: d.catalogue, Capture: filter, Restored: d.ours,
+		Ignore: rules, Tolerant: true, Observer: watchers, Whole: true, Tally: tally,
+	})
+	if err != nil {
+		return err
+	}
+	d.missUnserved(raw)
+	d.result = &Drift{raw: raw, LeftOut: tally.Explain(), Report: show.Of(show.Input{
+		Cluster: d.req.Cluster,
+		Commit: show.Commit{SHA: d.commit.SHA, Revision: d.commit.Revision, Subject: d.commit.Subject,
+			Repo: source.Redact(d.req.Source.Repo), Path: d.req.Source.Path},
+		Drift: raw, Rules: rules.Statuses(), Recoverability: survey.Report(raw), Times: d.req.Times,
+	})}
+	return nil
+}
+
+// missUnserved adds to a comparison the objects of kinds that the cluster does
+// not serve: they cannot be there.
+func (d *drifting) missUnserved(raw *drift.Report) {
+	for _, u := range d.plan.Unserved {
+		raw.Missing = append(raw.Missing, drift.Missing{ID: u.ID, From: u.From, Why: u.APIVersion + ": " + u.Reason})
+	}
+	slices.SortFunc(raw.Missing, func(a, b drift.Missing) int { return a.ID.Compare(b.ID) })
+}
+
+// removed tells what became of an API version that Kubernetes has removed.
+func removed(gvk schema.GroupVersionKind) (string, bool) {
+	r, ok := convert.Removed(gvk)
+	return r.String(), ok
+}
+
+func objectsOf(list []drift.Expected) []*object.Object {
+	objects := make([]*object.Object, len(list))
+	for i, e := range list {
+		objects[i] = e.Object
+	}
+	return objects
+}
+
+// observers are several that see the same.
+type observers []drift.Observer
+
+func (o observers) See(s drift.Sighting) error {
+	for _, one := range o {
+		if err := one.See(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o observers) Listed(kind object.Kind, err error) {
+	for _, one := range o {
+		one.Listed(kind, err)
+	}
+}
+
+// acquaintance shows rules which objects there are, so that they can tell that
+// they are about none.
+type acquaintance struct{ rules *ignore.Set }
+
+func (a acquaintance) See(s drift.Sighting) error {
+	a.rules.Met(s.ID)
+	return nil
+}
+
+func (acquaintance) Listed(object.Kind, error) {}
