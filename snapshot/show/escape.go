@@ -6,9 +6,9 @@ import (
 	"unicode"
 )
 
-// code writes a text as a code span, in which Markdown reads nothing. Within
-// tables the host splits rows at bars before it reads spans, so that they are
-// escaped.
+// code writes a text as a code span, in which Markdown reads nothing. Tables are
+// split at bars before spans are read, and hosts differ in what escapes one, so
+// that none is written.
 func code(s string) string {
 	s = clip(visible(s, ""), maxText)
 	if strings.TrimSpace(s) == "" {
@@ -19,7 +19,7 @@ func code(s string) string {
 	if strings.HasPrefix(s, "`") || strings.HasSuffix(s, "`") || strings.HasPrefix(s, " ") && strings.HasSuffix(s, " ") {
 		pad = " "
 	}
-	return fence + pad + strings.ReplaceAll(s, "|", `\|`) + pad + fence
+	return fence + pad + strings.ReplaceAll(s, "|", `\x7c`) + pad + fence
 }
 
 // longestRun is the length of the longest run of c in s.
@@ -41,10 +41,12 @@ func longestRun(s string, c byte) int {
 // a reference to the character, which both take for the character alone. A
 // joiner keeps hosts from making links of addresses.
 func text(s string) string {
-	s = clip(visible(s, ""), maxText)
+	s = strings.TrimSpace(clip(visible(s, ""), maxText))
 	var b strings.Builder
 	for i, r := range s {
 		switch {
+		case r == '.' && strings.Trim(s[:i], "0123456789") == "": // a list's number
+			b.WriteString("&#46;")
 		case unicode.IsLetter(r), unicode.IsDigit(r), r > unicode.MaxASCII, r == ' ', r == ',', r == ';', r == '\'', r == '/':
 			b.WriteRune(r)
 		case r == '.' && !strings.HasSuffix(strings.ToLower(s[:i]), "www"), r == '-' && i > 0, r == ':' && !strings.HasPrefix(s[i:], "://"):
