@@ -15,7 +15,6 @@ import (
 	"log/slog"
 	"maps"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
@@ -120,19 +119,8 @@ func decode(s providers.Settings) (settings, error) {
 	return out, nil
 }
 
-var (
-	nameShape = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$`)
-	idShape   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
-)
-
 func checkShape(name, id string) error {
-	if !nameShape.MatchString(name) {
-		return fmt.Errorf("provider existing: %q is no cluster name: want 1 to 40 of a-z, 0-9 and '-', not at either end", name)
-	}
-	if !idShape.MatchString(id) {
-		return fmt.Errorf("provider existing: %q is no cluster id", id)
-	}
-	return nil
+	return errors.Join(providers.CheckName(ProviderName, name), providers.CheckID(ProviderName, id))
 }
 
 // declared returns what is declared under a name, or an *UndeclaredError.

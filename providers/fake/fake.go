@@ -8,9 +8,7 @@ package fake
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"sync"
 	"time"
@@ -116,19 +114,8 @@ func (p *Provider) Check(s providers.Settings) error {
 	return s.Decode(&into)
 }
 
-var (
-	nameShape = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$`)
-	idShape   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
-)
-
 func checkShape(name, id string) error {
-	if !nameShape.MatchString(name) {
-		return fmt.Errorf("provider fake: %q is no cluster name", name)
-	}
-	if !idShape.MatchString(id) {
-		return fmt.Errorf("provider fake: %q is no cluster id", id)
-	}
-	return nil
+	return errors.Join(providers.CheckName(ProviderName, name), providers.CheckID(ProviderName, id))
 }
 
 // Create makes the cluster, or finishes it.

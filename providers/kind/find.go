@@ -15,8 +15,9 @@ import (
 	"github.com/rekindle-io/rekindle/recover/kube"
 )
 
-// pingTimeout bounds how long a running cluster may take to say that it runs.
-const pingTimeout = 3 * time.Second
+// pingTimeout bounds how long a running cluster may take to say that it runs; a
+// busy machine takes its time.
+const pingTimeout = 10 * time.Second
 
 // Find returns the cluster of that name as it is at this moment.
 func (p *Provider) Find(ctx context.Context, name string) (providers.Cluster, error) {

@@ -82,7 +82,7 @@ func New(opts Options) (*Provider, error) {
 	if opts.Realm == "" {
 		opts.Realm = "default"
 	}
-	if !idShape.MatchString(opts.Realm) {
+	if checkID(opts.Realm) != nil {
 		return nil, fmt.Errorf("provider kind: %q is no realm: want 1 to 64 letters, digits, '-' and '_'", opts.Realm)
 	}
 	for _, d := range []struct {

@@ -3,7 +3,6 @@ package kind
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/rekindle-io/rekindle/providers"
@@ -78,28 +77,13 @@ const (
 // apiPort is the port of the API server inside its container.
 const apiPort = "6443/tcp"
 
-var (
-	nameShape = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$`)
-	idShape   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
-)
-
 // checkSpec refuses what is no DNS label of at most 40 characters, and ids that
 // could be mistaken. Both become names of Docker's, and paths.
 func checkSpec(name, id string) error { return errors.Join(checkName(name), checkID(id)) }
 
-func checkName(name string) error {
-	if !nameShape.MatchString(name) {
-		return fmt.Errorf("provider kind: %q is no cluster name: want 1 to 40 of a-z, 0-9 and '-', not at either end", name)
-	}
-	return nil
-}
+func checkName(name string) error { return providers.CheckName(ProviderName, name) }
 
-func checkID(id string) error {
-	if !idShape.MatchString(id) {
-		return fmt.Errorf("provider kind: %q is no cluster id: want 1 to 64 letters, digits, '-' and '_'", id)
-	}
-	return nil
-}
+func checkID(id string) error { return providers.CheckID(ProviderName, id) }
 
 func claimName(name string) string { return claimPrefix + name }
 

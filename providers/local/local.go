@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"sync"
 	"time"
 
@@ -135,23 +134,6 @@ func (s settings) nodes() int {
 	return *s.Nodes
 }
 
-var (
-	nameShape = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$`)
-	idShape   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
-)
+func checkName(name string) error { return providers.CheckName(ProviderName, name) }
 
-// checkName refuses what is no DNS label of at most 40 characters. Names become
-// paths, so nothing else may ever pass.
-func checkName(name string) error {
-	if !nameShape.MatchString(name) {
-		return fmt.Errorf("provider local: %q is no cluster name: want 1 to 40 of a-z, 0-9 and '-', not at either end", name)
-	}
-	return nil
-}
-
-func checkID(id string) error {
-	if !idShape.MatchString(id) {
-		return fmt.Errorf("provider local: %q is no cluster id: want 1 to 64 letters, digits, '-' and '_'", id)
-	}
-	return nil
-}
+func checkID(id string) error { return providers.CheckID(ProviderName, id) }

@@ -37,7 +37,7 @@ type Cluster struct {
 	// Name is the cluster's key in the file.
 	Name     string             `yaml:"-"`
 	Source   Source             `yaml:"source" required:"true" doc:"Where the cluster's manifests come from."`
-	Provider string             `yaml:"provider" required:"true" doc:"Who makes and removes the cluster, such as local."`
+	Provider string             `yaml:"provider" required:"true" doc:"Who makes and removes the cluster: local, kind, or existing for one of somebody else."`
 	Settings providers.Settings `yaml:"settings" doc:"The provider's own settings; rekindle doctor names the providers."`
 	Restore  Restore            `yaml:"restore" doc:"How a restore of this cluster behaves unless flags say otherwise."`
 	Drift    Drift              `yaml:"drift" doc:"How this cluster is compared with its source, and where its live state is exported to."`
