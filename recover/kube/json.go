@@ -163,12 +163,17 @@ type parser struct {
 	i     int
 	depth int
 	words map[string]string
+	trees map[string]any
 }
 
 const (
 	maxDepth = 10000
 	// maxWord is the longest text that is kept once, maxWords how many are.
 	maxWord, maxWords = 40, 8192
+	// maxTree is the largest fieldsV1 in bytes that is shared, maxTrees how many
+	// are; managedDepth is where they are, {metadata: {managedFields: [{fieldsV1.
+	maxTree, maxTrees = 8192, 256
+	managedDepth      = 4
 )
 
 var errEnds = errors.New("it ends too early")
@@ -256,10 +261,41 @@ func (p *parser) mapping() (any, error) {
 			return nil, errors.New("a key without a value")
 		}
 		p.i++
-		if m[key], err = p.value(); err != nil {
+		if key == "fieldsV1" && p.depth == managedDepth {
+			m[key], err = p.tree()
+		} else {
+			m[key], err = p.value()
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
+}
+
+// tree reads what a field manager owns, half of an object's bytes. It is the same
+// for most objects of a kind that one manager made, and then they share it.
+func (p *parser) tree() (any, error) {
+	p.space()
+	if p.i >= len(p.b) || p.b[p.i] != '{' {
+		return p.value()
+	}
+	n, whole := (&cutter{}).cut(p.b[p.i:])
+	if !whole {
+		return nil, errEnds
+	}
+	raw := p.b[p.i : p.i+n]
+	if known, ok := p.trees[string(raw)]; ok {
+		p.i += n
+		return known, nil
+	}
+	v, err := p.value()
+	if err == nil && len(p.trees) < maxTrees && n <= maxTree {
+		if p.trees == nil {
+			p.trees = map[string]any{}
+		}
+		p.trees[string(raw)] = v
+	}
+	return v, err
 }
 
 func (p *parser) list() (any, error) {

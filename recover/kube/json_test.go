@@ -16,7 +16,7 @@ import (
 // cutter to whole values.
 func FuzzParser(f *testing.F) {
 	for _, seed := range []string{
-		`{"a":1,"b":[true,false,null,"x\ny",-1.5e3,9223372036854775807,9223372036854775808],"":{}}`, `null`, ` {} `, `{"a":}`, `{"a":1,}`, `[1]`, `{"a":01}`, `{"a":-0}`,
+		`{"a":1,"b":[true,false,null,"x\ny",-1.5e3,9223372036854775807,9223372036854775808],"":{}}`, `{"metadata":{"managedFields":[{"fieldsV1":{"f:a":{}}},{"fieldsV1":{"f:a":{}}},{"fieldsV1":{"f:a":{}x}}]}}`, `null`, ` {} `, `{"a":}`, `{"a":1,}`, `[1]`, `{"a":01}`, `{"a":-0}`,
 		"{\"a\":\"\x00\"}", `{"a":"\ud800"}`, "{\"a\":\"\xff\"}", `{"a":1}x`, `{"a":1e999}`, `{"a" : [ ] , "b":"\\"}`, `{"a":1,"a":2}`, `{"a":"` + strings.Repeat("é", 50) + `"}`,
 	} {
 		f.Add([]byte(seed))
@@ -46,6 +46,26 @@ func FuzzParser(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestManagedFieldsAreShared(t *testing.T) {
+	p, raw := &parser{}, []byte(`{"metadata":{"managedFields":[{"manager":"a","fieldsV1":{"f:data":{"f:a":{}}}}, {"fieldsV1": {"f:data":{"f:a":{}}} }]}}`)
+	for range 2 {
+		var want map[string]any
+		if err := utiljson.Unmarshal(raw, &want); err != nil {
+			t.Fatal(err)
+		}
+		have, err := p.object(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, have); diff != "" {
+			t.Errorf("-want +have:\n%s", diff)
+		}
+	}
+	if len(p.trees) != 1 {
+		t.Errorf("%d trees are kept, of which all are the same", len(p.trees))
+	}
 }
 
 func TestAStreamThatEndsEarlyIsNoValue(t *testing.T) {

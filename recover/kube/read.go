@@ -56,7 +56,9 @@ func (c *Cluster) Get(ctx context.Context, kind object.Kind, namespace, name str
 
 // List hands every object of a kind to each, in pages, one at a time, as the
 // answer comes in. Any failure is an error: a list that returns nil was whole.
-// An error of each ends the list and is returned. The object belongs to each.
+// An error of each ends the list and is returned. The object belongs to each,
+// but for the fieldsV1 in its managedFields, which others share: they are only to
+// be read.
 //
 // When a page breaks off, it is asked for again and what each has seen of it is
 // passed over. When the server has forgotten the state of the first page, the

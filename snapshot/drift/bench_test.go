@@ -31,7 +31,7 @@ func BenchmarkCleanCluster(b *testing.B) {
 	}
 	s := dial(b, testenv.Start(b).Kubeconfig)
 	expected := s.fill(n)
-	kinds := s.listed(expected)
+	kinds, catalogue := s.listed(expected), s.catalogue()
 	b.Run("bare", func(b *testing.B) {
 		defer spent(b)()
 		for b.Loop() {
@@ -50,7 +50,7 @@ func BenchmarkCleanCluster(b *testing.B) {
 			b.ReportAllocs()
 			defer spent(b)()
 			for b.Loop() {
-				opts := drift.Options{Catalogue: s.catalogue(), Restored: func(u *unstructured.Unstructured) bool {
+				opts := drift.Options{Catalogue: catalogue, Restored: func(u *unstructured.Unstructured) bool {
 					return u.GetLabels()["applyset.kubernetes.io/part-of"] == "bench"
 				}}
 				if whole {
