@@ -6,8 +6,8 @@ import (
 )
 
 var (
-	nameShape = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$`) //nolint:gochecknoglobals // a constant
-	idShape   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)     //nolint:gochecknoglobals // a constant
+	nameShape = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$`)
+	idShape   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 )
 
 // CheckName refuses what is no DNS label of at most 40 characters. Names become

@@ -31,7 +31,7 @@ const (
 
 // open brings the branch here and takes it, and refuses an export that could
 // destroy a good one.
-func (d *drifting) open(ctx context.Context, s *run.Scope) error {
+func (d *drifting) open(ctx context.Context, _ *run.Scope) error {
 	if err := d.refuseUnproved(ctx); err != nil {
 		return err
 	}
