@@ -118,6 +118,9 @@ func (r *restore) refuseStopped(ctx context.Context) error {
 	next := "start it with: rekindle clusters start " + r.found.Name
 	if r.found.State != providers.StateStopped {
 		next = "make it anew with --fresh --confirm " + r.found.Name
+		if _, can := r.provider.(providers.Hibernator); can && r.found.State == providers.StateBroken {
+			next = "start it again with: rekindle clusters start " + r.found.Name + ", or " + next
+		}
 		unfinished, err := r.e.Journal.Runs(ctx, run.Filter{Cluster: r.found.Name, Recipe: Recipe, Unfinished: true})
 		if err != nil {
 			return err
