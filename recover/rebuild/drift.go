@@ -118,9 +118,9 @@ type drifting struct {
 	result *Drift
 }
 
-// compare compares the live cluster with the commit. to sees every live object,
-// unless it is nil.
-func (d *drifting) compare(ctx context.Context, to *liveFiles) error {
+// compare compares the live cluster with the commit. to sees all of every live
+// object, unless it is nil.
+func (d *drifting) compare(ctx context.Context, to drift.Observer) error {
 	if _, err := d.meetCommit(ctx, "compared"); err != nil {
 		return err
 	}
@@ -139,13 +139,13 @@ func (d *drifting) compare(ctx context.Context, to *liveFiles) error {
 	wanted := expected(d.plan, d.catalogue)
 	survey := recoverability.New(recoverability.Options{Expected: objectsOf(wanted), Removed: removed})
 	tally := capture.NewTally(d.req.Explain)
-	watchers := observers{survey, acquaintance{rules}}
+	watchers, whole := observers{survey, acquaintance{rules}}, survey.Needs
 	if to != nil {
-		watchers = append(watchers, to)
+		watchers, whole = append(watchers, to), drift.Everything
 	}
 	raw, err := drift.Compare(ctx, live{d.cluster}, wanted, drift.Options{
 		Commit: d.commit.SHA, Catalogue: d.catalogue, Capture: filter, Restored: d.ours,
-		Ignore: rules, Tolerant: true, Observer: watchers, Whole: true, Tally: tally,
+		Ignore: rules, Tolerant: true, Observer: watchers, Whole: whole, Tally: tally,
 	})
 	if err != nil {
 		return err

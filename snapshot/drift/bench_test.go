@@ -54,7 +54,7 @@ func BenchmarkCleanCluster(b *testing.B) {
 					return u.GetLabels()["applyset.kubernetes.io/part-of"] == "bench"
 				}}
 				if whole {
-					opts.Whole, opts.Observer = true, &exporter{files: map[object.ID]string{}, kinds: map[string]error{}}
+					opts.Whole, opts.Observer = drift.Everything, &exporter{files: map[object.ID]string{}, kinds: map[string]error{}}
 				}
 				report, err := drift.Compare(b.Context(), s, expected, opts)
 				if err != nil {

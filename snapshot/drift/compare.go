@@ -59,9 +59,9 @@ type Options struct {
 	Tolerant bool
 	// Observer, when set, is shown every live object that is listed.
 	Observer Observer
-	// Whole lists every kind whole, so that Observer sees more than metadata of
-	// what the commit does not have.
-	Whole bool
+	// Whole tells of which kinds Observer has to see more than metadata of what the
+	// commit does not have; Everything of all. Nil: of none, which is cheapest.
+	Whole func(schema.GroupKind) bool
 	// Tally, when set, counts which live objects belong into an export and why
 	// others do not.
 	Tally *capture.Tally
@@ -86,8 +86,8 @@ type Sighting struct {
 	ID   object.ID
 	Kind object.Kind
 	// Live is as the server sent it, managedFields included. It has nothing but
-	// metadata when the commit does not have the object and Options.Whole is not
-	// set.
+	// metadata when the commit has no object of its kind and Options.Whole does not
+	// ask for more.
 	Live *unstructured.Unstructured
 	// Expected is the commit's object; nil when it has none.
 	Expected *object.Object
@@ -97,6 +97,9 @@ type Sighting struct {
 	// Verdict says whether the object belongs into an export.
 	Verdict capture.Verdict
 }
+
+// Everything is an Options.Whole for those who need all of every object.
+func Everything(schema.GroupKind) bool { return true }
 
 // Compare lists cluster and returns how it differs from the expected objects.
 // Memory is bounded by the expected objects and the differences, not by the
@@ -237,7 +240,7 @@ func (c *comparison) listWanted(ctx context.Context, kind object.Kind, doubtful 
 // object of. Such a list may fail without failing the comparison; what it
 // leaves unknown is said.
 func (c *comparison) listOther(ctx context.Context, kind object.Kind) error {
-	err := c.listKind(ctx, kind, !c.opts.Whole)
+	err := c.listKind(ctx, kind, c.opts.Whole == nil || !c.opts.Whole(kind.GroupKind()))
 	switch {
 	case err == nil:
 		return nil

@@ -276,7 +276,7 @@ func (s *server) compare(expected []*object.Object, change func(*drift.Options))
 	}
 	catalogue := s.catalogue()
 	e := &exporter{files: map[object.ID]string{}, kinds: map[string]error{}}
-	opts := drift.Options{Catalogue: catalogue, Capture: filter, Observer: e, Whole: true, Tally: capture.NewTally(true)}
+	opts := drift.Options{Catalogue: catalogue, Capture: filter, Observer: e, Whole: drift.Everything, Tally: capture.NewTally(true)}
 	if change != nil {
 		change(&opts)
 	}

@@ -121,7 +121,7 @@ func TestALiveClusterIsShown(t *testing.T) {
 	}
 	survey := recoverability.New(recoverability.Options{Expected: objects})
 	d, err := drift.Compare(t.Context(), reader{git.Cluster}, expected, drift.Options{
-		Commit: "3f9a1c2d4e5f60718293a4b5c6d7e8f901234567", Catalogue: git.catalogue, Capture: filter, Ignore: rules, Observer: survey, Whole: true, Tolerant: true,
+		Commit: "3f9a1c2d4e5f60718293a4b5c6d7e8f901234567", Catalogue: git.catalogue, Capture: filter, Ignore: rules, Observer: survey, Whole: survey.Needs, Tolerant: true,
 	})
 	if err != nil {
 		t.Fatal(err)
