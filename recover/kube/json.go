@@ -128,13 +128,13 @@ func (s *cutter) cut(chunk []byte) (n int, done bool) {
 		case s.escaped:
 			s.escaped = false
 		case s.inText:
-			if c == '\\' {
+			switch {
+			case c == '\\':
 				s.escaped = true
-			} else if c == '"' {
+			case c == '"' && s.depth == 0:
+				return i + 1, true
+			case c == '"':
 				s.inText = false
-				if s.depth == 0 {
-					return i + 1, true
-				}
 			}
 		case s.scalar:
 			switch c {

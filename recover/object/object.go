@@ -2,7 +2,7 @@
 // with its identity and its provenance, sets of objects, the kinds that a
 // server serves, and the canonical form from which fingerprints are made.
 //
-// It does no I/O and imports nothing of ours.
+// It does no I/O and imports nothing of ours but its own field.
 package object
 
 import (

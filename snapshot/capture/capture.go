@@ -104,10 +104,12 @@ func (f *Filter) Skips(kind schema.GroupKind) (Verdict, bool) {
 			return Verdict{}, false
 		}
 	}
-	return notIncluded, len(f.include) > 0
+	return notIncluded(), len(f.include) > 0
 }
 
-var notIncluded = Verdict{Class: Excluded, Why: "no include rule is about it"}
+func notIncluded() Verdict {
+	return Verdict{Class: Excluded, Why: "no include rule is about it"}
+}
 
 // Rules judges by the rules of people alone: whether they leave an object out,
 // wherever it is, in the cluster or in a commit. labels may be nil.
@@ -123,7 +125,7 @@ func (f *Filter) Rules(id object.ID, marks map[string]string) Verdict {
 		}
 	}
 	if len(f.include) > 0 {
-		return notIncluded
+		return notIncluded()
 	}
 	return Verdict{}
 }

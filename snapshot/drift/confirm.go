@@ -58,8 +58,14 @@ func (c *comparison) ask(ctx context.Context, s suspect) (*Change, error) {
 	case errors.As(err, &refusal) && refusal.Refused():
 		change.Refused = err.Error()
 		change.Fields = slices.Concat(s.fields, s.byHand)
-	default:
+	case !c.opts.Tolerant || ctx.Err() != nil:
 		return nil, fmt.Errorf("compare %s: %w", id, err)
+	default:
+		change.Unconfirmed = err.Error()
+		change.Fields = slices.Concat(s.fields, s.byHand)
+	}
+	if c.opts.Tolerant && len(change.Fields) == 0 {
+		return nil, nil // it only might have differed, and nobody can say that it does
 	}
 	attribute(change.Fields, s.form, s.live)
 	return change, nil

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rekindle-io/rekindle/recover/kube"
+	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/snapshot/drift"
 	"github.com/rekindle-io/rekindle/testenv/gitserver"
@@ -65,6 +67,7 @@ func TestDriftOfALiveCluster(t *testing.T) {
 	p := &place{world: w, server: w.restore(t, "live", from), req: rebuild.Request{Cluster: "live", Provider: "local", Wait: time.Minute, Source: from}}
 	p.settleEveryKind()
 	t.Run("controllers do what is theirs", p.controllersAct)
+	t.Run("some may not be listed", p.someMayNotBeListed)
 	t.Run("what others change is found", p.othersAct)
 }
 
@@ -94,6 +97,59 @@ func (p *place) controllersAct(t *testing.T) {
 	}
 	t.Logf("%d of %d objects were confirmed by a dry run", report.Confirmed, report.Compared)
 }
+
+// Who may not list everything is told what is unknown to them, and sees the rest.
+func (p *place) someMayNotBeListed(t *testing.T) {
+	const rbac = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
+	p.must("test", http.MethodPost, rbac, plainJSON, `{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRoleBinding","metadata":{"name":"limited"},
+  "roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"view"},"subjects":[{"apiGroup":"rbac.authorization.k8s.io","kind":"User","name":"limited"}]}`)
+	kubeconfig, err := p.clusters.Connect(t.Context(), "live")
+	if err != nil {
+		t.Fatal(err)
+	}
+	limited, err := kube.Connect(kubeconfig, "", kube.Options{Now: time.Now, Wrap: func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(r *http.Request) (*http.Response, error) {
+			r = r.Clone(r.Context())
+			r.Header.Set("Impersonate-User", "limited")
+			return next.RoundTrip(r)
+		})
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{t: t, kube: limited, config: p.config, client: p.client}
+	var report *drift.Report
+	s.await(20*time.Second, "the role", func() string { // until the server knows of it
+		report, _ = s.compare([]*object.Object{
+			{Unstructured: manifest(t, "{apiVersion: v1, kind: ConfigMap, metadata: {name: settings, namespace: every}}")},
+			{Unstructured: manifest(t, "{apiVersion: v1, kind: ConfigMap, metadata: {name: gone, namespace: every}}")},
+			{Unstructured: manifest(t, "{apiVersion: v1, kind: Secret, metadata: {name: pull, namespace: every}}")},
+		}, func(o *drift.Options) { o.Tolerant = true })
+		if len(report.Unknown) == 1 {
+			return ""
+		}
+		return words(report.Unknown)
+	})
+	if report.Unknown[0].Kind != "Secret" || !strings.Contains(report.Unknown[0].Reason, "forbidden") {
+		t.Errorf("unknown: %s", words(report.Unknown))
+	}
+	if len(report.Missing) != 1 || report.Missing[0].ID.Name != "gone" {
+		t.Errorf("missing: %s", words(report.Missing))
+	}
+	for _, c := range report.Changed { // what is no drift, and looks it, says so
+		if c.Unconfirmed == "" {
+			t.Errorf("%s was confirmed by who may not: %s", c.ID, words(c))
+		}
+	}
+	if report.Unlisted["ClusterRole.rbac.authorization.k8s.io"] == "" || report.Unlisted["measured.example.com/v1"] == "" {
+		t.Errorf("what could not be listed is not named: %s", words(report.Unlisted))
+	}
+	p.must("test", http.MethodDelete, rbac+"/limited", plainJSON, "")
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func (p *place) othersAct(t *testing.T) {
 	began := time.Now().Add(-2 * time.Second)

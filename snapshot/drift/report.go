@@ -148,6 +148,10 @@ type Change struct {
 	// undone in place (an immutable field, a webhook that does not answer), so
 	// that Fields is what differs locally; empty otherwise.
 	Refused string `json:"refused,omitempty"`
+	// Unconfirmed says why the server could not be asked, in a tolerant
+	// comparison: Fields is then what looks different, and some of it may be only
+	// another notation of the same. Empty otherwise.
+	Unconfirmed string `json:"unconfirmed,omitempty"`
 	// Terminating: the object is being deleted, and has to be gone before it can
 	// be made again.
 	Terminating bool `json:"terminating,omitempty"`
