@@ -42,6 +42,9 @@ func Made(id object.ID, u *unstructured.Unstructured) Verdict {
 	if v := system(id, u); !v.Taken() {
 		return v
 	}
+	if v := addresses(id, u); !v.Taken() {
+		return v
+	}
 	return byControlPlane(u)
 }
 

@@ -41,6 +41,26 @@ func byControlPlane(u *unstructured.Unstructured) Verdict {
 	return Verdict{Class: Derived, Why: "made by " + names[0]}
 }
 
+// addresses judges Endpoints and EndpointSlices, which controllers make of
+// Services and Pods, and people for Services without a selector. Controllers leave
+// a label or annotation; Endpoints of a Service without Pods may bear no trace at
+// all.
+func addresses(id object.ID, u *unstructured.Unstructured) Verdict {
+	made := false
+	labels, annotations := u.GetLabels(), u.GetAnnotations()
+	switch id.GroupKind().String() {
+	case "Endpoints":
+		made = labels["endpoints.kubernetes.io/managed-by"] != "" || annotations["endpoints.kubernetes.io/last-change-trigger-time"] != "" ||
+			annotations["control-plane.alpha.kubernetes.io/leader"] != "" || len(managers(u)) == 0
+	case "EndpointSlice.discovery.k8s.io":
+		made = strings.HasSuffix(labels["endpointslice.kubernetes.io/managed-by"], "-controller.k8s.io")
+	}
+	if !made {
+		return Verdict{}
+	}
+	return Verdict{Class: Derived, Why: "made from Services and Pods"}
+}
+
 // keptByHand tells the objects that Kubernetes makes in every namespace or
 // cluster and that people then change: the default account's pull secrets, the
 // labels of the namespace default.
