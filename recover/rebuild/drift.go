@@ -63,6 +63,8 @@ type Drift struct {
 	LeftOut capture.Explanation `json:"leftOut"`
 	// Export is nil when none was asked for, or when it did not come to a commit.
 	Export *export.Result `json:"export,omitempty"`
+	// Pushed: the branch has a commit now that it did not have before.
+	Pushed bool `json:"pushed,omitempty"`
 	// Run is the journaled run of the export.
 	Run string `json:"run,omitempty"`
 

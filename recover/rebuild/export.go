@@ -1,24 +1,16 @@
 package rebuild
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
 	"strings"
-	"sync"
-
-	jsonpatch "github.com/evanphx/json-patch/v5"
-	"sigs.k8s.io/yaml"
 
 	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/recover/run"
-	"github.com/rekindle-io/rekindle/recover/sops"
 	"github.com/rekindle-io/rekindle/snapshot/drift"
 	"github.com/rekindle-io/rekindle/snapshot/export"
-	"github.com/rekindle-io/rekindle/snapshot/ignore"
 	"github.com/rekindle-io/rekindle/snapshot/show"
 )
 
@@ -99,111 +91,6 @@ func (d *drifting) compareAndWrite(ctx context.Context, s *run.Scope) error {
 	return d.writeReport(ctx, files)
 }
 
-// writeReport puts what is written about the objects: the same report gives the
-// same bytes.
-func (d *drifting) writeReport(ctx context.Context, files *liveFiles) error {
-	timeless := *d.result.Report
-	if d.req.Times {
-		timeless = *show.Of(show.Input{Cluster: d.result.Cluster, Commit: d.result.Commit, Drift: d.result.raw,
-			Rules: d.result.Rules, Recoverability: d.result.Recoverability})
-		timeless.Fingerprint = d.result.Fingerprint
-	}
-	raw, err := timeless.JSON()
-	if err != nil {
-		return err
-	}
-	page := timeless.Markdown(show.MarkdownOptions{Data: reportFile, Path: func(id object.ID) string {
-		if !files.has(id) {
-			return ""
-		}
-		return export.Path(id)
-	}})
-	if err := errors.Join(d.branch.Put(reportFile, raw), d.branch.Put(summaryFile, page)); err != nil {
-		return err
-	}
-	return d.writePatches(ctx)
-}
-
-// writePatches puts a JSON merge patch for each changed object: applied to the
-// commit's it gives the cluster's.
-func (d *drifting) writePatches(ctx context.Context) error {
-	byID := map[object.ID]drift.Expected{}
-	for _, e := range expected(d.plan, d.catalogue) {
-		byID[e.Object.ID()] = e
-	}
-	for _, change := range d.result.raw.Changed {
-		e, known := byID[change.ID]
-		if !known || isSecret(change.ID) || change.Terminating {
-			continue
-		}
-		u, err := d.cluster.Get(ctx, e.Kind, change.ID.Namespace, change.ID.Name)
-		if err != nil {
-			return err
-		}
-		if u == nil {
-			continue // gone since
-		}
-		patch, err := mergePatch(object.Canonical(e.Object.Unstructured), object.Canonical(u), change.Fields)
-		if err != nil {
-			return fmt.Errorf("patch of %s: %w", change.ID, err)
-		}
-		if patch == nil {
-			continue
-		}
-		name := path.Join(patchFolder, strings.TrimPrefix(export.Path(change.ID), export.Live+"/"))
-		if err := d.branch.Put(name, patch); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// mergePatch is the JSON merge patch (RFC 7386) that makes live of want, as far
-// as fields differ: what the server has added stays out. Lists are replaced
-// whole, as such patches do.
-func mergePatch(want, live map[string]any, fields []drift.Field) ([]byte, error) {
-	touched := map[string]any{}
-	for _, f := range fields {
-		carry(touched, live, ignore.Steps(f.Path))
-	}
-	original, err := json.Marshal(want)
-	if err != nil {
-		return nil, err
-	}
-	overlay, err := json.Marshal(touched)
-	if err != nil {
-		return nil, err
-	}
-	modified, err := jsonpatch.MergePatch(original, overlay)
-	if err != nil {
-		return nil, err
-	}
-	patch, err := jsonpatch.CreateMergePatch(original, modified)
-	if err != nil || bytes.Equal(patch, []byte("{}")) {
-		return nil, err
-	}
-	return yaml.JSONToYAML(patch)
-}
-
-// carry copies into out what live has at the steps, or a null where it has
-// nothing. A list on the way is copied whole.
-func carry(out, live map[string]any, steps []string) {
-	for i, step := range steps {
-		value, there := live[step]
-		below, isMap := value.(map[string]any)
-		if !there || !isMap || i == len(steps)-1 {
-			out[step] = value // nil removes it
-			return
-		}
-		next, ok := out[step].(map[string]any)
-		if !ok {
-			next = map[string]any{}
-			out[step] = next
-		}
-		out, live = next, below
-	}
-}
-
 // commitFiles makes the commit, unless nothing has changed.
 func (d *drifting) commitFiles(_ context.Context, s *run.Scope) error {
 	unknown := unknownFiles(d.result.raw)
@@ -252,11 +139,12 @@ func (d *drifting) push(ctx context.Context, s *run.Scope) error {
 		s.Skip("not asked for")
 		return nil
 	}
+	waited := d.result.Export.Waiting
 	r, err := d.branch.Push(ctx)
 	if err != nil {
 		return refusedExport(err)
 	}
-	d.result.Export = &r
+	d.result.Export, d.result.Pushed = &r, waited
 	s.Eventf(run.LevelInfo, "export.pushed", "%s is at %.12s", d.req.Export.Branch, r.Commit)
 	return nil
 }
@@ -301,85 +189,3 @@ func unknownFiles(r *drift.Report) func(string) bool {
 		return false
 	}
 }
-
-// liveFiles writes each live object into the branch as a file of its own.
-type liveFiles struct {
-	branch *export.Branch
-	sealer *sops.Sealer // nil: Secrets become digests
-	key    []byte
-
-	mu      sync.Mutex
-	digests map[object.ID]object.Digest // of all but Secrets
-	secrets map[object.ID]bool
-}
-
-var _ drift.Observer = (*liveFiles)(nil)
-
-func (d *drifting) liveFiles() (*liveFiles, error) {
-	recipients, err := sops.ParseRecipients(d.req.Export.Recipients)
-	if err != nil {
-		return nil, fmt.Errorf("recipients of the export: %w", err)
-	}
-	key, err := d.e.SealKey()
-	if err != nil {
-		return nil, err
-	}
-	f := &liveFiles{branch: d.branch, key: key, digests: map[object.ID]object.Digest{}, secrets: map[object.ID]bool{}}
-	if recipients.Len() > 0 {
-		f.sealer = &sops.Sealer{Recipients: recipients, Key: key, Now: d.e.Now, Rand: d.e.Rand}
-	}
-	return f, nil
-}
-
-// See writes the object, if it belongs into an export.
-func (f *liveFiles) See(s drift.Sighting) error {
-	if s.Expected == nil && !s.Verdict.Taken() || s.Live.GetDeletionTimestamp() != nil {
-		return nil
-	}
-	content := s.Canonical
-	if content == nil {
-		content = object.Canonical(s.Live)
-	}
-	file, err := f.file(s.ID, content)
-	if err != nil {
-		return fmt.Errorf("export %s: %w", s.ID, err)
-	}
-	return f.branch.Put(export.Path(s.ID), file)
-}
-
-func (f *liveFiles) file(id object.ID, content map[string]any) ([]byte, error) {
-	if !isSecret(id) {
-		digest := object.DigestOf(content)
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.digests[id] = digest
-		return object.YAML(content), nil
-	}
-	f.mu.Lock()
-	f.secrets[id] = true
-	f.mu.Unlock()
-	if f.sealer == nil {
-		digests, err := sops.Digest(content, f.key)
-		if err != nil {
-			return nil, err
-		}
-		return object.YAML(digests), nil
-	}
-	previous, err := f.branch.Read(export.Path(id))
-	if err != nil {
-		return nil, err
-	}
-	return f.sealer.Seal(content, previous)
-}
-
-func (f *liveFiles) has(id object.ID) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	_, there := f.digests[id]
-	return there || f.secrets[id]
-}
-
-// Listed does nothing: what could not be listed is in the report.
-func (*liveFiles) Listed(object.Kind, error) {}
-
-func isSecret(id object.ID) bool { return id.Kind == "Secret" && id.Group == "" }

@@ -171,7 +171,7 @@ func (a *app) drift(ctx context.Context, req rebuild.DriftRequest, f driftFlags)
 	if found == nil {
 		return err
 	}
-	if printErr := a.printDriftReport(found, f); printErr != nil {
+	if printErr := a.printDriftReport(found, req, f); printErr != nil {
 		return errors.Join(err, printErr)
 	}
 	if err = errors.Join(err, a.Terminal.Failed()); err != nil {
@@ -183,7 +183,7 @@ func (a *app) drift(ctx context.Context, req rebuild.DriftRequest, f driftFlags)
 	return nil
 }
 
-func (a *app) printDriftReport(d *rebuild.Drift, f driftFlags) error {
+func (a *app) printDriftReport(d *rebuild.Drift, req rebuild.DriftRequest, f driftFlags) error {
 	var raw []byte
 	var err error
 	switch f.format {
@@ -197,6 +197,7 @@ func (a *app) printDriftReport(d *rebuild.Drift, f driftFlags) error {
 		raw, err = d.JUnit()
 	default:
 		a.printLines(d, f)
+		a.printExport(d, req.Export)
 		return nil
 	}
 	if err == nil {
@@ -221,7 +222,6 @@ func (a *app) printLines(d *rebuild.Drift, f driftFlags) {
 		t.Outf("\n")
 	}
 	a.printLeftOut(d.LeftOut, f.explain)
-	a.printExport(d)
 }
 
 // painted is how a terminal shows a style of a report.
@@ -272,20 +272,25 @@ func (a *app) printLeftOut(e capture.Explanation, explain bool) {
 	}
 }
 
-func (a *app) printExport(d *rebuild.Drift) {
+// printExport says what came of the export.
+func (a *app) printExport(d *rebuild.Drift, target *rebuild.ExportTarget) {
 	t := a.Terminal
 	e := d.Export
 	if e == nil {
 		return
 	}
+	commit, changes := shortSHA(e.Commit), fmt.Sprintf("%s: %d added, %d changed, %d deleted", count(e.Files, "file"), e.Added, e.Changed, e.Deleted)
 	switch {
-	case e.Unchanged && !e.Waiting:
-		t.Outf("\nExport: nothing has changed since %s (%s)\n", shortSHA(e.Commit), count(e.Files, "file"))
+	case d.Pushed && e.Unchanged:
+		t.Outf("\nExport: pushed %s, which waited here, to %s (%s)\n", commit, target.Branch, count(e.Files, "file"))
+	case d.Pushed:
+		t.Outf("\nExport: pushed %s to %s\n  %s\n", commit, target.Branch, changes)
+	case e.Waiting && e.Unchanged:
+		t.Outf("\nExport: nothing has changed since %s, which waits here:\n  --push brings it to %s\n", commit, target.Branch)
 	case e.Waiting:
-		t.Outf("\nExport: %s, %s: %d added, %d changed, %d deleted; it waits here, --push brings it to the repository\n",
-			shortSHA(e.Commit), count(e.Files, "file"), e.Added, e.Changed, e.Deleted)
+		t.Outf("\nExport: committed %s, which waits here: --push brings it to %s\n  %s\n", commit, target.Branch, changes)
 	default:
-		t.Outf("\nExport: %s pushed, %s: %d added, %d changed, %d deleted\n", shortSHA(e.Commit), count(e.Files, "file"), e.Added, e.Changed, e.Deleted)
+		t.Outf("\nExport: nothing has changed since %s on %s (%s)\n", commit, target.Branch, count(e.Files, "file"))
 	}
 	if e.Kept > 0 {
 		t.Outf("  %s kept as they were: what could not be listed is unknown, not gone\n", count(e.Kept, "file"))

@@ -10,6 +10,7 @@ import (
 	"github.com/rekindle-io/rekindle/providers"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/run"
+	"github.com/rekindle-io/rekindle/snapshot/export"
 )
 
 // The exit codes, which scripts may rely on.
@@ -56,7 +57,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitDrift
 	case errors.As(err, &unproved):
 		return exitUnverified
-	case errors.As(err, &foreign), errors.As(err, &taken), errors.As(err, &held):
+	case errors.As(err, &foreign), errors.As(err, &taken), errors.As(err, &held), errors.Is(err, export.ErrRefused):
 		return exitRefused
 	case errors.As(err, &outcome):
 		return outcomeCode(outcome.Outcome())
