@@ -1,6 +1,8 @@
 package source
 
 import (
+	"context"
+
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
@@ -64,3 +66,18 @@ func (o *Objects) Refs() (refs map[string]plumbing.Hash, branch string, err erro
 
 // Close releases the open files.
 func (o *Objects) Close() error { return o.st.close() }
+
+// Objects returns the objects of the repository with the commit sha (40 hex
+// digits) among them, and its branches as they are now: a remote is asked,
+// unless it was by this Repository. It is closed together with r, and not by the
+// caller.
+func (r *Repository) Objects(ctx context.Context, sha string) (*Objects, error) {
+	if _, err := r.storeNow(ctx); err != nil {
+		return nil, err
+	}
+	st, err := r.storeWith(ctx, plumbing.NewHash(sha))
+	if err != nil {
+		return nil, err
+	}
+	return &Objects{st: st}, nil
+}

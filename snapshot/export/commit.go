@@ -163,13 +163,18 @@ func (b *Branch) write(t *treeBuilder, root plumbing.Hash, message Message) (plu
 }
 
 func (b *Branch) commitObject(root plumbing.Hash, message Message) ([]byte, error) {
-	now := b.opts.Now()
-	c := &object.Commit{TreeHash: root, Message: message.text(b.target.Cluster),
-		Author:    object.Signature{Name: b.opts.Author.Name, Email: b.opts.Author.Email, When: now},
-		Committer: object.Signature{Name: b.opts.Committer.Name, Email: b.opts.Committer.Email, When: now}}
+	c := &object.Commit{TreeHash: root, Message: message.text(Trailer{TrailerCluster, b.target.Cluster})}
 	if !b.base.commit.IsZero() {
 		c.ParentHashes = []plumbing.Hash{b.base.commit}
 	}
+	return encodeCommit(c, b.opts)
+}
+
+// encodeCommit signs c with names and time and returns it as git stores it.
+func encodeCommit(c *object.Commit, opts Options) ([]byte, error) {
+	now := opts.Now()
+	c.Author = object.Signature{Name: opts.Author.Name, Email: opts.Author.Email, When: now}
+	c.Committer = object.Signature{Name: opts.Committer.Name, Email: opts.Committer.Email, When: now}
 	raw := &plumbing.MemoryObject{}
 	if err := c.Encode(raw); err != nil {
 		return nil, err
@@ -190,15 +195,15 @@ func (m Message) check() error {
 		return fmt.Errorf("export: the subject %q is not one line of text", m.Subject)
 	}
 	for _, t := range m.Trailers {
-		if t.Key == "" || t.Key == TrailerCluster || strings.Trim(strings.ToLower(t.Key), "abcdefghijklmnopqrstuvwxyz0123456789-") != "" || strings.ContainsFunc(t.Value, isControl) {
+		if t.Key == "" || t.Key == TrailerCluster || t.Key == TrailerAdoptedFrom || strings.Trim(strings.ToLower(t.Key), "abcdefghijklmnopqrstuvwxyz0123456789-") != "" || strings.ContainsFunc(t.Value, isControl) {
 			return fmt.Errorf("export: %q: %q is no trailer of its own", t.Key, t.Value)
 		}
 	}
 	return nil
 }
 
-// text is the message as git stores it.
-func (m Message) text(cluster string) string {
+// text is the message as git stores it; first says whose it is.
+func (m Message) text(first Trailer) string {
 	var s strings.Builder
 	s.WriteString(strings.TrimSpace(m.Subject) + "\n\n")
 	body := strings.Map(func(r rune) rune {
@@ -210,7 +215,7 @@ func (m Message) text(cluster string) string {
 	if body = strings.TrimSpace(body); body != "" {
 		s.WriteString(body + "\n\n")
 	}
-	for _, t := range append([]Trailer{{TrailerCluster, cluster}}, m.Trailers...) {
+	for _, t := range append([]Trailer{first}, m.Trailers...) {
 		s.WriteString(t.Key + ": " + t.Value + "\n")
 	}
 	return s.String()

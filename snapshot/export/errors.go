@@ -16,17 +16,30 @@ type ForeignBranchError struct {
 	// Commit is the SHA of the tip, Author and Subject are the repository's own
 	// words. Cluster is whose export it is, empty when it is none.
 	Commit, Author, Subject, Cluster string
-	// Want is the cluster that was to be exported.
+	// Want is the cluster that was to be exported, or adopted from.
 	Want string
+	// Proposal: a proposal was wanted, and not an export.
+	Proposal bool
 }
 
 func (e *ForeignBranchError) Error() string {
+	if e.Proposal {
+		return e.noProposal()
+	}
 	is := fmt.Sprintf("was not written by an export (%q by %q)", e.Subject, e.Author)
 	if e.Cluster != "" {
 		is = fmt.Sprintf("is an export of the cluster %q, not of %q", e.Cluster, e.Want)
 	}
 	return fmt.Sprintf("branch %s of %s is left alone: its last commit %s %s; name another branch, or move that commit to a branch of its own and the branch back to the last export",
 		e.Branch, e.Repo, short(e.Commit), is)
+}
+
+func (e *ForeignBranchError) noProposal() string {
+	is := fmt.Sprintf("is none of rekindle drift adopt (%q by %q)", e.Subject, e.Author)
+	if e.Cluster != "" {
+		is = fmt.Sprintf("proposes what was adopted from the cluster %q, not from %q", e.Cluster, e.Want)
+	}
+	return fmt.Sprintf("branch %s of %s is left alone: its last commit %s %s; name a new branch", e.Branch, e.Repo, short(e.Commit), is)
 }
 
 // Is makes it an ErrRefused.
@@ -81,6 +94,20 @@ func (e *PushError) Error() string {
 }
 
 func (e *PushError) Unwrap() error { return e.Err }
+
+// ProposalError: the branch does not have the proposal. Nothing of it is kept.
+type ProposalError struct {
+	Repo, Branch string
+	// Attempts made.
+	Attempts int
+	Err      error
+}
+
+func (e *ProposalError) Error() string {
+	return fmt.Sprintf("nothing was pushed to branch %s: %v (%s)", e.Branch, e.Err, attempts(e.Attempts))
+}
+
+func (e *ProposalError) Unwrap() error { return e.Err }
 
 func attempts(n int) string {
 	if n == 1 {

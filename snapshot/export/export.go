@@ -136,34 +136,17 @@ func Open(ctx context.Context, target Target, opts Options) (*Branch, error) {
 	if err := target.check(); err != nil {
 		return nil, err
 	}
-	opts.Timeout = cmp.Or(opts.Timeout, source.DefaultFetchTimeout)
-	opts.Attempts = cmp.Or(opts.Attempts, DefaultAttempts)
-	opts.MaxDeleted = cmp.Or(opts.MaxDeleted, DefaultMaxDeleted)
-	opts.Author.Name, opts.Author.Email = cmp.Or(opts.Author.Name, "Rekindle"), cmp.Or(opts.Author.Email, "rekindle@localhost")
-	if opts.Committer == (Person{}) {
-		opts.Committer = opts.Author
-	}
-	for _, p := range []Person{opts.Author, opts.Committer} {
-		if strings.ContainsFunc(p.Name+p.Email, isControl) || strings.ContainsAny(p.Name+p.Email, "<>") {
-			return nil, fmt.Errorf("export: %q <%q> cannot be the author of a commit", p.Name, p.Email)
-		}
-	}
-	far, err := source.OpenRemote(target.Repo, source.Options{Getenv: opts.Getenv, Progress: opts.Progress})
+	opts, err := opts.complete()
 	if err != nil {
 		return nil, err
 	}
-	b := &Branch{target: target, opts: opts, to: far, files: map[string]plumbing.Hash{}}
-	b.own = newDepot(opts.CacheDir, far.Name(), target, opts.Contents)
-	if gitDir, common := far.Local(); gitDir != "" {
-		local := newLocalRepository(far.String(), gitDir, common)
-		if err := local.check(target.ref()); err != nil {
-			return nil, err
-		}
-		for _, name := range local.idleHooks() {
-			b.say("its hook " + name + " will not run: name the repository by its http or ssh address if it should")
-		}
-		b.to, b.own.lender = local, local
+	to, local, name, err := reach(target, opts)
+	if err != nil {
+		return nil, err
 	}
+	b := &Branch{target: target, opts: opts, to: to, files: map[string]plumbing.Hash{}}
+	b.own = newDepot(opts.CacheDir, name, target, opts.Contents)
+	b.own.lender = local
 	if err := b.own.lock(ctx); err != nil {
 		return nil, err
 	}
@@ -171,6 +154,44 @@ func Open(ctx context.Context, target Target, opts Options) (*Branch, error) {
 		return nil, errors.Join(err, b.own.close())
 	}
 	return b, nil
+}
+
+// complete fills in the defaults and checks the names.
+func (o Options) complete() (Options, error) {
+	o.Timeout = cmp.Or(o.Timeout, source.DefaultFetchTimeout)
+	o.Attempts = cmp.Or(o.Attempts, DefaultAttempts)
+	o.MaxDeleted = cmp.Or(o.MaxDeleted, DefaultMaxDeleted)
+	o.Author.Name, o.Author.Email = cmp.Or(o.Author.Name, "Rekindle"), cmp.Or(o.Author.Email, "rekindle@localhost")
+	if o.Committer == (Person{}) {
+		o.Committer = o.Author
+	}
+	for _, p := range []Person{o.Author, o.Committer} {
+		if strings.ContainsFunc(p.Name+p.Email, isControl) || strings.ContainsAny(p.Name+p.Email, "<>") {
+			return o, fmt.Errorf("export: %q <%q> cannot be the author of a commit", p.Name, p.Email)
+		}
+	}
+	return o, nil
+}
+
+// reach finds the target's repository, and a file name for what is kept about
+// it; local is nil for a server. No server is asked.
+func reach(target Target, opts Options) (to remote, local *localRepository, name string, err error) {
+	far, err := source.OpenRemote(target.Repo, source.Options{Getenv: opts.Getenv, Progress: opts.Progress})
+	if err != nil {
+		return nil, nil, "", err
+	}
+	gitDir, common := far.Local()
+	if gitDir == "" {
+		return far, nil, far.Name(), nil
+	}
+	local = newLocalRepository(far.String(), gitDir, common)
+	if err := local.check(target.ref()); err != nil {
+		return nil, nil, "", err
+	}
+	for _, name := range local.idleHooks() {
+		opts.say("its hook " + name + " will not run: name the repository by its http or ssh address if it should")
+	}
+	return local, local, far.Name(), nil
 }
 
 func (t Target) ref() string { return "refs/heads/" + t.Branch }

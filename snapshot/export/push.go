@@ -111,9 +111,11 @@ func (b *Branch) catchUp(ctx context.Context) error {
 	return err
 }
 
-func (b *Branch) say(line string) {
-	if b.opts.Progress != nil {
-		b.opts.Progress(strings.Map(func(r rune) rune {
+func (b *Branch) say(line string) { b.opts.say(line) }
+
+func (o Options) say(line string) {
+	if o.Progress != nil {
+		o.Progress(strings.Map(func(r rune) rune {
 			if isControl(r) {
 				return ' '
 			}

@@ -92,8 +92,8 @@ func FuzzTrailer(f *testing.F) {
 		if m.check() != nil || (Target{Repo: "/x", Branch: "b", Cluster: cluster}).check() != nil {
 			return
 		}
-		if got := trailer(m.text(cluster), TrailerCluster); got != cluster {
-			t.Fatalf("%q: got %q, want %q", m.text(cluster), got, cluster)
+		if got := trailer(m.text(Trailer{TrailerCluster, cluster}), TrailerCluster); got != cluster {
+			t.Fatalf("%q: got %q, want %q", m.text(Trailer{TrailerCluster, cluster}), got, cluster)
 		}
 	})
 }

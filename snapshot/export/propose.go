@@ -1,0 +1,258 @@
+package export
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/object"
+
+	"github.com/rekindle-io/rekindle/recover/source"
+)
+
+// TrailerAdoptedFrom names the cluster whose live values a commit proposes. It
+// stands where an export has the trailer Cluster, so that neither of them takes
+// the other's branch for its own.
+const TrailerAdoptedFrom = "Adopted-From"
+
+// Proposal is a change of a few files of a commit.
+type Proposal struct {
+	// Onto is the full SHA of the commit.
+	Onto string
+	// Files are new contents by path from the root of the tree; nil deletes.
+	Files map[string][]byte
+	// Message becomes that of the commit. Keep and Force say nothing here.
+	Message Message
+}
+
+// Origin holds the objects of the repository as it is now, of the commit that a
+// proposal changes and of the branch's tip, but for contents of files;
+// *source.Objects is one.
+type Origin interface {
+	Has(h plumbing.Hash) bool
+	Commit(h plumbing.Hash) (*object.Commit, error)
+	Folder(h plumbing.Hash) ([]source.Entry, error)
+}
+
+var _ Origin = (*source.Objects)(nil)
+
+// Proposed says what came of a proposal.
+type Proposed struct {
+	// Commit is the SHA that the branch has now.
+	Commit string `json:"commit"`
+	Branch string `json:"branch"`
+	// Created: there was no such branch.
+	Created bool `json:"created,omitempty"`
+	// Unchanged: the branch has just this already, and no commit was made.
+	Unchanged bool `json:"unchanged,omitempty"`
+}
+
+// Propose commits a change of some files on top of a commit of the repository
+// and moves a branch to it, without force. Only what is new is sent: the
+// repository has the rest. A new branch gets one commit, whose parent is the
+// commit; a branch whose last commit is a proposal for the same cluster is gone
+// on with, so that it differs from the commit by just the files. Any other
+// branch is a *ForeignBranchError or *CheckedOutError. Work trees and indexes are
+// never touched.
+//
+// Nothing is kept here: after an error the same call can be made again. Of opts,
+// CacheDir, Contents and MaxDeleted are not used.
+func Propose(ctx context.Context, target Target, origin Origin, p Proposal, opts Options) (Proposed, error) {
+	if err := errors.Join(target.check(), p.Message.check()); err != nil {
+		return Proposed{}, err
+	}
+	if !plumbing.IsHash(p.Onto) || len(p.Files) == 0 {
+		return Proposed{}, fmt.Errorf("export: nothing to propose: %d files onto %q", len(p.Files), p.Onto)
+	}
+	if opts.Getenv == nil || opts.Now == nil {
+		return Proposed{}, errors.New("export: Getenv and Now must be set")
+	}
+	opts, err := opts.complete()
+	if err != nil {
+		return Proposed{}, err
+	}
+	to, local, _, err := reach(target, opts)
+	if err != nil {
+		return Proposed{}, err
+	}
+	if local != nil {
+		defer func() { _ = local.close() }() // it was only read
+	}
+	w := &proposing{target: target, opts: opts, to: to, origin: origin, onto: plumbing.NewHash(p.Onto), new: map[plumbing.Hash]newObject{}}
+	return w.propose(ctx, p)
+}
+
+// CheckProposal tells whether proposals may go to the target at all, as far as
+// that is known without asking a server.
+func CheckProposal(target Target, opts Options) error {
+	if err := target.check(); err != nil {
+		return err
+	}
+	_, _, _, err := reach(target, opts)
+	return err
+}
+
+// proposing is one proposal under way.
+type proposing struct {
+	target Target
+	opts   Options
+	to     remote
+	origin Origin
+	onto   plumbing.Hash
+	new    map[plumbing.Hash]newObject
+}
+
+func (w *proposing) propose(ctx context.Context, p Proposal) (Proposed, error) {
+	tip, err := w.tip(ctx)
+	if err != nil {
+		return Proposed{}, err
+	}
+	base, err := w.origin.Commit(w.onto)
+	if err != nil {
+		return Proposed{}, err
+	}
+	root, err := w.change(base.TreeHash, p.Files)
+	if err != nil {
+		return Proposed{}, err
+	}
+	r := Proposed{Branch: w.target.Branch, Created: tip == nil}
+	if tip != nil && tip.TreeHash == root && w.isOnto(tip) {
+		r.Commit, r.Unchanged = tip.Hash.String(), true
+		return r, nil
+	}
+	head, err := w.commit(root, p.Message, tip)
+	if err != nil {
+		return Proposed{}, err
+	}
+	r.Commit = head.String()
+	u := source.RefUpdate{Branch: w.target.ref(), New: head}
+	if tip != nil {
+		u.Old = tip.Hash
+	}
+	return r, w.push(ctx, u)
+}
+
+// tip returns the last commit of the branch, which must be ours; nil when there
+// is no such branch.
+func (w *proposing) tip(ctx context.Context) (*object.Commit, error) {
+	h, err := w.look(ctx)
+	if err != nil || h.IsZero() {
+		return nil, err
+	}
+	if !w.origin.Has(h) {
+		return nil, &source.Error{Kind: source.ErrMoved, Repo: w.to.String(), What: "branch " + w.target.Branch + " is being moved by somebody else", Next: "run it again"}
+	}
+	c, err := w.origin.Commit(h)
+	if err != nil {
+		return nil, err
+	}
+	if from := trailer(c.Message, TrailerAdoptedFrom); from != w.target.Cluster {
+		return nil, w.foreign(c, from)
+	}
+	return c, nil
+}
+
+func (w *proposing) foreign(c *object.Commit, from string) error {
+	subject, _, _ := strings.Cut(c.Message, "\n")
+	return &ForeignBranchError{Repo: w.to.String(), Branch: w.target.Branch, Commit: c.Hash.String(), Author: c.Author.Name,
+		Subject: subject, Cluster: from, Want: w.target.Cluster, Proposal: true}
+}
+
+// isOnto tells whether tip changes the very commit that is to be changed.
+func (w *proposing) isOnto(tip *object.Commit) bool {
+	return trailer(tip.Message, TrailerSourceCommit) == w.onto.String()
+}
+
+// commit makes the commit object. It always has the commit that is changed
+// among its ancestors, and the branch's tip, so that nothing is forced.
+func (w *proposing) commit(root plumbing.Hash, m Message, tip *object.Commit) (plumbing.Hash, error) {
+	m.Trailers = append([]Trailer{{TrailerSourceCommit, w.onto.String()}}, m.Trailers...)
+	c := &object.Commit{TreeHash: root, Message: m.text(Trailer{TrailerAdoptedFrom, w.target.Cluster}), ParentHashes: w.parents(tip)}
+	content, err := encodeCommit(c, w.opts)
+	if err != nil {
+		return plumbing.ZeroHash, err
+	}
+	return w.add(plumbing.CommitObject, content), nil
+}
+
+func (w *proposing) parents(tip *object.Commit) []plumbing.Hash {
+	switch {
+	case tip == nil || w.reaches(tip.Hash):
+		return []plumbing.Hash{w.onto}
+	case w.isOnto(tip):
+		return []plumbing.Hash{tip.Hash}
+	}
+	return []plumbing.Hash{tip.Hash, w.onto} // as a merge of the source into the branch
+}
+
+// maxAncestors bounds how far back an ancestor is looked for.
+const maxAncestors = 10_000
+
+// reaches tells whether the commit that is changed has ancestor in its history,
+// as far as that is here.
+func (w *proposing) reaches(ancestor plumbing.Hash) bool {
+	seen := map[plumbing.Hash]bool{w.onto: true}
+	for queue := []plumbing.Hash{w.onto}; len(queue) > 0 && len(seen) < maxAncestors; queue = queue[1:] {
+		if queue[0] == ancestor {
+			return true
+		}
+		if !w.origin.Has(queue[0]) {
+			continue
+		}
+		c, err := w.origin.Commit(queue[0])
+		if err != nil {
+			continue // a merge does as well
+		}
+		for _, parent := range c.ParentHashes {
+			if !seen[parent] {
+				seen[parent] = true
+				queue = append(queue, parent)
+			}
+		}
+	}
+	return false
+}
+
+// push sends what is new, again when the server did not answer.
+func (w *proposing) push(ctx context.Context, u source.RefUpdate) error {
+	pack, err := w.pack()
+	if err != nil {
+		return err
+	}
+	for attempt := 1; ; attempt++ {
+		within, cancel := context.WithTimeout(ctx, w.opts.Timeout)
+		err = w.to.Push(within, u, pack)
+		cancel()
+		if err == nil {
+			return nil
+		}
+		unsure := errors.Is(err, source.ErrUnreachable) || attempt > 1 && errors.Is(err, source.ErrMoved)
+		if unsure && w.arrived(ctx, u) {
+			return nil
+		}
+		if !errors.Is(err, source.ErrUnreachable) || attempt >= w.opts.Attempts || ctx.Err() != nil {
+			return &ProposalError{Repo: w.to.String(), Branch: w.target.Branch, Attempts: attempt, Err: cmp.Or(ctx.Err(), err)}
+		}
+		w.opts.say(fmt.Sprintf("push failed, trying again: %v", err))
+		if err := sleep(ctx, attempt); err != nil {
+			return &ProposalError{Repo: w.to.String(), Branch: w.target.Branch, Attempts: attempt, Err: err}
+		}
+	}
+}
+
+// arrived tells whether the branch has the commit although we were told that
+// something went wrong.
+func (w *proposing) arrived(ctx context.Context, u source.RefUpdate) bool {
+	now, err := w.look(ctx)
+	return err == nil && now == u.New
+}
+
+// look returns the commit that the branch has now, zero when there is none.
+func (w *proposing) look(ctx context.Context) (plumbing.Hash, error) {
+	ctx, cancel := context.WithTimeout(ctx, w.opts.Timeout)
+	defer cancel()
+	return w.to.Fetch(ctx, w.target.ref(), "", func(plumbing.Hash) bool { return true }, false)
+}
