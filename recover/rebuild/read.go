@@ -136,7 +136,13 @@ func (r *restore) render(ctx context.Context, s *run.Scope) error {
 }
 
 func (r *restore) renderFor(ctx context.Context, catalogue *object.Catalogue) (err error) {
-	r.rendered, err = render.Render(ctx, r.tree, render.Options{
+	r.rendered, err = render.Render(ctx, r.tree, r.renderOptions(catalogue))
+	return err
+}
+
+// renderOptions say how the commit is rendered for what serves catalogue.
+func (r *restore) renderOptions(catalogue *object.Catalogue) render.Options {
+	return render.Options{
 		Commit:      r.commit.SHA,
 		Path:        r.req.Source.Path,
 		Kind:        r.req.Source.Kind,
@@ -147,8 +153,7 @@ func (r *restore) renderFor(ctx context.Context, catalogue *object.Catalogue) (e
 		AllowRemote: r.req.Source.AllowRemote,
 		Secrets:     r.e.Secrets,
 		Limits:      r.e.Render,
-	})
-	return err
+	}
 }
 
 // planFor makes the plan for a target that serves catalogue and has what exists

@@ -1,0 +1,147 @@
+package patch_test
+
+import (
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"pgregory.net/rapid"
+
+	"github.com/rekindle-io/rekindle/snapshot/patch"
+)
+
+func tree(files map[string]string) fstest.MapFS {
+	m := fstest.MapFS{}
+	for name, content := range files {
+		m[name] = &fstest.MapFile{Data: []byte(content), Mode: 0o644}
+	}
+	return m
+}
+
+func TestLooksLikeGitDiff(t *testing.T) {
+	files, err := patch.Of(tree(map[string]string{"web.yaml": "a: 1\nb: 2\nc: 3\n", "old.yaml": "x: 1\n"}), map[string][]byte{
+		"web.yaml": []byte("a: 1\nb: 5\nc: 3\n"), "old.yaml": nil, "new.yaml": []byte("y: 1"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	for _, f := range files {
+		text.WriteString(f.Diff)
+	}
+	want := `diff --git a/new.yaml b/new.yaml
+new file mode 100644
+--- /dev/null
++++ b/new.yaml
+@@ -0,0 +1 @@
++y: 1
+\ No newline at end of file
+diff --git a/old.yaml b/old.yaml
+deleted file mode 100644
+--- a/old.yaml
++++ /dev/null
+@@ -1 +0,0 @@
+-x: 1
+diff --git a/web.yaml b/web.yaml
+--- a/web.yaml
++++ b/web.yaml
+@@ -1,3 +1,3 @@
+ a: 1
+-b: 2
++b: 5
+ c: 3
+`
+	if got := withoutIndex(text.String()); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if f := files[2]; f.Status != patch.Changed || f.Added != 1 || f.Removed != 1 || files[0].Status != patch.Added || files[1].Status != patch.Deleted {
+		t.Errorf("got %+v", files)
+	}
+}
+
+// withoutIndex leaves out the names of contents.
+func withoutIndex(text string) string {
+	var kept []string
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, "index ") {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "")
+}
+
+func TestNeighbouringSecretsAreNotShown(t *testing.T) {
+	before := "kind: Secret\nmetadata:\n  labels: {a: b}\nstringData:\n  password: hunter2\n"
+	files, err := patch.Of(tree(map[string]string{"s.yaml": before}), map[string][]byte{"s.yaml": []byte(strings.Replace(before, "a: b", "a: c", 1))})
+	if err != nil || len(files) != 1 || strings.Contains(files[0].Diff, "hunter2") || !strings.Contains(files[0].Diff, "+  labels: {a: c}") {
+		t.Errorf("got %+v, %v", files, err)
+	}
+}
+
+// TestGitAppliesIt has git make the change.
+func TestGitAppliesIt(t *testing.T) {
+	text := rapid.StringMatching(`((a|b: 1|  c|é|)\r?\n){0,12}(a|end)?`)
+	rapid.Check(t, func(t *rapid.T) {
+		before := map[string]string{"x/a.yaml": text.Draw(t, "a"), "b c.yaml": text.Draw(t, "b")}
+		after := rapid.MapOf(rapid.SampledFrom([]string{"x/a.yaml", "b c.yaml", "new/c.yaml"}), text).Draw(t, "after")
+		overlay := map[string][]byte{}
+		want := maps.Clone(before)
+		for name, content := range after {
+			if content == before[name] { // no change, or an empty file
+				continue
+			}
+			overlay[name], want[name] = []byte(content), content
+			if content == "" {
+				overlay[name] = nil
+				delete(want, name)
+			}
+		}
+		files, err := patch.Of(tree(before), overlay)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all strings.Builder
+		for _, f := range files {
+			all.WriteString(f.Diff)
+		}
+		if len(files) == 0 {
+			return
+		}
+		if got := applied(t, before, all.String()); !maps.Equal(got, want) {
+			t.Fatalf("git made %q\nof %q\nwith\n%s", got, before, all.String())
+		}
+	})
+}
+
+func applied(t *rapid.T, files map[string]string, diff string) map[string]string {
+	dir, err := os.MkdirTemp("", "patch-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	for name, content := range files {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command("git", "apply", "--whitespace=nowarn", "-")
+	cmd.Dir, cmd.Stdin = dir, strings.NewReader(diff)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("git apply: %v\n%s\n%s", err, out, diff)
+	}
+	got := map[string]string{}
+	for _, name := range []string{"x/a.yaml", "b c.yaml", "new/c.yaml"} {
+		if content, err := os.ReadFile(filepath.Join(dir, name)); err == nil {
+			got[name] = string(content)
+		}
+	}
+	return got
+}
