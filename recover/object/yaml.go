@@ -221,8 +221,6 @@ func isBlock(s string) bool {
 }
 
 var (
-	// plainText begins with what begins nothing else in YAML.
-	plainText = regexp.MustCompile(`^(--?[A-Za-z]|[A-Za-z_/$(])[A-Za-z0-9_./@+:=,()*%$~;!?&<>|^"'{}\[\]\\ -]*$`)
 	// plainQuantity is no number and no time to any reader.
 	plainQuantity = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?(m|u|n|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi|Ei|s|h|ms)$`)
 	// plainAddress has a slash in it, as no number has.
@@ -267,9 +265,35 @@ func scalar(s string) string {
 }
 
 func isPlain(s string) bool {
-	if plainQuantity.MatchString(s) || plainAddress.MatchString(s) {
-		return true
+	switch {
+	case s == "":
+		return false
+	case isDigit(s[0]):
+		return plainQuantity.MatchString(s) || plainAddress.MatchString(s)
+	case len(s) <= len("false") && otherWords[strings.ToLower(s)]:
+		return false
 	}
-	return plainText.MatchString(s) && !otherWords[strings.ToLower(s)] &&
-		!strings.Contains(s, ": ") && !strings.Contains(s, " #") && !strings.HasSuffix(s, ":") && !strings.HasSuffix(s, " ")
+	return isPlainText(s)
 }
+
+// isPlainText tells text that begins with what begins nothing else in YAML, and
+// has nothing in it that ends it early.
+func isPlainText(s string) bool {
+	start := strings.TrimPrefix(strings.TrimPrefix(s, "-"), "-")
+	if start == "" || !isLetter(start[0]) && (len(start) < len(s) || !strings.ContainsRune("_/$(", rune(s[0]))) {
+		return false
+	}
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < ' ' || c > '~' || c == '`':
+			return false
+		case c == ' ' && (i+1 == len(s) || s[i+1] == '#'), c == ':' && (i+1 == len(s) || s[i+1] == ' '):
+			return false
+		}
+	}
+	return true
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
