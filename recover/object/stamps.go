@@ -63,9 +63,13 @@ var stampedLabels = map[string]bool{
 	"kubernetes.io/legacy-token-invalid-since": true,
 }
 
+// SavedByAnnotation is how people say who keeps what git does not, see
+// snapshot/recoverability. It is theirs, and the only key of our domain that is.
+const SavedByAnnotation = "rekindle.io/data-saved-by"
+
 // ours tells whether rekindle itself put the label or annotation there.
 func ours(key string) bool {
-	return strings.HasPrefix(key, "applyset.kubernetes.io/") || strings.HasPrefix(key, "rekindle.io/")
+	return strings.HasPrefix(key, "applyset.kubernetes.io/") || strings.HasPrefix(key, "rekindle.io/") && key != SavedByAnnotation
 }
 
 // kindStamps says, by kind and group, what is stamped into the body of an

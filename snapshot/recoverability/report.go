@@ -21,7 +21,7 @@ import (
 // a claim, its volume, its StorageClass or its Namespace that its data is saved;
 // on a Secret that it is kept elsewhere. The value says by whom, in words:
 // "nightly dump to S3", "not needed: a cache".
-const SavedBy = "rekindle.io/data-saved-by"
+const SavedBy = object.SavedByAnnotation
 
 // Category is what a finding is about.
 type Category string
