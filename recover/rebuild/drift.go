@@ -11,6 +11,7 @@ import (
 	"github.com/rekindle-io/rekindle/recover/convert"
 	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/recover/run"
+	"github.com/rekindle-io/rekindle/recover/sops"
 	"github.com/rekindle-io/rekindle/recover/source"
 	"github.com/rekindle-io/rekindle/snapshot/capture"
 	"github.com/rekindle-io/rekindle/snapshot/drift"
@@ -86,6 +87,10 @@ func (e *Engine) Drift(ctx context.Context, req DriftRequest, observe func(run.E
 		err := d.compare(ctx, nil)
 		return d.result, err
 	}
+	// Before anything is journaled: people paste secret keys there by mistake.
+	if d.recipients, err = sops.ParseRecipients(req.Export.Recipients); err != nil {
+		return nil, fmt.Errorf("recipients of the export: %w", err)
+	}
 	journaled, err := json.Marshal(req.forJournal())
 	if err != nil {
 		return nil, fmt.Errorf("request: %w", err)
@@ -115,9 +120,10 @@ func (req DriftRequest) forJournal() DriftRequest {
 // what it sees is written.
 type drifting struct {
 	*restore
-	req    DriftRequest
-	branch *export.Branch
-	result *Drift
+	req        DriftRequest
+	recipients sops.Recipients
+	branch     *export.Branch
+	result     *Drift
 }
 
 // compare compares the live cluster with the commit. to sees all of every live

@@ -24,17 +24,13 @@ type liveFiles struct {
 var _ drift.Observer = (*liveFiles)(nil)
 
 func (d *drifting) liveFiles() (*liveFiles, error) {
-	recipients, err := sops.ParseRecipients(d.req.Export.Recipients)
-	if err != nil {
-		return nil, fmt.Errorf("recipients of the export: %w", err)
-	}
 	key, err := d.e.SealKey()
 	if err != nil {
 		return nil, err
 	}
 	f := &liveFiles{branch: d.branch, key: key, digests: map[object.ID]object.Digest{}, secrets: map[object.ID]bool{}}
-	if recipients.Len() > 0 {
-		f.sealer = &sops.Sealer{Recipients: recipients, Key: key, Now: d.e.Now, Rand: d.e.Rand}
+	if d.recipients.Len() > 0 {
+		f.sealer = &sops.Sealer{Recipients: d.recipients, Key: key, Now: d.e.Now, Rand: d.e.Rand}
 	}
 	return f, nil
 }

@@ -15,7 +15,6 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/rekindle-io/rekindle/recover/object"
-	"github.com/rekindle-io/rekindle/recover/source"
 	"github.com/rekindle-io/rekindle/snapshot/drift"
 	"github.com/rekindle-io/rekindle/snapshot/export"
 	"github.com/rekindle-io/rekindle/snapshot/ignore"
@@ -52,14 +51,10 @@ func (d *drifting) writeReport(ctx context.Context, files *liveFiles) error {
 
 // wayBack says on the page how to make a cluster from it.
 func (d *drifting) wayBack(files *liveFiles) []byte {
-	repo := source.Redact(d.req.Export.Repo)
-	if filepath.IsAbs(repo) {
-		repo = "." // of whoever reads it
-	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n## Back to this state\n\nThe folder `%s` is what the cluster held, one file for each object.\n\n", export.Live)
-	fmt.Fprintf(&b, "    rekindle restore --repo %s --at %s --path %s --provider local --name again\n\n", shellWord(repo), shellWord(d.req.Export.Branch), export.Live)
-	fmt.Fprintf(&b, "A commit of this branch in the place of its name gives an earlier state.\n")
+	fmt.Fprintf(&b, "    rekindle restore --repo REPOSITORY --at %s --path %s --provider local --name again\n\n", shellWord(d.req.Export.Branch), export.Live)
+	b.WriteString("REPOSITORY is the address of this one. A commit of this branch in the place of its name gives an earlier state.\n")
 	switch {
 	case len(files.secrets) == 0:
 	case files.sealer != nil:

@@ -12,6 +12,7 @@ import (
 	"github.com/rekindle-io/rekindle/cmd/internal/config"
 	"github.com/rekindle-io/rekindle/cmd/internal/terminal"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
+	"github.com/rekindle-io/rekindle/recover/sops"
 	"github.com/rekindle-io/rekindle/snapshot/capture"
 	"github.com/rekindle-io/rekindle/snapshot/show"
 )
@@ -119,6 +120,9 @@ func (a *app) driftRequest(cmd *cobra.Command, args []string, which *requestFlag
 		Repo: q.Source.Repo, Branch: "rekindle/" + q.Cluster, Recipients: declared.Recipients, Push: f.push, Force: f.force,
 	}
 	override(cmd.Flags(), "recipient", &req.Export.Recipients, f.recipients)
+	if _, err := sops.ParseRecipients(req.Export.Recipients); err != nil {
+		return req, &usageError{message: "--recipient: " + err.Error(), next: "give a public key: age1…, ssh-ed25519 … or ssh-rsa …"}
+	}
 	if declared.Repo != "" {
 		req.Export.Repo = declared.Repo
 	}
