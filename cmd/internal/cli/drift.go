@@ -79,6 +79,7 @@ CLUSTER is declared in rekindle.yaml; flags win over what is declared there.`,
 	a.completeRequest(cmd)
 	a.completeFlag(cmd, "against", nil)
 	a.completeFlag(cmd, "format", func(context.Context) []string { return formats() })
+	cmd.AddCommand(a.driftAdoptCommand())
 	return cmd
 }
 

@@ -66,6 +66,14 @@ func doing(step string) string {
 		return "committing the live state"
 	case "push":
 		return "pushing"
+	case "reach":
+		return "looking at the repository"
+	case "adopt":
+		return "writing and proving the manifests"
+	case "propose":
+		return "committing and pushing"
+	case "account":
+		return "telling what is left"
 	case "check":
 		return "checking"
 	case "remove":

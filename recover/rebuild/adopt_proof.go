@@ -1,0 +1,98 @@
+package rebuild
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/recover/plan"
+	"github.com/rekindle-io/rekindle/recover/render"
+	"github.com/rekindle-io/rekindle/snapshot/adopt"
+	"github.com/rekindle-io/rekindle/snapshot/drift"
+	"github.com/rekindle-io/rekindle/snapshot/ignore"
+)
+
+// prove compares the cluster with what the changed manifests render to, as far as
+// they were changed, and refuses what still differs: what the server makes of a
+// value only it knows.
+func (a *adopting) prove(ctx context.Context, r *adopt.Result) ([]adopt.Refusal, error) {
+	if len(r.Adopted) == 0 {
+		return nil, nil
+	}
+	rendered, err := render.Render(ctx, r.Overlay.On(a.tree), a.renderOptions(a.catalogue))
+	if err != nil {
+		return nil, fmt.Errorf("render the changed manifests: %w", err)
+	}
+	p, err := plan.Make(rendered.Objects, plan.Options{
+		Commit: a.commit.SHA, Catalogue: a.catalogue, Exists: func(object.ID) bool { return true }, Convert: a.req.Convert,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("plan what the changed manifests say: %w", err)
+	}
+	paths := map[object.ID][]string{}
+	for _, x := range r.Adopted {
+		paths[a.liveID(x.ID)] = append(paths[a.liveID(x.ID)], x.Path)
+	}
+	var concerned []drift.Expected
+	for _, e := range expected(p, a.catalogue) {
+		if paths[e.Object.ID()] != nil {
+			concerned = append(concerned, e)
+		}
+	}
+	rules, err := ignore.Compile(a.req.Ignore, a.e.Now())
+	if err != nil {
+		return nil, err
+	}
+	report, err := drift.Compare(ctx, live{a.cluster}, concerned, drift.Options{Restored: a.ours, Ignore: rules})
+	if err != nil {
+		return nil, err
+	}
+	return remaining(report, paths), nil
+}
+
+// liveID is the identity of an adopted object in the cluster: git may leave out
+// its namespace.
+func (a *adopting) liveID(id object.ID) object.ID {
+	if id.Namespace != "" {
+		return id
+	}
+	for _, c := range a.result.raw.Changed {
+		if named := c.ID; named.Namespace != "" {
+			named.Namespace = ""
+			if named == id {
+				return c.ID
+			}
+		}
+	}
+	return id
+}
+
+// remaining are the adopted paths in which the cluster differs all the same.
+func remaining(report *drift.Report, paths map[object.ID][]string) []adopt.Refusal {
+	const remedy = "run this again when the cluster is at rest, or change it by hand"
+	var list []adopt.Refusal
+	for _, m := range report.Missing {
+		list = append(list, adopt.Refusal{ID: m.ID, Reason: "it has gone meanwhile", Remedy: remedy})
+	}
+	for _, c := range report.Changed {
+		for _, path := range paths[c.ID] {
+			for _, f := range c.Fields {
+				if path == "" || overlap(path, f.Path) {
+					list = append(list, adopt.Refusal{ID: c.ID, Path: path, Reason: "the cluster would still differ from git, at " + f.Path, Remedy: remedy})
+					break
+				}
+			}
+		}
+	}
+	return list
+}
+
+// overlap tells whether one path is the other, or lies below it.
+func overlap(a, b string) bool {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	rest, ok := strings.CutPrefix(b, a)
+	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+}

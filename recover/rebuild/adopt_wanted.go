@@ -1,0 +1,196 @@
+package rebuild
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/snapshot/adopt"
+	"github.com/rekindle-io/rekindle/snapshot/drift"
+	"github.com/rekindle-io/rekindle/snapshot/export"
+)
+
+// wanted is what is to be adopted, and what is not from the start.
+type wanted struct {
+	list    []adopt.Wanted
+	refused []adopt.Refusal
+	// left counts the fields and objects that nobody selected.
+	left int
+}
+
+func (w *wanted) refuse(id object.ID, reason, remedy string) {
+	w.refused = append(w.refused, adopt.Refusal{ID: id, Reason: reason, Remedy: remedy})
+}
+
+// leaveOut takes away what was refused since.
+func (w *wanted) leaveOut(refused []adopt.Refusal) {
+	for _, r := range refused {
+		for i := range w.list {
+			x := &w.list[i]
+			if x.ID != r.ID {
+				continue
+			}
+			x.Fields = slices.DeleteFunc(slices.Clone(x.Fields), func(f drift.Field) bool { return r.Path == "" || f.Path == r.Path })
+			if r.Path == "" {
+				x.Delete, x.Create = false, nil
+			}
+		}
+	}
+	w.list = slices.DeleteFunc(w.list, func(x adopt.Wanted) bool { return len(x.Fields) == 0 && !x.Delete && x.Create == nil })
+}
+
+// choose turns the differences that are selected into what is wanted.
+func (a *adopting) choose(ctx context.Context) (*wanted, error) {
+	w := &wanted{}
+	if err := a.mustMatch(); err != nil {
+		return nil, err
+	}
+	for _, c := range a.result.raw.Changed {
+		a.wantFields(w, c)
+	}
+	if err := a.wantDeletions(ctx, w); err != nil {
+		return nil, err
+	}
+	for _, u := range a.result.raw.Unexpected {
+		if err := a.wantObject(ctx, w, u); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+// mustMatch refuses a selector that is about nothing: it was mistyped.
+func (a *adopting) mustMatch() error {
+	raw := a.result.raw
+	paths := map[object.ID][]string{}
+	var ids []object.ID
+	note := func(id object.ID, list ...string) {
+		ids = append(ids, id)
+		paths[id] = list
+	}
+	for _, c := range raw.Changed {
+		note(c.ID)
+		for _, f := range c.Fields {
+			paths[c.ID] = append(paths[c.ID], f.Path)
+		}
+	}
+	for _, m := range raw.Missing {
+		note(m.ID, "")
+	}
+	for _, u := range raw.Unexpected {
+		note(u.ID, "")
+	}
+	for _, s := range a.only {
+		if !slices.ContainsFunc(ids, func(id object.ID) bool { return s.Has(id) && slices.ContainsFunc(paths[id], s.HasField) }) {
+			slices.SortFunc(ids, object.ID.Compare)
+			return &NoMatchError{Selector: s.String(), Differ: ids}
+		}
+	}
+	return nil
+}
+
+// selected tells whether a field, or with an empty path an object as a whole, is
+// to be adopted.
+func (a *adopting) selected(id object.ID, path string) bool {
+	return len(a.only) == 0 || slices.ContainsFunc(a.only, func(s Selector) bool { return s.Has(id) && s.HasField(path) })
+}
+
+func (a *adopting) wantFields(w *wanted, c drift.Change) {
+	var fields []drift.Field
+	for _, f := range c.Fields {
+		if a.selected(c.ID, f.Path) {
+			fields = append(fields, f)
+		}
+	}
+	w.left += len(c.Fields) - len(fields)
+	switch {
+	case len(fields) == 0:
+	case c.Terminating:
+		w.refuse(c.ID, "it is being deleted", "wait until it is gone, then run this again")
+	default:
+		w.list = append(w.list, adopt.Wanted{ID: c.ID, Fields: fields})
+	}
+}
+
+// wantDeletions turns what is missing into deletions, unless that could be the
+// cluster's fault.
+func (a *adopting) wantDeletions(ctx context.Context, w *wanted) error {
+	var missing []drift.Missing
+	for _, m := range a.result.raw.Missing {
+		if a.selected(m.ID, "") {
+			missing = append(missing, m)
+		} else {
+			w.left++
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	reason, remedy := "", ""
+	var unproved *RefusedError
+	switch err := a.refuseUnproved(ctx); {
+	case errors.As(err, &unproved):
+		reason, remedy = unproved.Reason, unproved.Remedy
+	case err != nil:
+		return err
+	case !a.req.Force && len(missing) > export.FewDeleted && 2*len(missing) > a.result.Counts.Compared:
+		reason = fmt.Sprintf("%d of %d objects are missing, which looks like a cluster that is not whole", len(missing), a.result.Counts.Compared)
+		remedy = "check the cluster; if it is right as it is, say so with --force"
+	}
+	for _, m := range missing {
+		switch {
+		case a.isUnserved(m.ID):
+			w.refuse(m.ID, "the cluster does not serve its kind, so that it could not be there ("+m.Why+")", "delete it from git by hand if it is not wanted any more")
+		case reason != "":
+			w.refuse(m.ID, reason, remedy)
+		default:
+			w.list = append(w.list, adopt.Wanted{ID: m.ID, Delete: true})
+		}
+	}
+	return nil
+}
+
+func (a *adopting) isUnserved(id object.ID) bool {
+	for _, u := range a.plan.Unserved {
+		if u.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+// wantObject reads an unexpected object, which is to become a manifest.
+func (a *adopting) wantObject(ctx context.Context, w *wanted, u drift.Unexpected) error {
+	switch {
+	case !a.selected(u.ID, ""):
+		w.left++
+		return nil
+	case u.Restored && len(a.only) == 0:
+		w.refuse(u.ID, "an earlier restore made it, and the commit does not have it any more",
+			"remove it with rekindle restore --prune, or name it with --only to have it in git again")
+		return nil
+	}
+	kind, served := a.catalogue.Preferred(u.ID.GroupKind())
+	if !served {
+		w.refuse(u.ID, "the cluster does not serve its kind any more", "")
+		return nil
+	}
+	if isSecret(u.ID) { // its values are not even read
+		w.list = append(w.list, adopt.Wanted{ID: u.ID, Create: map[string]any{
+			"apiVersion": kind.GroupVersion().String(), "kind": u.ID.Kind, "metadata": map[string]any{"name": u.ID.Name, "namespace": u.ID.Namespace},
+		}})
+		return nil
+	}
+	live, err := a.cluster.Get(ctx, kind, u.ID.Namespace, u.ID.Name)
+	switch {
+	case err != nil:
+		return err
+	case live == nil || live.GetDeletionTimestamp() != nil:
+		w.refuse(u.ID, "it is gone, or about to be", "")
+		return nil
+	}
+	w.list = append(w.list, adopt.Wanted{ID: u.ID, Create: object.Canonical(live)})
+	return nil
+}
