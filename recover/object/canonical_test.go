@@ -31,6 +31,10 @@ func TestCanonicalKeepsWhatWasMeant(t *testing.T) {
   data: {k: v}, status: {x: 1}}`,
 		want: `{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: b, labels: {app: x}, annotations: {note: n}, finalizers: [mine.example/f]}, data: {k: v}}`,
 	}, {
+		name: "our stamps go, what a person says with our annotation stays",
+		live: `{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: a, annotations: {rekindle.io/applied: abc, rekindle.io/data-saved-by: nightly dump}}}`,
+		want: `{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: a, annotations: {rekindle.io/data-saved-by: nightly dump}}}`,
+	}, {
 		name: "a headless Service stays headless",
 		live: `{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {clusterIP: None, clusterIPs: [None], ports: [{port: 80}]}}`,
 		want: `{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {clusterIP: None, clusterIPs: [None], ports: [{port: 80}]}}`,
