@@ -1,6 +1,7 @@
 package rebuild
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/recover/render"
 	"github.com/rekindle-io/rekindle/recover/run"
 	"github.com/rekindle-io/rekindle/recover/source"
@@ -51,7 +53,7 @@ type Adoption struct {
 	Drift       show.Counts `json:"drift"`
 	NotSelected int         `json:"notSelected,omitempty"`
 	// Adopted is what the files say now, Refused what they do not, and why.
-	Adopted []adopt.Adopted `json:"adopted"`
+	Adopted []Adopted       `json:"adopted"`
 	Refused []adopt.Refusal `json:"refused"`
 	Files   []patch.File    `json:"files"`
 	// Proposed is the commit; nil when none was asked for or nothing adopted.
@@ -60,23 +62,31 @@ type Adoption struct {
 	Run string `json:"run,omitempty"`
 }
 
+// Adopted is one change that the files make.
+type Adopted struct {
+	// Drift is how the object differed: a missing one goes from git, an unexpected
+	// one comes.
+	Drift show.Kind `json:"drift"`
+	adopt.Adopted
+}
+
 // NotAdoptedError: git does not say all of what was to be adopted.
 type NotAdoptedError struct{ Refused, Adopted int }
 
 func (e *NotAdoptedError) Error() string {
 	if e.Adopted == 0 {
-		return fmt.Sprintf("nothing was adopted: %d changes have to be made by hand", e.Refused)
+		return "nothing could be adopted"
 	}
-	return fmt.Sprintf("%d of %d changes were not adopted", e.Refused, e.Refused+e.Adopted)
+	return fmt.Sprintf("%d of %d changes could not be adopted", e.Refused, e.Refused+e.Adopted)
 }
 
 // Hint says what to do next.
 func (*NotAdoptedError) Hint() string {
-	return "see the reasons above; what is meant to differ belongs into the rules of rekindle.yaml"
+	return "the reasons are above; what is meant to differ belongs into rekindle.yaml"
 }
 
-// Outcome makes a run that ends with e an unverified one: the branch is there,
-// but it is not the cluster.
+// Outcome is that of a cluster which is not the commit: here it is the commit
+// that is not the cluster.
 func (*NotAdoptedError) Outcome() run.Outcome { return run.Unverified }
 
 // Adopt compares a cluster with a commit and writes what the cluster has into
@@ -114,10 +124,12 @@ func (e *Engine) Adopt(ctx context.Context, req AdoptRequest, observe func(run.E
 		{Name: "compare", Fresh: true, Do: a.compareWithCommit},
 		{Name: "adopt", Fresh: true, Do: a.workOut},
 		{Name: "propose", Fresh: true, Do: a.propose},
-		{Name: "account", Fresh: true, Do: func(context.Context, *run.Scope) error { return a.shortfall() }},
 	})
-	if a.adoption != nil {
-		a.adoption.Run = done.ID
+	if a.adoption == nil {
+		return nil, err
+	}
+	if a.adoption.Run = done.ID; err == nil {
+		err = a.shortfall()
 	}
 	return a.adoption, err
 }
@@ -213,10 +225,28 @@ func (a *adopting) make(ctx context.Context) error {
 	}
 	a.adoption = &Adoption{
 		Schema: AdoptionSchema, Cluster: a.req.Cluster, Commit: a.result.Commit, Drift: a.result.Counts, NotSelected: wanted.left,
-		Adopted: orNone(r.Adopted), Refused: orNone(append(refused, r.Refused...)), Files: orNone(files),
+		Adopted: a.told(r.Adopted), Refused: orNone(append(refused, r.Refused...)), Files: orNone(files),
 	}
 	slices.SortStableFunc(a.adoption.Refused, func(x, y adopt.Refusal) int { return x.ID.Compare(y.ID) })
 	return nil
+}
+
+// told names what was adopted as the cluster knows it.
+func (a *adopting) told(list []adopt.Adopted) []Adopted {
+	kinds := map[object.ID]show.Kind{}
+	for _, m := range a.result.raw.Missing {
+		kinds[m.ID] = show.Missing
+	}
+	for _, u := range a.result.raw.Unexpected {
+		kinds[u.ID] = show.Unexpected
+	}
+	all := make([]Adopted, len(list))
+	for i, x := range list {
+		x.ID = a.liveID(x.ID)
+		all[i] = Adopted{Drift: cmp.Or(kinds[x.ID], show.Changed), Adopted: x}
+	}
+	slices.SortStableFunc(all, func(x, y Adopted) int { return x.ID.Compare(y.ID) })
+	return all
 }
 
 // orNone makes a list that JSON writes as [] when it is empty.

@@ -3,6 +3,7 @@ package rebuild
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rekindle-io/rekindle/recover/object"
@@ -57,13 +58,16 @@ func (a *adopting) liveID(id object.ID) object.ID {
 	if id.Namespace != "" {
 		return id
 	}
-	for _, c := range a.result.raw.Changed {
-		if named := c.ID; named.Namespace != "" {
-			named.Namespace = ""
-			if named == id {
-				return c.ID
-			}
-		}
+	raw := a.result.raw
+	is := func(live object.ID) bool {
+		live.Namespace = ""
+		return live == id
+	}
+	if i := slices.IndexFunc(raw.Changed, func(c drift.Change) bool { return is(c.ID) }); i >= 0 {
+		return raw.Changed[i].ID
+	}
+	if i := slices.IndexFunc(raw.Missing, func(m drift.Missing) bool { return is(m.ID) }); i >= 0 {
+		return raw.Missing[i].ID
 	}
 	return id
 }

@@ -73,7 +73,7 @@ func Of(tree fs.FS, overlay map[string][]byte) ([]File, error) {
 		if err := diff.NewUnifiedEncoder(&text, p.context()).Encode(p); err != nil {
 			return nil, fmt.Errorf("diff of %s: %w", name, err)
 		}
-		f.Diff = text.String()
+		f.Diff = withoutHeadings(text.String())
 		files = append(files, f)
 	}
 	return files, nil
@@ -176,6 +176,21 @@ func (p *filePatch) context() int {
 		}
 	}
 	return context
+}
+
+// withoutHeadings leaves out the line before a hunk, which git shows behind its
+// position: it may be of a Secret.
+func withoutHeadings(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if position, ok := strings.CutPrefix(line, "@@ "); ok { // a line of a file has a sign before it
+			if at := strings.Index(position, " @@"); at >= 0 {
+				line = "@@ " + position[:at] + " @@\n"
+			}
+		}
+		b.WriteString(line)
+	}
+	return b.String()
 }
 
 type chunk struct {

@@ -75,8 +75,8 @@ func withoutIndex(text string) string {
 }
 
 func TestNeighbouringSecretsAreNotShown(t *testing.T) {
-	before := "kind: Secret\nmetadata:\n  labels: {a: b}\nstringData:\n  password: hunter2\n"
-	files, err := patch.Of(tree(map[string]string{"s.yaml": before}), map[string][]byte{"s.yaml": []byte(strings.Replace(before, "a: b", "a: c", 1))})
+	before := "kind: Secret\nstringData: {password: hunter2}\nmetadata:\n  labels: {a: b}\ndata: {password: hunter2}\nnone: hunter2\nlabels: {a: b}\n"
+	files, err := patch.Of(tree(map[string]string{"s.yaml": before}), map[string][]byte{"s.yaml": []byte(strings.ReplaceAll(before, "a: b", "a: c"))})
 	if err != nil || len(files) != 1 || strings.Contains(files[0].Diff, "hunter2") || !strings.Contains(files[0].Diff, "+  labels: {a: c}") {
 		t.Errorf("got %+v, %v", files, err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/snapshot/adopt"
 	"github.com/rekindle-io/rekindle/snapshot/patch"
+	"github.com/rekindle-io/rekindle/snapshot/show"
 )
 
 // adoptFlags are the flags of drift adopt alone.
@@ -145,7 +146,12 @@ func (a *app) printAdoption(m *rebuild.Adoption, req rebuild.AdoptRequest, err e
 	if m.NotSelected > 0 {
 		t.Outf("  %s left as they are by --only\n", count(m.NotSelected, "difference"))
 	}
-	a.section("Adopted", len(m.Adopted), func(i int) { a.printAdopted(m.Adopted[i]) })
+	a.section("Adopted", len(m.Adopted), func(i int) {
+		if i == 0 || m.Adopted[i-1].ID != m.Adopted[i].ID {
+			t.Outf("  %s\n", m.Adopted[i].ID)
+		}
+		a.printAdopted(m.Adopted[i])
+	})
 	a.section("Not adopted", len(m.Refused), func(i int) { a.printRefusal(m.Refused[i]) })
 	if m.Proposed == nil {
 		for i, f := range m.Files {
@@ -171,9 +177,22 @@ func changed(id fmt.Stringer, field string) string {
 	return id.String() + ": " + field
 }
 
-func (a *app) printAdopted(x adopt.Adopted) {
-	a.Terminal.Outf("  %s\n", changed(x.ID, x.Path))
-	a.detail("in " + x.Where)
+// printAdopted prints what of an object was written where.
+func (a *app) printAdopted(x rebuild.Adopted) {
+	t := a.Terminal
+	line := "    " + x.Path + " in " + x.Where
+	switch x.Drift {
+	case show.Missing:
+		line = "    deleted from " + x.Where
+	case show.Unexpected:
+		line = "    in " + x.Where
+	}
+	if t.Width == 0 || len([]rune(line)) <= t.Width {
+		t.Outf("%s\n", line)
+	} else {
+		t.Outf("    %s\n", x.Path)
+		a.detail("in " + x.Where)
+	}
 	if len(x.Also) > 0 {
 		a.detail("this also changes " + strings.Join(x.Also, ", "))
 	}

@@ -72,8 +72,6 @@ func doing(step string) string {
 		return "writing and proving the manifests"
 	case "propose":
 		return "committing and pushing"
-	case "account":
-		return "telling what is left"
 	case "check":
 		return "checking"
 	case "remove":
