@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/rekindle-io/rekindle/providers"
 	"github.com/rekindle-io/rekindle/recover/object"
@@ -193,9 +195,10 @@ var existingKinds = map[string]bool{
 }
 
 // existing lists what a plan asks the target for, namespaces, classes,
-// definitions, as far as others made them.
+// definitions, as far as others made them. For who only looks, what may not be
+// listed is taken to exist.
 func (r *restore) existing(ctx context.Context) (func(object.ID) bool, error) {
-	have := map[object.ID]bool{}
+	have, hidden := map[object.ID]bool{}, map[schema.GroupKind]bool{}
 	for _, kind := range r.catalogue.Kinds() {
 		if !existingKinds[kind.GroupKind().String()] {
 			continue
@@ -207,9 +210,12 @@ func (r *restore) existing(ctx context.Context) (func(object.ID) bool, error) {
 			have[object.ID{Group: kind.Group, Kind: kind.Kind, Name: u.GetName()}] = true
 			return nil
 		})
-		if err != nil {
+		switch {
+		case r.looking && apierrors.IsForbidden(err):
+			hidden[kind.GroupKind()] = true
+		case err != nil:
 			return nil, fmt.Errorf("list %s: %w", kind.Resource, err)
 		}
 	}
-	return func(id object.ID) bool { return have[id] }, nil
+	return func(id object.ID) bool { return have[id] || hidden[id.GroupKind()] }, nil
 }

@@ -129,6 +129,7 @@ type drifting struct {
 // compare compares the live cluster with the commit. to sees all of every live
 // object, unless it is nil.
 func (d *drifting) compare(ctx context.Context, to drift.Observer) error {
+	d.looking = true
 	if _, err := d.meetCommit(ctx, "compared"); err != nil {
 		return err
 	}

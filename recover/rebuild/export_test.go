@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +15,8 @@ import (
 	"time"
 
 	"filippo.io/age"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/rekindle-io/rekindle/providers"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
@@ -454,4 +457,85 @@ func (e *exporter) gone(t *testing.T) {
 	if err := e.refused(t, nil); !errors.As(err, &stopped) {
 		t.Errorf("a stopped cluster: %v", err)
 	}
+}
+
+// What may not be listed is unknown: it is named, and its files stay.
+func TestExportWithFewPermissions(t *testing.T) {
+	g := newGuest(t)
+	e := &exporter{place: g.place, env: map[string]string{}, caches: t.TempDir()}
+	e.to = gitserver.Repo(t).Mirror(t.TempDir(), "live.git")
+	e.target = rebuild.ExportTarget{Repo: e.to.Dir, Branch: "rekindle/place", Push: true}
+	e.equip(e.Engine, e.caches)
+	e.commit(t, shop, settings("color", "red", ""), dbSecret)
+	if _, _, err := e.try(t, nil); err != nil {
+		t.Fatal(err)
+	}
+	e.by(t, "kubectl").post(shopPath+"/secrets", "apiVersion: v1\nkind: Secret\nmetadata: {name: other, namespace: shop}\nstringData: {a: b}")
+	if d := e.export(t, nil); d.Export.Files < 4 {
+		t.Fatalf("with all permissions: %s", words(t, d))
+	}
+	e.by(t, "kubectl").patch(configMapPath("color"), `{"data":{"value":"green"}}`)
+	for name, rules := range map[string]string{
+		"all but Secrets":  `[{apiGroups: ["*"], resources: [configmaps, namespaces, serviceaccounts, services], verbs: [get, list]}]`,
+		"ConfigMaps alone": `[{apiGroups: [""], resources: [configmaps], verbs: [get, list]}, {apiGroups: [""], resources: [namespaces], verbs: [get]}]`,
+	} {
+		t.Run(name, func(t *testing.T) { e.withPermissions(t, g, rules) })
+	}
+}
+
+func (e *exporter) withPermissions(t *testing.T, g *guest, rules string) {
+	few := *g
+	few.declared = map[string]providers.Settings{"place": {"kubeconfig": e.reader(t, rules), "context": "reader"}}
+	e.Providers, e.req.Settings = few.registry(t, nil), few.declared["place"]
+	d := e.export(t, nil)
+	if d.Counts.Missing > 0 || d.Counts.Unknown == 0 || differing(d, configMap("color")) == nil {
+		t.Errorf("%s", words(t, d.Counts))
+	}
+	if !strings.Contains(words(t, d.Unknown), "forbidden") || !d.Recoverability.AtMost {
+		t.Errorf("unknown: %s", words(t, d.Unknown))
+	}
+	for _, file := range []string{"live/shop/secret/db.yaml", "live/shop/secret/other.yaml", "live/_cluster/namespace/shop.yaml"} {
+		if _, err := e.to.Try("cat-file", "-e", e.target.Branch+":"+file); err != nil {
+			t.Errorf("%s is gone from the branch", file)
+		}
+	}
+	if d.Export.Kept == 0 {
+		t.Errorf("nothing was kept: %s", words(t, d.Export))
+	}
+}
+
+// reader is the kubeconfig of an account that may do no more than rules say.
+func (e *exporter) reader(t *testing.T, rules string) string {
+	t.Helper()
+	config, err := e.local.Connect(t.Context(), e.req.Cluster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin := handOn(t, config, "admin")
+	const account = "/api/v1/namespaces/default/serviceaccounts/reader"
+	if !admin.has(account) {
+		admin.post("/api/v1/namespaces/default/serviceaccounts", "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: reader}")
+	}
+	const rbac = "/apis/rbac.authorization.k8s.io/v1/"
+	admin.patch(rbac+"clusterroles/reader", "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: reader}\nrules: "+rules)
+	admin.patch(rbac+"clusterrolebindings/reader", `apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: reader}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: reader}
+subjects: [{kind: ServiceAccount, name: reader, namespace: default}]`)
+	var answer struct{ Status struct{ Token string } }
+	if err := json.Unmarshal(admin.must("POST", account+"/token", plainJSON, []byte(`{"apiVersion":"authentication.k8s.io/v1","kind":"TokenRequest","spec":{}}`)), &answer); err != nil {
+		t.Fatal(err)
+	}
+	file, err := clientcmd.Load(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file.AuthInfos["reader"] = &api.AuthInfo{Token: answer.Status.Token}
+	file.Contexts["reader"] = &api.Context{Cluster: file.Contexts[file.CurrentContext].Cluster, AuthInfo: "reader"}
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := clientcmd.WriteToFile(*file, path); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }

@@ -49,6 +49,7 @@ type restore struct {
 	others     map[object.ID]string       // who had the planned objects that others made
 	givenUp    []object.ID                // taken over once, planned no more
 	returned   []leftover                 // of a borrowed cluster, to be given back
+	looking    bool                       // nothing will be changed
 
 	report Report // written by one step at a time
 }
