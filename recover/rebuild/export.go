@@ -151,10 +151,22 @@ func (d *drifting) push(ctx context.Context, s *run.Scope) error {
 
 // refusedExport makes a run that a guard of the export ended a refused one.
 func refusedExport(err error) error {
-	if errors.Is(err, export.ErrRefused) {
+	var mass *export.MassDeletionError
+	switch {
+	case errors.As(err, &mass):
+		return forcible{guarded{err}}
+	case errors.Is(err, export.ErrRefused):
 		return guarded{err}
 	}
 	return err
+}
+
+// forcible is a guard's word that a person may overrule.
+type forcible struct{ guarded }
+
+// Hint says how.
+func (forcible) Hint() string {
+	return "look at what would go (rekindle drift without --export); if the cluster is right as it is, add --force"
 }
 
 // unknownFiles tells which files of an earlier export are about objects that

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/rekindle-io/rekindle/cmd/internal/terminal"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/sops"
+	"github.com/rekindle-io/rekindle/recover/source"
 	"github.com/rekindle-io/rekindle/snapshot/capture"
 	"github.com/rekindle-io/rekindle/snapshot/show"
 )
@@ -117,26 +119,31 @@ func (a *app) driftRequest(cmd *cobra.Command, args []string, which *requestFlag
 	if err != nil || !f.export {
 		return req, err
 	}
-	req.Export = &rebuild.ExportTarget{
-		Repo: q.Source.Repo, Branch: "rekindle/" + q.Cluster, Recipients: declared.Recipients, Push: f.push, Force: f.force,
+	req.Export, err = exportTarget(cmd, &req, f, declared)
+	return req, err
+}
+
+// exportTarget is where an export goes: flags win over what is declared.
+func exportTarget(cmd *cobra.Command, req *rebuild.DriftRequest, f *driftFlags, declared config.Export) (*rebuild.ExportTarget, error) {
+	to := &rebuild.ExportTarget{
+		Repo: cmp.Or(declared.Repo, req.Source.Repo), Branch: cmp.Or(declared.Branch, "rekindle/"+req.Cluster),
+		Recipients: declared.Recipients, Push: f.push, Force: f.force,
 	}
-	override(cmd.Flags(), "recipient", &req.Export.Recipients, f.recipients)
-	if _, err := sops.ParseRecipients(req.Export.Recipients); err != nil {
-		return req, &usageError{message: "--recipient: " + err.Error(), next: "give a public key: age1…, ssh-ed25519 … or ssh-rsa …"}
+	override(cmd.Flags(), "recipient", &to.Recipients, f.recipients)
+	if _, err := sops.ParseRecipients(to.Recipients); err != nil {
+		return nil, &usageError{message: "--recipient: " + err.Error(), next: "give a public key: age1…, ssh-ed25519 … or ssh-rsa …"}
 	}
-	if declared.Repo != "" {
-		req.Export.Repo = declared.Repo
+	override(cmd.Flags(), "export-branch", &to.Branch, f.branch)
+	if !source.ValidRefName("refs/heads/" + to.Branch) {
+		return nil, &usageError{message: fmt.Sprintf("--export-branch: %q is no name of a branch", to.Branch), next: "name one such as rekindle/" + req.Cluster}
 	}
-	if declared.Branch != "" {
-		req.Export.Branch = declared.Branch
-	}
-	override(cmd.Flags(), "export-branch", &req.Export.Branch, f.branch)
 	if cmd.Flags().Changed("export-repo") {
-		if req.Export.Repo, err = repository(f.repo); err != nil {
-			return req, err
+		var err error
+		if to.Repo, err = repository(f.repo); err != nil {
+			return nil, err
 		}
 	}
-	return req, nil
+	return to, nil
 }
 
 // declaredDrift fills in the rules that rekindle.yaml has for the cluster.
