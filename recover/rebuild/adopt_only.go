@@ -2,6 +2,7 @@ package rebuild
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rekindle-io/rekindle/recover/object"
@@ -36,8 +37,10 @@ func (*SelectorError) Hint() string {
 // NoMatchError: a selector is about nothing that differs.
 type NoMatchError struct {
 	Selector string
-	// Differ are objects that do.
-	Differ []object.ID
+	// Of is what was selected, and Differ the fields of it that do differ; without
+	// it, Differ are objects.
+	Of     string
+	Differ []string
 }
 
 func (e *NoMatchError) Error() string {
@@ -50,14 +53,15 @@ func (e *NoMatchError) Hint() string {
 		return "the cluster is as the commit says"
 	}
 	const few = 5
-	var names []string
-	for _, id := range e.Differ[:min(few, len(e.Differ))] {
-		names = append(names, id.String())
-	}
+	names := slices.Clone(e.Differ[:min(few, len(e.Differ))])
 	if more := len(e.Differ) - few; more > 0 {
 		names = append(names, fmt.Sprintf("and %d more", more))
 	}
-	return "what differs: " + strings.Join(names, ", ")
+	what := "what differs: "
+	if e.Of != "" {
+		what = "what differs of " + e.Of + ": "
+	}
+	return what + strings.Join(names, ", ")
 }
 
 func parseSelectors(list []string) ([]Selector, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/rekindle-io/rekindle/recover/object"
@@ -64,31 +65,45 @@ func (a *adopting) choose(ctx context.Context) (*wanted, error) {
 // mustMatch refuses a selector that is about nothing: it was mistyped.
 func (a *adopting) mustMatch() error {
 	raw := a.result.raw
-	paths := map[object.ID][]string{}
-	var ids []object.ID
-	note := func(id object.ID, list ...string) {
-		ids = append(ids, id)
-		paths[id] = list
-	}
+	paths := map[object.ID][]string{} // by object what differs; "" is all of it
 	for _, c := range raw.Changed {
-		note(c.ID)
 		for _, f := range c.Fields {
 			paths[c.ID] = append(paths[c.ID], f.Path)
 		}
 	}
 	for _, m := range raw.Missing {
-		note(m.ID, "")
+		paths[m.ID] = []string{""}
 	}
 	for _, u := range raw.Unexpected {
-		note(u.ID, "")
+		paths[u.ID] = []string{""}
 	}
 	for _, s := range a.only {
-		if !slices.ContainsFunc(ids, func(id object.ID) bool { return s.Has(id) && slices.ContainsFunc(paths[id], s.HasField) }) {
-			slices.SortFunc(ids, object.ID.Compare)
-			return &NoMatchError{Selector: s.String(), Differ: ids}
+		if !matches(s, paths) {
+			return noMatch(s, paths)
 		}
 	}
 	return nil
+}
+
+func matches(s Selector, paths map[object.ID][]string) bool {
+	for id, list := range paths {
+		if s.Has(id) && slices.ContainsFunc(list, s.HasField) {
+			return true
+		}
+	}
+	return false
+}
+
+func noMatch(s Selector, paths map[object.ID][]string) error {
+	e := &NoMatchError{Selector: s.String()}
+	for _, id := range slices.SortedFunc(maps.Keys(paths), object.ID.Compare) {
+		if s.Has(id) && paths[id][0] != "" {
+			e.Of, e.Differ = id.String(), paths[id]
+			return e
+		}
+		e.Differ = append(e.Differ, id.String())
+	}
+	return e
 }
 
 // selected tells whether a field, or with an empty path an object as a whole, is

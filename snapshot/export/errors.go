@@ -54,7 +54,7 @@ type CheckedOutError struct {
 }
 
 func (e *CheckedOutError) Error() string {
-	return fmt.Sprintf("branch %s of %s is checked out (%s), and work trees are never touched; run git switch to another branch there, or name another branch for the export",
+	return fmt.Sprintf("branch %s of %s is checked out (%s), and work trees are never touched; run git switch to another branch there, or name another one here",
 		e.Branch, e.Repo, e.WorkTree)
 }
 

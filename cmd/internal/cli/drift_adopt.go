@@ -183,7 +183,7 @@ func (a *app) printAdopted(x rebuild.Adopted) {
 	line := "    " + x.Path + " in " + x.Where
 	switch x.Drift {
 	case show.Missing:
-		line = "    deleted from " + x.Where
+		line = "    deleted in " + x.Where
 	case show.Unexpected:
 		line = "    in " + x.Where
 	}
