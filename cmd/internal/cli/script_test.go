@@ -72,6 +72,8 @@ func TestScript(t *testing.T) {
 			"team":         others.team,
 			"has":          others.has,
 			"silent":       others.silent,
+			"edit":         others.edit,
+			"githttp":      others.githttp,
 		},
 		Condition: func(name string) (bool, error) {
 			if name != "controlplane" {
@@ -302,6 +304,7 @@ var masks = []struct {
 	{regexp.MustCompile(`\b[0-9a-f]{32}\b`), "0123456789abcdef0123456789abcdef"},
 	{regexp.MustCompile(`(just now|\d+ min ago)`), "just now"},
 	{regexp.MustCompile(`\d+ MB`), "1000 MB"},
+	{regexp.MustCompile(`, at [0-9a-f]{12}\b`), ", at 0123456789ab"}, // a commit of now
 }
 
 // lengths are times taken, with the spaces before them: in a column they are as
