@@ -3,12 +3,15 @@ package rebuild
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/rekindle-io/rekindle/recover/convert"
+	"github.com/rekindle-io/rekindle/recover/kube"
 	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/recover/run"
 	"github.com/rekindle-io/rekindle/recover/sops"
@@ -152,7 +155,7 @@ func (d *drifting) compare(ctx context.Context, to drift.Observer) error {
 	if to != nil {
 		watchers, whole = append(watchers, to), drift.Everything
 	}
-	raw, err := drift.Compare(ctx, live{d.cluster}, wanted, drift.Options{
+	raw, err := drift.Compare(ctx, onlooker{live{d.cluster}}, wanted, drift.Options{
 		Commit: d.commit.SHA, Catalogue: d.catalogue, Capture: filter, Restored: d.ours,
 		Ignore: rules, Tolerant: true, Observer: watchers, Whole: whole, Tally: tally,
 	})
@@ -190,6 +193,19 @@ func objectsOf(list []drift.Expected) []*object.Object {
 		objects[i] = e.Object
 	}
 	return objects
+}
+
+// onlooker is a live cluster for whom may not even try to change it: what the
+// server forbids is no word about the object.
+type onlooker struct{ live }
+
+func (o onlooker) DryRun(ctx context.Context, kind object.Kind, u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	stored, err := o.live.DryRun(ctx, kind, u)
+	var refused refusal
+	if errors.As(err, &refused) && refused.Reason == kube.ReasonForbidden {
+		return nil, refused.ApplyError
+	}
+	return stored, err
 }
 
 // observers are several that see the same.

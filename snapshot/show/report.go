@@ -244,6 +244,10 @@ func changed(c drift.Change, times bool) Object {
 		o.Note = "the server refuses to change it back, in words that are not shown: they may hold values"
 	case c.Refused != "":
 		o.Note = "the server refuses to change it back: " + c.Refused
+	case c.Unconfirmed != "" && isSecret(c.ID):
+		o.Note = "compared here alone, without what the server knows of defaults: it could not be asked"
+	case c.Unconfirmed != "":
+		o.Note = "compared here alone, without what the server knows of defaults: " + c.Unconfirmed
 	}
 	return o
 }
