@@ -268,7 +268,7 @@ func (a *adopting) shortfall() error {
 // propose commits the overlay and moves the branch.
 func (a *adopting) propose(ctx context.Context, s *run.Scope) error {
 	if len(a.overlay) == 0 {
-		s.Eventf(run.LevelInfo, "adopt.nothing", "nothing to commit")
+		s.Skip("nothing was adopted")
 		return nil
 	}
 	objects, err := a.repository.Objects(ctx, a.commit.SHA)

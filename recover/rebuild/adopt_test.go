@@ -40,6 +40,11 @@ spec:
           resources: {limits: {cpu: 1000m}}
 `
 
+// nameless is a ConfigMap that goes to the namespace default without saying so.
+func nameless(name string) string {
+	return "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: " + name + "}\ndata: {value: \"1\"}\n"
+}
+
 // adopt adopts onto a branch, unless that is empty.
 func (a *adopter) adopt(t *testing.T, branch string, change func(*rebuild.AdoptRequest), observe func(run.Event)) (*rebuild.Adoption, error) {
 	t.Helper()
@@ -71,11 +76,13 @@ func (a *adopter) differs(t *testing.T, revision string) []string {
 }
 
 // refs are all branches and what they are at.
-func (a *adopter) refs() string { return a.repo.Git("for-each-ref") + a.repo.Git("status", "--porcelain") }
+func (a *adopter) refs() string {
+	return a.repo.Git("for-each-ref") + a.repo.Git("status", "--porcelain")
+}
 
 func TestAdopt(t *testing.T) {
 	a := &adopter{place: newPlace(t)}
-	a.commit(t, shop, podinfo, settings("one", "1", ""), settings("two", "2", ""))
+	a.commit(t, shop, podinfo, settings("one", "1", ""), settings("two", "2", ""), nameless("kept"), nameless("lost"))
 	a.verified(t)
 	a.people = a.by(t, "kubectl-edit")
 	for _, test := range []struct {
@@ -122,6 +129,8 @@ func (a *adopter) all(t *testing.T) {
 	a.people.delete(configMapPath("two"))
 	a.people.post("/api/v1/namespaces/shop/configmaps", settings("three", "3", ""))
 	a.people.post("/api/v1/namespaces/shop/secrets", "apiVersion: v1\nkind: Secret\nmetadata: {name: pass, namespace: shop}\nstringData: {word: hunter2}\n")
+	a.people.patch("/api/v1/namespaces/default/configmaps/kept", `{"data":{"value":"2"}}`)
+	a.people.delete("/api/v1/namespaces/default/configmaps/lost")
 	before := a.refs()
 	preview, err := a.adopt(t, "", nil, nil)
 	var short *rebuild.NotAdoptedError
@@ -137,7 +146,7 @@ func (a *adopter) all(t *testing.T) {
 		told = append(told, string(x.Drift)+" "+x.ID.String()+" "+x.Path)
 	}
 	want := []string{
-		"changed ConfigMap shop/one data.value", "unexpected ConfigMap shop/three ", "missing ConfigMap shop/two ",
+		"changed ConfigMap default/kept data.value", "missing ConfigMap default/lost ", "changed ConfigMap shop/one data.value", "unexpected ConfigMap shop/three ", "missing ConfigMap shop/two ",
 		"changed Deployment.apps shop/web spec.replicas", "changed Deployment.apps shop/web spec.template.spec.containers[web].image",
 		"changed Deployment.apps shop/web metadata.labels.tier",
 	}
@@ -170,10 +179,10 @@ func (a *adopter) all(t *testing.T) {
 
 func (a *adopter) selected(t *testing.T) {
 	m, err := a.adopt(t, "adopt/some", only("deployment/web#spec.template", "ConfigMap shop/t*"), nil)
-	if err != nil || m.NotSelected != 4 {
+	if err != nil || m.NotSelected != 6 {
 		t.Errorf("%v: %s", err, words(t, m))
 	}
-	want := []string{"changed ConfigMap shop/one", "unexpected Secret shop/pass", "changed Deployment.apps shop/web"}
+	want := []string{"changed ConfigMap default/kept", "missing ConfigMap default/lost", "changed ConfigMap shop/one", "unexpected Secret shop/pass", "changed Deployment.apps shop/web"}
 	if got := a.differs(t, "adopt/some"); !slices.Equal(got, want) {
 		t.Errorf("against the branch there is %q, want %q", got, want)
 	}

@@ -152,7 +152,7 @@ func (a *app) printAdoption(m *rebuild.Adoption, req rebuild.AdoptRequest, err e
 		}
 		a.printAdopted(m.Adopted[i])
 	})
-	a.section("Not adopted", len(m.Refused), func(i int) { a.printRefusal(m.Refused[i]) })
+	a.printRefusals(m.Refused)
 	if m.Proposed == nil {
 		for i, f := range m.Files {
 			if i == 0 {
@@ -167,14 +167,6 @@ func (a *app) printAdoption(m *rebuild.Adoption, req rebuild.AdoptRequest, err e
 		})
 	}
 	a.printAdoptNext(m, req, err)
-}
-
-// changed is what a change is about, in words.
-func changed(id fmt.Stringer, field string) string {
-	if field == "" {
-		return id.String()
-	}
-	return id.String() + ": " + field
 }
 
 // printAdopted prints what of an object was written where.
@@ -198,13 +190,28 @@ func (a *app) printAdopted(x rebuild.Adopted) {
 	}
 }
 
-func (a *app) printRefusal(x adopt.Refusal) {
+// printRefusals prints what of which object was not written, each reason once in
+// a row.
+func (a *app) printRefusals(list []adopt.Refusal) {
 	t := a.Terminal
-	t.Outf("  %s\n", changed(x.ID, x.Path))
-	a.detail(x.Reason)
-	if x.Remedy != "" {
-		a.detail("→ " + x.Remedy)
-	}
+	var last adopt.Refusal
+	a.section("Not adopted", len(list), func(i int) {
+		x := list[i]
+		if x.ID != last.ID {
+			t.Outf("  %s\n", x.ID)
+			last.Reason = ""
+		}
+		if x.Path != "" {
+			t.Outf("    %s\n", x.Path)
+		}
+		if x.Reason != last.Reason {
+			a.detail(x.Reason)
+		}
+		if x.Remedy != "" {
+			a.detail("→ " + x.Remedy)
+		}
+		last = x
+	})
 }
 
 // printDiff prints the diff of one file in colours; without them it is one that
