@@ -1,13 +1,16 @@
 package rebuild
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 
 	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/recover/sops"
 	"github.com/rekindle-io/rekindle/snapshot/adopt"
 	"github.com/rekindle-io/rekindle/snapshot/drift"
 	"github.com/rekindle-io/rekindle/snapshot/export"
@@ -124,9 +127,18 @@ func (a *adopting) wantFields(w *wanted, c drift.Change) {
 	case len(fields) == 0:
 	case c.Terminating:
 		w.refuse(c.ID, "it is being deleted", "wait until it is gone, then run this again")
+	case a.isSealed(c.From.File):
+		w.refuse(c.ID, c.From.File+" is encrypted with SOPS", "change it with: sops edit "+c.From.File)
 	default:
 		w.list = append(w.list, adopt.Wanted{ID: c.ID, Fields: fields})
 	}
+}
+
+// isSealed tells whether a file holds values that SOPS has encrypted: an edit
+// would break its seal.
+func (a *adopting) isSealed(file string) bool {
+	content, err := fs.ReadFile(a.tree, file)
+	return err == nil && bytes.Contains(content, []byte(sops.Ciphertext)) && bytes.Contains(content, []byte(sops.Section))
 }
 
 // wantDeletions turns what is missing into deletions, unless that could be the
