@@ -50,16 +50,18 @@ type input struct {
 
 // sample is one measurement.
 type sample struct {
-	// apply is the time from the first request to the last answer; total, where
-	// it is known, that of the whole command with verification, without the
-	// creation of the cluster.
-	apply, total time.Duration
+	// took is the time from the first request to the last answer of an apply, and
+	// that of the whole process for all else; total, where it is known, that of
+	// the whole command with verification, without the creation of the cluster.
+	took, total time.Duration
+	// cpu is the processor time of the process; 0 when unknown.
+	cpu time.Duration
 	// peak is the most memory that the program held, in bytes; 0 when unknown.
 	peak int64
 }
 
 func (s sample) String() string {
-	text := fmt.Sprintf("%7.2f s", s.apply.Seconds())
+	text := fmt.Sprintf("%7.2f s", s.took.Seconds())
 	if s.total > 0 {
 		text += fmt.Sprintf("  (with reading, settling and verifying %.2f s)", s.total.Seconds())
 	}
@@ -133,7 +135,7 @@ func bareLoop(ctx context.Context, in input) (sample, error) {
 				return err
 			}
 		}
-		s.apply = time.Since(began)
+		s.took = time.Since(began)
 		return nil
 	})
 	return s, err
@@ -154,11 +156,10 @@ func kubectl(binary string) func(context.Context, input) (sample, error) {
 	return func(ctx context.Context, in input) (sample, error) {
 		var s sample
 		err := onFreshCluster(ctx, in, func(kubeconfig string) error {
-			began := time.Now()
 			cmd := exec.CommandContext(ctx, binary, "--kubeconfig", kubeconfig, "--cache-dir", filepath.Join(in.dir, "cache"),
 				"apply", "--server-side", "--recursive", "-f", filepath.Join(in.tree, "deploy"))
-			_, peak, err := runMeasured(cmd)
-			s.apply, s.peak = time.Since(began), peak
+			_, used, err := runMeasured(cmd)
+			s.took, s.peak = used.took, used.peak
 			return err
 		})
 		return s, err
@@ -169,25 +170,41 @@ func kubectl(binary string) func(context.Context, input) (sample, error) {
 // of the steps are those of its own report.
 func rekindle(binary string) func(context.Context, input) (sample, error) {
 	return func(ctx context.Context, in input) (s sample, err error) {
-		own := []string{"--state-dir", filepath.Join(in.dir, "state"), "--cache-dir", filepath.Join(in.dir, "cache"), "--quiet"}
-		command := func(ctx context.Context, args ...string) *exec.Cmd {
-			cmd := exec.CommandContext(ctx, binary, append(args, own...)...)
-			cmd.Env = append(os.Environ(), local.EnvBinary+"="+in.controlplane)
-			return cmd
-		}
-		defer func() {
-			cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-			defer cancel()
-			_, _, gone := runMeasured(command(cleanup, "clusters", "delete", "bench", "--confirm", "bench"))
-			err = errors.Join(err, gone)
-		}()
-		out, peak, err := runMeasured(command(ctx, "restore", "--repo", in.tree, "--at", "HEAD", "--path", "deploy",
-			"--provider", local.ProviderName, "--name", "bench", "--json"))
+		p := program{binary: binary, controlplane: in.controlplane, dir: in.dir}
+		defer func() { err = errors.Join(err, p.deleteCluster(ctx)) }()
+		out, used, err := p.restore(ctx, in.tree)
 		if err != nil {
 			return s, err
 		}
-		return fromReport(out, peak)
+		return fromReport(out, used.peak)
 	}
+}
+
+// program is the rekindle binary with a state of its own in dir.
+type program struct{ binary, controlplane, dir string }
+
+// clusterName is what the one cluster of a program is called.
+const clusterName = "bench"
+
+func (p program) command(ctx context.Context, args ...string) *exec.Cmd {
+	own := []string{"--state-dir", filepath.Join(p.dir, "state"), "--cache-dir", filepath.Join(p.dir, "cache"), "--quiet"}
+	cmd := exec.CommandContext(ctx, p.binary, append(args, own...)...)
+	cmd.Env = append(os.Environ(), local.EnvBinary+"="+p.controlplane)
+	return cmd
+}
+
+// restore restores the folder deploy of a git work tree onto a new cluster.
+func (p program) restore(ctx context.Context, tree string) ([]byte, spent, error) {
+	return runMeasured(p.command(ctx, "restore", "--repo", tree, "--at", "HEAD", "--path", "deploy",
+		"--provider", local.ProviderName, "--name", clusterName, "--json"))
+}
+
+// deleteCluster removes what restore made, also when ctx has ended.
+func (p program) deleteCluster(ctx context.Context) error {
+	cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	_, _, err := runMeasured(p.command(cleanup, "clusters", "delete", clusterName, "--confirm", clusterName))
+	return err
 }
 
 // fromReport reads the times of the steps from the JSON that restore prints.
@@ -212,10 +229,10 @@ func fromReport(out []byte, peak int64) (sample, error) {
 			s.total += took
 		}
 		if step.Step == "apply" {
-			s.apply = took
+			s.took = took
 		}
 	}
-	if s.apply == 0 {
+	if s.took == 0 {
 		return s, fmt.Errorf("its report names no apply step: %s", bytes.TrimSpace(out))
 	}
 	return s, nil

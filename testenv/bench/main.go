@@ -1,9 +1,15 @@
-// Command bench measures how fast a commit gets onto a fresh API server: a bare
-// loop of 16 workers doing server-side apply, which is the limit; rekindle; and
-// kubectl. Each of them meets a new local cluster each time, all in one run, in
-// an order that alternates.
+// Command bench measures rekindle against its limits and against kubectl, all in
+// one run, in an order that alternates.
 //
-// It prints the figures and their ratios, and writes them to a Markdown file.
+// Apply: how fast a commit gets onto a fresh API server; the limit is a bare loop
+// of 16 workers doing server-side apply. Each contender meets a new local cluster
+// each time.
+//
+// Drift: how fast a clean cluster is compared with its commit, and exported; the
+// limit is a bare parallel list of the same resources. All look at one cluster.
+//
+// It prints the figures and their ratios, and writes them into a Markdown file, in
+// which it leaves the section alone that was not measured.
 package main
 
 import (
@@ -24,20 +30,19 @@ import (
 
 // settings are the flags.
 type settings struct {
-	sizes                []int
+	sizes, driftSizes    []int
 	rounds, kubectlTimes int
+	driftRounds, diffMax int
 	workers              int
 	rekindle, kubectl    string
 	controlplane, write  string
 	maxRatio, maxMemory  float64
+	maxDriftRatio        float64
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	s, err := parse(os.Args[1:])
-	if err == nil {
-		err = bench(ctx, s)
-	}
+	err := start(ctx, os.Args[1:])
 	stop()
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -45,11 +50,25 @@ func main() {
 	}
 }
 
+func start(ctx context.Context, args []string) error {
+	if len(args) > 0 && args[0] == bareListCommand {
+		return bareList(ctx, args[1:], os.Stdout)
+	}
+	s, err := parse(args)
+	if err != nil {
+		return err
+	}
+	return bench(ctx, s)
+}
+
 func parse(args []string) (settings, error) {
 	var s settings
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
-	sizes := fs.String("sizes", "1000,5000", "numbers of objects")
+	sizes := fs.String("sizes", "1000,5000", "numbers of objects to apply; empty leaves that part out")
+	driftSizes := fs.String("drift-sizes", "1000,10000", "numbers of objects to compare; empty leaves that part out")
 	fs.IntVar(&s.rounds, "rounds", 3, "how often each is measured")
+	fs.IntVar(&s.driftRounds, "drift-rounds", 5, "how often each comparison is measured")
+	fs.IntVar(&s.diffMax, "kubectl-diff-max", 1000, "most objects that kubectl diff is measured with")
 	fs.IntVar(&s.kubectlTimes, "kubectl-rounds", 1, "how often kubectl is measured (it is slow); 0 leaves it out")
 	fs.IntVar(&s.workers, "workers", 16, "workers of the bare loop")
 	fs.StringVar(&s.rekindle, "rekindle", "bin/rekindle", "the rekindle binary; empty leaves it out")
@@ -57,21 +76,41 @@ func parse(args []string) (settings, error) {
 	fs.StringVar(&s.controlplane, "controlplane", os.Getenv("REKINDLE_CONTROLPLANE"), "the control plane binary")
 	fs.StringVar(&s.write, "write", "", "Markdown file for the figures")
 	fs.Float64Var(&s.maxRatio, "max-ratio", 0, "fail when rekindle takes more than this times the bare loop; 0 never")
+	fs.Float64Var(&s.maxDriftRatio, "max-drift-ratio", 0, "fail when rekindle drift takes more than this times the bare list; 0 never")
 	fs.Float64Var(&s.maxMemory, "max-memory", 0, "fail when rekindle's peak memory in MB is higher; 0 never")
 	if err := fs.Parse(args); err != nil {
 		return s, err
 	}
-	for field := range strings.SplitSeq(*sizes, ",") {
-		n, err := strconv.Atoi(strings.TrimSpace(field))
-		if err != nil || n < 1 {
-			return s, fmt.Errorf("-sizes %q: want numbers such as 1000,5000", *sizes)
-		}
-		s.sizes = append(s.sizes, n)
+	var err error
+	if s.sizes, err = numbers("sizes", *sizes); err != nil {
+		return s, err
 	}
-	if s.rounds < 1 {
-		return s, errors.New("-rounds must be at least 1")
+	if s.driftSizes, err = numbers("drift-sizes", *driftSizes); err != nil {
+		return s, err
+	}
+	switch {
+	case s.rounds < 1 || s.driftRounds < 1:
+		return s, errors.New("-rounds and -drift-rounds must be at least 1")
+	case s.rekindle == "" && len(s.driftSizes) > 0:
+		return s, errors.New("-drift-sizes needs -rekindle, which restores the objects")
 	}
 	return s, nil
+}
+
+// numbers reads the value of a flag, a list with commas.
+func numbers(name, text string) ([]int, error) {
+	if text == "" {
+		return nil, nil
+	}
+	var list []int
+	for field := range strings.SplitSeq(text, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(field))
+		if err != nil || n < 1 {
+			return nil, fmt.Errorf("-%s %q: want numbers such as 1000,5000", name, text)
+		}
+		list = append(list, n)
+	}
+	return list, nil
 }
 
 // bench measures every size and reports.
@@ -89,10 +128,18 @@ func bench(ctx context.Context, s settings) error {
 		}
 		r.sizes = append(r.sizes, measured)
 	}
-	text := r.markdown()
-	fmt.Print("\n", text)
+	for _, size := range s.driftSizes {
+		measured, err := measureDrift(ctx, s, work, size)
+		if err != nil {
+			return fmt.Errorf("drift of %d objects: %w", size, err)
+		}
+		r.looks = append(r.looks, measured)
+	}
+	for _, part := range r.sections() {
+		fmt.Print("\n", part)
+	}
 	if s.write != "" {
-		if err := os.WriteFile(s.write, []byte(text), 0o644); err != nil {
+		if err := writePage(s.write, r.sections()); err != nil {
 			return err
 		}
 		fmt.Println("written to", s.write)

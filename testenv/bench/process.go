@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -10,15 +11,26 @@ import (
 	"time"
 )
 
-// runMeasured runs a command and returns its stdout and the most memory that it
-// held itself, in bytes, without that of processes it started. The kernel keeps
-// the high-water mark; it is read often enough that what is missed are the last
-// milliseconds. The peak is 0 where there is no /proc.
-func runMeasured(cmd *exec.Cmd) (stdout []byte, peak int64, err error) {
+// spent is what a process took: the time until it ended, that of the processors,
+// and the most memory that it held itself, in bytes, without that of processes
+// it started; 0 where there is no /proc.
+type spent struct {
+	took, cpu time.Duration
+	peak      int64
+}
+
+// runMeasured runs a command and returns its stdout, unless the command has
+// somewhere else to write to. The kernel keeps the high-water mark of memory; it
+// is read often enough that what is missed are the last milliseconds.
+func runMeasured(cmd *exec.Cmd) (stdout []byte, s spent, err error) {
 	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
+	if cmd.Stdout == nil {
+		cmd.Stdout = &out
+	}
+	cmd.Stderr = &errs
+	began := time.Now()
 	if err := cmd.Start(); err != nil {
-		return nil, 0, err
+		return nil, s, err
 	}
 	done := make(chan error, 1)
 	go func() { done <- cmd.Wait() }()
@@ -27,14 +39,28 @@ func runMeasured(cmd *exec.Cmd) (stdout []byte, peak int64, err error) {
 	for {
 		select {
 		case err := <-done:
+			s.took = time.Since(began)
+			if p := cmd.ProcessState; p != nil {
+				s.cpu = p.UserTime() + p.SystemTime()
+			}
 			if err != nil {
 				err = fmt.Errorf("%s %s: %w\n%s%s", cmd.Path, strings.Join(cmd.Args[1:], " "), err, tail(out.Bytes()), tail(errs.Bytes()))
 			}
-			return out.Bytes(), peak, err
+			return out.Bytes(), s, err
 		case <-tick.C:
-			peak = max(peak, highWater(cmd.Process.Pid))
+			s.peak = max(s.peak, highWater(cmd.Process.Pid))
 		}
 	}
+}
+
+// counter counts the bytes that are written to it, and forgets them.
+type counter int64
+
+var _ io.Writer = (*counter)(nil)
+
+func (c *counter) Write(b []byte) (int, error) {
+	*c += counter(len(b))
+	return len(b), nil
 }
 
 // highWater returns VmHWM of a process in bytes, 0 when it cannot be read.
@@ -58,6 +84,17 @@ func field(text, label string) int64 {
 		return 0
 	}
 	return n
+}
+
+// load is how many processes wanted a processor in the last minute; "" when
+// unknown.
+func load() string {
+	avg, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return ""
+	}
+	one, _, _ := strings.Cut(string(avg), " ")
+	return one
 }
 
 func tail(b []byte) []byte { return b[max(0, len(b)-2000):] }

@@ -18,6 +18,11 @@ import (
 type sized struct {
 	objects int
 	by      map[string][]sample
+	// What follows is known of drift alone: the load average before and after,
+	// and what the bare list asks for and reads.
+	loadBefore, loadAfter string
+	requests              int
+	bytes                 int64
 }
 
 // report is what a run of the benchmark found.
@@ -25,14 +30,16 @@ type report struct {
 	settings settings
 	machine  []string
 	began    time.Time
-	sizes    []sized
+	// sizes are of the apply, looks of the drift.
+	sizes, looks []sized
 }
 
 // figures sums up the samples of one contender.
 type figures struct {
 	times        int
-	best, median time.Duration // of the apply alone
+	best, median time.Duration // of sample.took
 	totalMedian  time.Duration
+	cpu          time.Duration // median
 	peak         int64
 	perSecond    float64
 }
@@ -49,9 +56,10 @@ func sumUp(samples []sample, objects int) figures {
 		slices.Sort(list)
 		return list
 	}
-	apply := pick(func(s sample) time.Duration { return s.apply })
+	took := pick(func(s sample) time.Duration { return s.took })
+	cpu := pick(func(s sample) time.Duration { return s.cpu })
 	total := pick(func(s sample) time.Duration { return s.total })
-	f := figures{times: len(samples), best: apply[0], median: median(apply), totalMedian: median(total)}
+	f := figures{times: len(samples), best: took[0], median: median(took), totalMedian: median(total), cpu: median(cpu)}
 	for _, s := range samples {
 		f.peak = max(f.peak, s.peak)
 	}
@@ -68,14 +76,24 @@ func median(sorted []time.Duration) time.Duration {
 	return (sorted[mid-1] + sorted[mid]) / 2
 }
 
-// markdown returns the whole page.
-func (r report) markdown() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, `# Benchmarks
+// sections are what was measured.
+func (r report) sections() []section {
+	var list []section
+	if len(r.sizes) > 0 {
+		list = append(list, r.applySection())
+	}
+	if len(r.looks) > 0 {
+		list = append(list, r.driftSection())
+	}
+	return list
+}
 
-How fast generated objects of mixed kinds (namespaces, RBAC, ConfigMaps, Secrets, Deployments, Services, Ingress,
-NetworkPolicy, PodDisruptionBudget, HorizontalPodAutoscaler) get onto a fresh local cluster. `+"`make bench`"+` wrote
-this page on %s.
+// applySection returns what the page says about applying.
+func (r report) applySection() section {
+	var b strings.Builder
+	fmt.Fprintf(&b, `How fast generated objects of mixed kinds (namespaces, RBAC, ConfigMaps, Secrets, Deployments, Services, Ingress,
+NetworkPolicy, PodDisruptionBudget, HorizontalPodAutoscaler) get onto a fresh local cluster. Measured on
+%s.
 
 - **bare loop**: %d workers, server-side apply of requests that are ready beforehand, nothing else. The limit.
   Its client asks for whole objects back, as clients do; rekindle asks for their metadata alone, in protobuf, which is
@@ -101,7 +119,7 @@ add the load of controllers and nodes. Contender, API server and etcd share the 
 	for _, line := range r.machine {
 		fmt.Fprintf(&b, "- %s\n", line)
 	}
-	return b.String()
+	return section{applyHeading, b.String()}
 }
 
 func row(size sized, name string, f figures) string {
@@ -113,30 +131,39 @@ func row(size sized, name string, f figures) string {
 		peak = fmt.Sprintf("%d MB", f.peak/1e6)
 	}
 	return fmt.Sprintf("| %d | %s | %d | %.2f s | %.2f s | %.0f | %.2f | %s | %s |\n", size.objects, name, f.times,
-		f.best.Seconds(), f.median.Seconds(), f.perSecond, size.ratio(name), total, peak)
+		f.best.Seconds(), f.median.Seconds(), f.perSecond, size.ratio(name, nameBare), total, peak)
 }
 
-// ratio is the contender's best time over that of the bare loop: the best of
-// several is what noise on the machine disturbs least.
-func (s sized) ratio(name string) float64 {
-	bare := sumUp(s.by[nameBare], s.objects)
-	return float64(sumUp(s.by[name], s.objects).best) / float64(bare.best)
+// ratio is one contender's best time over another's: the best of several is
+// what noise on the machine disturbs least.
+func (s sized) ratio(name, to string) float64 {
+	return float64(sumUp(s.by[name], s.objects).best) / float64(sumUp(s.by[to], s.objects).best)
 }
 
 // withinLimits returns an error for each limit that rekindle broke.
 func (r report) withinLimits() error {
 	var errs []error
 	for _, size := range r.sizes {
-		if len(size.by[nameRekindle]) == 0 {
-			continue
-		}
-		if ratio, limit := size.ratio(nameRekindle), r.settings.maxRatio; limit > 0 && ratio > limit {
-			errs = append(errs, fmt.Errorf("%d objects: rekindle takes %.2f times the bare loop, more than %.2f", size.objects, ratio, limit))
-		}
-		peak := float64(sumUp(size.by[nameRekindle], size.objects).peak) / 1e6
-		if limit := r.settings.maxMemory; limit > 0 && peak > limit {
-			errs = append(errs, fmt.Errorf("%d objects: rekindle's peak is %.0f MB, more than %.0f", size.objects, peak, limit))
-		}
+		errs = append(errs, size.within(nameRekindle, nameBare, r.settings.maxRatio, r.settings.maxMemory))
+	}
+	for _, size := range r.looks {
+		errs = append(errs, size.within(nameDrift, nameList, r.settings.maxDriftRatio, r.settings.maxMemory))
+	}
+	return errors.Join(errs...)
+}
+
+// within returns an error when a contender took more than maxRatio times the
+// limit, or more than maxMemory megabytes; 0 is no limit.
+func (s sized) within(name, limit string, maxRatio, maxMemory float64) error {
+	if len(s.by[name]) == 0 {
+		return nil
+	}
+	var errs []error
+	if ratio := s.ratio(name, limit); maxRatio > 0 && ratio > maxRatio {
+		errs = append(errs, fmt.Errorf("%d objects: %s takes %.2f times the %s, more than %.2f", s.objects, name, ratio, limit, maxRatio))
+	}
+	if peak := float64(sumUp(s.by[name], s.objects).peak) / 1e6; maxMemory > 0 && peak > maxMemory {
+		errs = append(errs, fmt.Errorf("%d objects: %s's peak is %.0f MB, more than %.0f", s.objects, name, peak, maxMemory))
 	}
 	return errors.Join(errs...)
 }

@@ -12,7 +12,7 @@ func TestSumUp(t *testing.T) {
 	seconds := func(s ...float64) []sample {
 		list := make([]sample, len(s))
 		for i, v := range s {
-			list[i] = sample{apply: time.Duration(v * float64(time.Second)), peak: int64(v * 1e6)}
+			list[i] = sample{took: time.Duration(v * float64(time.Second)), peak: int64(v * 1e6)}
 		}
 		return list
 	}
@@ -31,7 +31,7 @@ func TestSumUp(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "1.50 times") || !strings.Contains(err.Error(), "4 MB, more than 3") {
 		t.Errorf("limits: %v", err)
 	}
-	page := r.markdown()
+	page := r.applySection().text
 	if !strings.Contains(page, "| 10 | rekindle | 2 | 3.00 s | 3.50 s | 3 | 1.50 |  | 4 MB |") || strings.Contains(page, nameKubectl+" |") {
 		t.Errorf("page:\n%s", page)
 	}
@@ -39,7 +39,7 @@ func TestSumUp(t *testing.T) {
 
 func TestFromReport(t *testing.T) {
 	s, err := fromReport([]byte(`{"verified":true,"steps":[{"step":"provision","seconds":4},{"step":"apply","seconds":1.5},{"step":"verify","seconds":0.5}]}`), 7)
-	if err != nil || s != (sample{apply: 1500 * time.Millisecond, total: 2 * time.Second, peak: 7}) {
+	if err != nil || s != (sample{took: 1500 * time.Millisecond, total: 2 * time.Second, peak: 7}) {
 		t.Errorf("have %+v, %v", s, err)
 	}
 	for _, bad := range []string{`{`, `{"verified":false}`, `{"verified":true}`} {
