@@ -219,9 +219,8 @@ made already is not made again. Without RUN it is the only one that is unfinishe
 			if r.Outcome == run.Done {
 				return a.already(r, asJSON)
 			}
-			if r.Recipe == rebuild.DeleteRecipe {
-				return &usageError{message: fmt.Sprintf("run %s is a delete, which is not resumed but repeated", r.ID),
-					next: "rekindle clusters delete " + quote(r.Cluster)}
+			if again := repeatable(r); again != "" {
+				return &usageError{message: fmt.Sprintf("run %s is a %s, which is not resumed but repeated", r.ID, r.Recipe), next: again}
 			}
 			req, err := requestOf(r)
 			if err != nil {
@@ -239,6 +238,20 @@ made already is not made again. Without RUN it is the only one that is unfinishe
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "agree to the changes on a cluster that exists")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
 	return cmd
+}
+
+// repeatable is the command that begins a run anew which cannot be resumed; empty
+// when it can.
+func repeatable(r run.Run) string {
+	switch r.Recipe {
+	case rebuild.DeleteRecipe:
+		return "rekindle clusters delete " + quote(r.Cluster)
+	case rebuild.DriftRecipe:
+		return "rekindle drift " + quote(r.Cluster) + " --export, with the same flags: what it committed is kept"
+	case rebuild.AdoptRecipe:
+		return "rekindle drift adopt " + quote(r.Cluster) + ", with the same flags"
+	}
+	return ""
 }
 
 // already says that there is nothing to resume.
