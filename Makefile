@@ -50,7 +50,7 @@ test-short: ## Run the tests that need no control plane
 
 .PHONY: test-kind
 test-kind: build controlplane ## Run the tests on real kubelets, in Docker (as root it is started when absent)
-	@testenv/docker/up.sh
+	@testenv/docker/up.sh >/dev/null
 	@[ -n "$$REKINDLE_KIND_NODE_IMAGE" ] || GO=$(GO) testenv/kindnode/build.sh
 	REKINDLE_TEST_KIND=1 $(GO) test -count=1 -p 1 -timeout $(KINDTIMEOUT) $(KINDTESTS)
 

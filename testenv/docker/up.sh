@@ -3,8 +3,8 @@
 #
 # Where one answers already, this does nothing. Elsewhere it starts the dockerd
 # of this machine (as root, without systemd), after installing Debian's packages
-# when there is none. The daemon is left running; its log and process id are in
-# ${XDG_CACHE_HOME:-~/.cache}/rekindle/docker.
+# when there is none. The daemon is left running, and its process id is all that
+# is printed to stdout; its log is in ${XDG_CACHE_HOME:-~/.cache}/rekindle/docker.
 set -eu
 
 answers() { timeout 20 docker version --format '{{.Server.Version}}' 2>/dev/null; }
@@ -46,13 +46,19 @@ if [ $((0x$bounding >> 24 & 1)) -eq 0 ]; then
 fi
 echo "Starting dockerd; its log is $home/dockerd.log" >&2
 setsid dockerd --pidfile "$home/dockerd.pid" "$@" >"$home/dockerd.log" 2>&1 </dev/null &
+daemon=$!
 seconds=0
 until version=$(answers); do
 	seconds=$((seconds + 1))
-	if [ $seconds -ge 60 ] || ! kill -0 $! 2>/dev/null; then
+	if [ $seconds -ge 60 ] || ! kill -0 $daemon 2>/dev/null; then
+		kill $daemon 2>/dev/null || true
 		tail -20 "$home/dockerd.log" >&2
 		fail "dockerd did not start"
 	fi
 	sleep 1
 done
+# Somebody else's may have been quicker, and ours ended then.
+if kill -0 $daemon 2>/dev/null; then
+	echo $daemon
+fi
 echo "Docker $version started." >&2

@@ -62,10 +62,18 @@ if ! command -v debootstrap >/dev/null || ! command -v jq >/dev/null; then
 fi
 say "building the node image for Kubernetes $kubernetes: minutes, the first time"
 mkdir -p "$home"
+# Two builds at once would be twice the work.
+exec 9>"$home/lock"
+flock 9
+if docker image inspect "$built" >/dev/null 2>&1; then # by now
+	docker tag "$built" "$image"
+	exit 0
+fi
 work=$(mktemp -d "$home/build.XXXXXX")
 stage=rekindle.test/node-stage:$$
 builder=rekindle-node-build-$$
 temporary=()
+names=()
 finish() {
 	docker rm --force --volumes "$builder" >/dev/null 2>&1 || true
 	[ ${#temporary[@]} -eq 0 ] || docker rmi --force "${temporary[@]}" >/dev/null 2>&1 || true
@@ -133,12 +141,16 @@ system() {
 	sed -i 's/^KUBELET_EXTRA_ARGS=/&--fail-cgroupv1=false /' "$root/etc/default/kubelet"
 }
 
-# pack makes a container image of the files that stand in a folder.
+# pack makes a container image of the files that stand in a folder. In this
+# machine's Docker it has a name of ours; the node knows it by its own.
 pack() { # FOLDER TAG ENTRYPOINT
 	tar -C "$1" --numeric-owner --owner=0 --group=0 -c . |
-		docker import --change "ENTRYPOINT [\"$3\"]" --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' - "$2" >/dev/null
-	temporary+=("$2")
+		docker import --change "ENTRYPOINT [\"$3\"]" --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' - "$(staged "$2")" >/dev/null
+	temporary+=("$(staged "$2")")
+	names+=("$2")
 }
+
+staged() { echo "rekindle.test/stage-$$/$1"; }
 
 # static packs one static binary; TAG may be several.
 static() { # BINARY TAG...
@@ -149,8 +161,9 @@ static() { # BINARY TAG...
 	cp "$root/etc/ssl/certs/ca-certificates.crt" "$folder/etc/ssl/certs/"
 	pack "$folder" "$2" "/usr/local/bin/$(basename "$1")"
 	for tag in "${@:3}"; do
-		docker tag "$2" "$tag"
-		temporary+=("$tag")
+		docker tag "$(staged "$2")" "$(staged "$tag")"
+		temporary+=("$(staged "$tag")")
+		names+=("$tag")
 	done
 }
 
@@ -211,8 +224,14 @@ assemble() {
 	docker exec "$builder" sh -c 'for i in 1 2 3 4 5 6 7 8 9; do ctr version >/dev/null 2>&1 && exit; sleep 1; done; exit 1'
 	docker exec --interactive "$builder" ctr --namespace=k8s.io images import --all-platforms --no-unpack - \
 		<"$work/images.tar" >/dev/null
+	local name
+	for name in "${names[@]}"; do
+		docker exec "$builder" ctr --namespace=k8s.io images tag "$(staged "$name")" "$name" >/dev/null
+		docker exec "$builder" ctr --namespace=k8s.io images rm "$(staged "$name")" >/dev/null
+	done
 	docker exec "$builder" pkill containerd || true
-	docker exec "$builder" sh -c 'while pgrep containerd >/dev/null; do sleep 0.1; done; rm -rf /run/containerd /tmp/*'
+	docker exec "$builder" timeout 30 sh -c 'while pgrep containerd >/dev/null; do sleep 0.1; done'
+	docker exec "$builder" sh -c 'rm -rf /run/containerd /tmp/*'
 	docker commit --change 'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]' "$builder" "$built" >/dev/null
 	docker tag "$built" "$image"
 	# Images of older inputs go, unless a container still runs on one.
