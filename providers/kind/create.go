@@ -243,7 +243,7 @@ func (p *Provider) ensureImage(ctx context.Context, ref string, progress provide
 	progress.Say("pulling " + ref)
 	_, err := p.docker.output(ctx, "pull", "--quiet", ref)
 	var failed *commandError
-	if errors.As(err, &failed) {
+	if !errors.As(err, new(*Error)) && errors.As(err, &failed) { // an *Error knows better what is wrong
 		return "", noImage(ref, lastLines(failed.output, 1))
 	}
 	return ref, err

@@ -88,6 +88,25 @@ func TestNoDockerCommand(t *testing.T) {
 	}
 }
 
+// A pull that fails for the image's sake is told from one that nothing could be
+// pulled by.
+func TestFailureOfAPull(t *testing.T) {
+	for said, want := range map[string]string{
+		"manifest unknown":                 "the node image node:v1 (pulling it: manifest unknown)",
+		"write x: no space left on device": "the disk of Docker is full",
+	} {
+		dir := t.TempDir()
+		script := "#!/bin/sh\n[ $1 = pull ] && echo '" + said + "' >&2 || echo 'no such image' >&2\nexit 1\n"
+		if err := os.WriteFile(filepath.Join(dir, "docker"), []byte(script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("PATH", dir)
+		if _, err := offline(t).ensureImage(t.Context(), "node:v1", nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("have %v, want %q", err, want)
+		}
+	}
+}
+
 // Of hundreds of lines, those that say what went wrong are kept.
 func TestFailureOfKind(t *testing.T) {
 	long := strings.Repeat("I1122 waiting.go:53] [wait] Waiting for something\n", 300)
