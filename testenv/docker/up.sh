@@ -44,6 +44,10 @@ if [ $((0x$bounding >> 24 & 1)) -eq 0 ]; then
 	install -m 755 "$here/runc-without-resource" "$home/"
 	set -- --add-runtime "without-resource=$home/runc-without-resource" --default-runtime without-resource
 fi
+# Each node runs systemd, a kubelet and containerd, which watch files: with the
+# kernel's default a few nodes at once end for want of watches.
+limit=/proc/sys/fs/inotify/max_user_instances
+[ "$(cat $limit)" -ge 1024 ] || echo 1024 >$limit || true
 echo "Starting dockerd; its log is $home/dockerd.log" >&2
 setsid dockerd --pidfile "$home/dockerd.pid" "$@" >"$home/dockerd.log" 2>&1 </dev/null &
 daemon=$!
