@@ -70,7 +70,7 @@ func (p *Provider) load(ctx context.Context, h holding, wanted []string, auto bo
 	var short []string // what some node lacks
 	var lackers []*node
 	for i, n := range targets {
-		lack := slices.DeleteFunc(slices.Clone(wanted), func(ref string) bool { return lists[i][canonical(ref)] == here[canonical(ref)] })
+		lack := slices.DeleteFunc(slices.Clone(wanted), func(ref string) bool { return lists[i].has(ref, here[canonical(ref)]) })
 		if len(lack) > 0 {
 			lackers = append(lackers, n)
 			short = append(short, lack...)
@@ -105,8 +105,8 @@ func (p *Provider) present(ctx context.Context, wanted []string, targets []*node
 }
 
 // readImages asks each node which images it has.
-func readImages(ctx context.Context, targets []*node) ([]imageSet, error) {
-	sets := make([]imageSet, len(targets))
+func readImages(ctx context.Context, targets []*node) ([]nodeSet, error) {
+	sets := make([]nodeSet, len(targets))
 	group, ctx := errgroup.WithContext(ctx)
 	for i, n := range targets {
 		group.Go(func() error {

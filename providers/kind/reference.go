@@ -37,8 +37,9 @@ func canonical(ref string) string {
 	return name + ":" + tag
 }
 
-// imageSet are images by their canonical references, with their ids: the digests
-// of their configurations, "sha256:…".
+// imageSet are images of Docker by their canonical references, with their ids,
+// "sha256:…": the digests of their configurations, or of their manifests when
+// Docker keeps its images in containerd.
 type imageSet map[string]string
 
 // localImages are those of this machine's Docker.
@@ -88,8 +89,12 @@ func (s imageSet) lacking(refs []string) error {
 	return missing(what+" of settings.preload", "docker pull or docker load it, or take it from the list")
 }
 
-// nodeImages are the images that a node's containerd has.
-func nodeImageSet(crictl []byte) (imageSet, error) {
+// nodeSet are the images that a node's containerd has, by their canonical
+// references, each with all digests that Docker may have for its id: that of the
+// configuration, and those of the manifests.
+type nodeSet map[string][]string
+
+func nodeImageSet(crictl []byte) (nodeSet, error) {
 	var list struct {
 		Images []struct {
 			ID          string   `json:"id"`
@@ -100,11 +105,19 @@ func nodeImageSet(crictl []byte) (imageSet, error) {
 	if err := json.Unmarshal(crictl, &list); err != nil {
 		return nil, fmt.Errorf("crictl images: %w", err)
 	}
-	set := imageSet{}
+	set := nodeSet{}
 	for _, i := range list.Images {
+		ids := []string{i.ID}
+		for _, ref := range i.RepoDigests {
+			_, digest, _ := strings.Cut(ref, "@")
+			ids = append(ids, digest)
+		}
 		for _, ref := range slices.Concat(i.RepoTags, i.RepoDigests) {
-			set[canonical(ref)] = i.ID
+			set[canonical(ref)] = ids
 		}
 	}
 	return set, nil
 }
+
+// has tells whether the node has what Docker has under that reference.
+func (s nodeSet) has(ref, id string) bool { return slices.Contains(s[canonical(ref)], id) }

@@ -200,6 +200,31 @@ func TestLackingImages(t *testing.T) {
 	}
 }
 
+// A node has an image whichever of its digests Docker has for an id.
+func TestImagesOfANode(t *testing.T) {
+	set, err := nodeImageSet([]byte(`{"images":[
+		{"id":"sha256:config","repoTags":["docker.io/library/web:1"],"repoDigests":["docker.io/library/import-2026-11-22@sha256:manifest"]},
+		{"id":"sha256:pulled","repoTags":["docker.io/library/job:1"],"repoDigests":[]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		ref, id string
+		want    bool
+	}{
+		{"web:1", "sha256:config", true},
+		{"web:1", "sha256:manifest", true}, // Docker's images are in containerd
+		{"web:1", "sha256:changed", false},
+		{"web:1", "", false},
+		{"job:1", "sha256:manifest", false},
+		{"other:1", "sha256:config", false},
+	} {
+		if have := set.has(test.ref, test.id); have != test.want {
+			t.Errorf("%s as %q: have %v, want %v", test.ref, test.id, have, test.want)
+		}
+	}
+}
+
 func FuzzNodeImages(f *testing.F) {
 	f.Add([]byte(`{"images":[{"id":"sha256:1","repoTags":["docker.io/library/web:1"],"repoDigests":["web@sha256:2"]}]}`))
 	f.Add([]byte(`{"images":null}`))
