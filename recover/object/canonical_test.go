@@ -63,6 +63,17 @@ func TestCanonicalKeepsWhatWasMeant(t *testing.T) {
 		live: `{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: a}, aggregationRule: {clusterRoleSelectors: []}, rules: [{verbs: [get]}]}`,
 		want: `{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: a}, aggregationRule: {clusterRoleSelectors: []}}`,
 	}, {
+		name: "the uid of a Job is no label of it",
+		live: `{apiVersion: batch/v1, kind: Job, metadata: {name: a, managedFields: [{manager: m, operation: Update, apiVersion: batch/v1, fieldsType: FieldsV1,
+  fieldsV1: {"f:spec": {"f:suspend": {}}}}], labels: {controller-uid: u, job-name: a, batch.kubernetes.io/controller-uid: u, batch.kubernetes.io/job-name: a}},
+  spec: {suspend: true, selector: {matchLabels: {batch.kubernetes.io/controller-uid: u}}, template: {metadata: {labels: {app: x, controller-uid: u}}}}}`,
+		want: `{apiVersion: batch/v1, kind: Job, metadata: {name: a}, spec: {suspend: true, template: {metadata: {labels: {app: x}}}}}`,
+	}, {
+		name: "a label that somebody gave a Job stays",
+		live: `{apiVersion: batch/v1, kind: Job, metadata: {name: a, managedFields: [{manager: m, operation: Apply, apiVersion: batch/v1, fieldsType: FieldsV1,
+  fieldsV1: {"f:metadata": {"f:labels": {"f:job-name": {}}}}}], labels: {job-name: mine, controller-uid: u}}, spec: {suspend: true}}`,
+		want: `{apiVersion: batch/v1, kind: Job, metadata: {name: a, labels: {job-name: mine}}, spec: {suspend: true}}`,
+	}, {
 		name: "classes keep what makes them",
 		live: `{apiVersion: storage.k8s.io/v1, kind: StorageClass, metadata: {name: a, uid: x}, provisioner: p, parameters: {a: b}}`,
 		want: `{apiVersion: storage.k8s.io/v1, kind: StorageClass, metadata: {name: a}, provisioner: p, parameters: {a: b}}`,

@@ -246,19 +246,26 @@ func statefulSetStamps(content map[string]any, _ *ownership) {
 	}
 }
 
-// jobStamps drops the selector and the labels that the Job controller makes for
-// each Job, unless the author chose the selector.
-func jobStamps(content map[string]any, _ *ownership) {
+// jobStamps drops the selector and the labels that the server makes for each Job,
+// unless the author chose the selector. A Job that has no labels shows those of
+// its template as its own.
+func jobStamps(content map[string]any, owned *ownership) {
 	spec := field.Map(content, "spec")
 	if spec == nil || spec["manualSelector"] == true {
 		return
 	}
 	delete(spec, "selector")
-	labels := field.Map(content, "spec", "template", "metadata", "labels")
+	pods, own := field.Map(content, "spec", "template", "metadata", "labels"), field.Map(content, "metadata", "labels")
 	for _, key := range []string{
 		"controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name",
 	} {
-		delete(labels, key)
+		delete(pods, key)
+		if !owned.field("metadata", "labels", key) {
+			delete(own, key)
+		}
+	}
+	if own != nil && len(own) == 0 {
+		delete(field.Map(content, "metadata"), "labels")
 	}
 }
 
