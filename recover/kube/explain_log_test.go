@@ -3,7 +3,6 @@ package kube
 import (
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -130,12 +129,7 @@ func TestQuote(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			server := httptest.NewServer(&test.kubelet)
-			defer server.Close()
-			c, err := Connect([]byte(`{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: c, user: u}}], users: [{name: u}], clusters: [{name: c, cluster: {server: "`+server.URL+`"}}]}`), "", Options{Now: time.Now})
-			if err != nil {
-				t.Fatal(err)
-			}
+			c := dialServer(t, &test.kubelet)
 			f := c.quote(within(t, 10*time.Second), finding{Reason: "CrashLoop", Message: "it ended", voice: &voice{pod: subject, container: "web", previous: true}})
 			if f.Log != test.log || f.Message != test.message {
 				t.Errorf("have %q, %q", f.Log, f.Message)

@@ -236,6 +236,54 @@ func TestListIsNeverShort(t *testing.T) {
 	}
 }
 
+// TestListWhoseStateChanges: a page that is asked for again comes from a newer
+// state, in which objects are gone and new.
+func TestListWhoseStateChanges(t *testing.T) {
+	items := func(names string) string {
+		var list []string
+		for _, name := range strings.Fields(names) {
+			list = append(list, fmt.Sprintf(`{"metadata":{"namespace":"shop","name":%q}}`, name))
+		}
+		return strings.Join(list, ",")
+	}
+	page := func(version, next, names string) string {
+		return fmt.Sprintf(`{"kind":"ConfigMapList","metadata":{"resourceVersion":%q,"continue":%q},"items":[%s]}`, version, next, items(names))
+	}
+	broken := func(version, next, names string) string { return strings.TrimSuffix(page(version, next, names), "]}") + "," }
+	expired := `{"kind":"Status","apiVersion":"v1","metadata":{"continue":"newer"},"status":"Failure","reason":"Expired","code":410}`
+	tests := map[string]struct {
+		answers []string
+		want    string
+	}{
+		"one is gone":             {[]string{broken("1", "", "a b"), page("2", "", "b c d")}, "a b c d"},
+		"one is new":              {[]string{broken("1", "", "b c"), page("2", "", "a b c d")}, "b c a d"},
+		"many are new":            {[]string{broken("1", "next", "b c"), page("2", "next", "a b"), page("2", "", "c d")}, "b c a d"},
+		"forgotten in the middle": {[]string{page("1", "next", "a"), broken("1", "", "b c"), expired, page("2", "", "b c d")}, "a b c d"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			n := 0
+			c := dialServer(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				answer := test.answers[n]
+				n++
+				w.Header().Set("Content-Type", "application/json")
+				if answer == expired {
+					w.WriteHeader(http.StatusGone)
+				}
+				fmt.Fprint(w, answer)
+			}))
+			var names []string
+			version, err := c.list(within(t, 10*time.Second), configMaps(), ListOptions{}, func(u *unstructured.Unstructured) error {
+				names = append(names, u.GetName())
+				return nil
+			})
+			if have := strings.Join(names, " "); err != nil || have != test.want || version != "1" || n != len(test.answers) {
+				t.Errorf("%s at version %s after %d answers, %v", have, version, n, err)
+			}
+		})
+	}
+}
+
 func TestListGoesOnWhenItsStateIsForgotten(t *testing.T) {
 	plain := dial(t, Options{})
 	ns := namespace(t, plain)

@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -35,6 +36,18 @@ func dialTo(t testing.TB, to *testenv.Cluster, opts Options) *Cluster {
 	}
 	opts.Now = time.Now
 	c, err := Connect(to.Kubeconfig, "", opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// dialServer connects to a server that only seems to be one of Kubernetes.
+func dialServer(t testing.TB, h http.Handler) *Cluster {
+	t.Helper()
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	c, err := Connect([]byte(`{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: c, user: u}}], users: [{name: u}], clusters: [{name: c, cluster: {server: "`+server.URL+`"}}]}`), "", Options{Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

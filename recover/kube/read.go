@@ -60,23 +60,23 @@ func (c *Cluster) Get(ctx context.Context, kind object.Kind, namespace, name str
 // but for the fieldsV1 in its managedFields, which others share: they are only to
 // be read.
 //
-// When a page breaks off, it is asked for again and what each has seen of it is
-// passed over. When the server has forgotten the state of the first page, the
-// list goes on from the same place in the newer state: what existed all the
-// time is handed over exactly once.
+// When a page breaks off, it is asked for again, and when the server has
+// forgotten the state of the first page, the list goes on from the same place in
+// the newer state. Either may show other objects than before, so what each has
+// seen is passed over by its name: what existed all the time is handed over
+// exactly once.
 func (c *Cluster) List(ctx context.Context, kind object.Kind, opts ListOptions, each func(*unstructured.Unstructured) error) error {
 	_, err := c.list(ctx, kind, opts, each)
 	return err
 }
 
-// list is List that returns the resource version of the first page, from which
-// a watch misses nothing.
+// list is List that returns the resource version of the first try of the first
+// page, from which a watch misses nothing.
 func (c *Cluster) list(ctx context.Context, kind object.Kind, opts ListOptions, each func(*unstructured.Unstructured) error) (string, error) {
 	query := opts.query()
 	query.Set("limit", strconv.Itoa(pageSize))
-	version, words := "", &parser{}
+	p := &page{kind: kind, each: each, parser: &parser{}, handed: make(map[name]bool, pageSize)}
 	for {
-		p := &page{kind: kind, each: each, parser: words}
 		r := call{method: http.MethodGet, path: pathOf(kind, opts.Namespace, ""), query: query, accept: acceptJSON}
 		if opts.MetadataOnly {
 			r.accept = acceptListMetadata
@@ -89,13 +89,13 @@ func (c *Cluster) list(ctx context.Context, kind object.Kind, opts ListOptions, 
 		if err != nil {
 			return "", fmt.Errorf("listing %s: %w", nameOf(kind), err)
 		}
-		if version == "" {
-			version = p.version
-		}
 		if p.next == "" {
-			return version, nil
+			return p.version, nil
 		}
 		query.Set("continue", p.next)
+		if !p.broke {
+			clear(p.handed)
+		}
 	}
 }
 
@@ -121,23 +121,24 @@ func continueOf(err error) string {
 
 func nameOf(kind object.Kind) string { return kind.GroupVersionResource().GroupResource().String() }
 
-// page reads one page of a list as it comes in.
+// page reads the pages of a list, one after the other, as they come in.
 type page struct {
 	kind object.Kind
 	each func(*unstructured.Unstructured) error
 
-	version string
+	version string // the first one; items come from that or a newer state
 	next    string
-	handed  int // items that each has seen, over all tries
+	handed  map[name]bool // what each has seen of this page, or since one broke off
+	broke   bool          // a page did
 	parser  *parser
 }
 
-// read may be called again after the transfer broke: the same page comes in
-// the same order, so the items that were handed over are passed over.
+// read may be called again after the transfer broke. The first page then comes
+// from a newer state, in which items are gone or new.
 func (p *page) read(res *http.Response) error {
-	v := newValues(res.Body)
-	seen := 0
-	ended, err := p.fields(v, &seen)
+	p.next = ""
+	ended, err := p.fields(newValues(res.Body))
+	p.broke = p.broke || err != nil || !ended
 	switch {
 	case err == nil && ended:
 		return nil
@@ -158,7 +159,7 @@ func (e *ownError) Error() string { return e.cause.Error() }
 
 // fields walks through the list's top level. ended tells that its closing
 // brace was read and that there were items (null counts).
-func (p *page) fields(v *values, seen *int) (ended bool, err error) {
+func (p *page) fields(v *values) (ended bool, err error) {
 	if c, err := v.next(); err != nil || c != '{' {
 		return false, orNoList(err)
 	}
@@ -179,7 +180,7 @@ func (p *page) fields(v *values, seen *int) (ended bool, err error) {
 			return false, err
 		}
 		items = items || key == "items"
-		if err := p.field(v, key, seen); err != nil {
+		if err := p.field(v, key); err != nil {
 			return false, err
 		}
 	}
@@ -190,9 +191,9 @@ func (p *page) fields(v *values, seen *int) (ended bool, err error) {
 }
 
 // field reads one value of the top level.
-func (p *page) field(v *values, key string, seen *int) error {
+func (p *page) field(v *values, key string) error {
 	if key == "items" {
-		return p.items(v, seen)
+		return p.items(v)
 	}
 	raw, err := v.value()
 	if err != nil || key != "metadata" {
@@ -205,7 +206,7 @@ func (p *page) field(v *values, key string, seen *int) error {
 	if err := json.Unmarshal(raw, &meta); err != nil {
 		return err
 	}
-	p.version, p.next = meta.ResourceVersion, meta.Continue
+	p.version, p.next = or(p.version, meta.ResourceVersion), meta.Continue
 	return nil
 }
 
@@ -216,7 +217,7 @@ func orNoList(err error) error {
 	return &ownError{cause: errors.New("the API server's answer is no list")}
 }
 
-func (p *page) items(v *values, seen *int) error {
+func (p *page) items(v *values) error {
 	switch c, err := v.next(); {
 	case err != nil:
 		return err
@@ -238,15 +239,15 @@ func (p *page) items(v *values, seen *int) error {
 		if err != nil {
 			return err
 		}
-		*seen++
-		if *seen <= p.handed {
-			continue
-		}
 		u, err := p.parser.decode(raw, p.kind)
 		if err != nil {
 			return &ownError{cause: err}
 		}
-		p.handed++
+		id := name{u.GetNamespace(), u.GetName()}
+		if p.handed[id] {
+			continue
+		}
+		p.handed[id] = true
 		if err := p.each(u); err != nil {
 			return &ownError{cause: err}
 		}
