@@ -39,7 +39,8 @@ type Result struct {
 	// Waiting: Commit is not on the branch yet.
 	Waiting bool `json:"waiting"`
 	// Files of the tree. Added, Changed and Deleted compare with the commit
-	// before, Kept were taken over from it by Message.Keep.
+	// before, Kept were taken over from it by Message.Keep; files that no export
+	// writes stay uncounted.
 	Files   int `json:"files"`
 	Added   int `json:"added"`
 	Changed int `json:"changed"`
@@ -112,6 +113,8 @@ func (b *Branch) merge(message Message) (map[string]plumbing.Hash, Result, error
 		case there && now != h:
 			r.Changed++
 		case there:
+		case !isOurs(path) && CheckPath(path) == nil:
+			files[path] = h
 		case message.Keep != nil && message.Keep(path) && CheckPath(path) == nil:
 			files[path] = h
 			r.Kept++
@@ -128,6 +131,13 @@ func (b *Branch) merge(message Message) (map[string]plumbing.Hash, Result, error
 		return nil, r, &MassDeletionError{Repo: b.to.String(), Branch: b.target.Branch, Deleted: len(gone), Total: live, Examples: gone[:3]}
 	}
 	return files, r, nil
+}
+
+// isOurs tells whether exports write what is at path; anything else on the
+// branch was put there by people.
+func isOurs(path string) bool {
+	top, _, _ := strings.Cut(path, "/")
+	return top == "README.md" || top == "report.json" || top == Live || top == "patches"
 }
 
 // write stores the folders that are not known and the commit.

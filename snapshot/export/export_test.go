@@ -262,6 +262,25 @@ func TestForeignBranchIsLeftAlone(t *testing.T) {
 	}
 }
 
+// TestFilesOfPeopleStay: an amended export keeps its trailers, and what was added
+// to it is no export's to delete.
+func TestFilesOfPeopleStay(t *testing.T) {
+	repo := bare(t)
+	opts := options(t)
+	exported(t, target(repo.Dir), opts, files{"README.md": "x\n", "live/x": "1\n", "live/y": "1\n", "patches/x": "1\n"})
+	work := gitserver.Repo(t)
+	work.Git("pull", "--quiet", repo.Dir, branch)
+	work.Write("notes.md", "Ask Ada.\n").Write("docs/live/x", "x\n")
+	work.Git("add", ".")
+	work.Git("commit", "--quiet", "--amend", "--no-edit")
+	work.Git("push", "--quiet", "--force", repo.Dir, "HEAD:"+branch)
+	r := exported(t, target(repo.Dir), opts, files{"live/x": "2\n"})
+	if r.Kept != 0 || r.Deleted != 3 || r.Files != 3 {
+		t.Errorf("got %+v", r)
+	}
+	same(t, on(repo, branch), files{"live/x": "2\n", "notes.md": "Ask Ada.\n", "docs/live/x": "x\n"})
+}
+
 func TestMassDeletionIsRefused(t *testing.T) {
 	repo := bare(t)
 	opts := options(t)
