@@ -29,7 +29,7 @@ func cleaned(manifest map[string]any) (map[string]any, error) {
 	if _, ok := manifest[Section]; ok {
 		return nil, fmt.Errorf("the Secret %s has a sops section already", nameOf(manifest))
 	}
-	if encryptedIn(manifest) {
+	if encryptedIn(manifest, false) {
 		return nil, fmt.Errorf("the Secret %s holds a value that SOPS has encrypted: encrypted again, nobody would expect it", nameOf(manifest))
 	}
 	meta, ok := manifest["metadata"].(map[string]any)
@@ -51,20 +51,22 @@ func cleaned(manifest map[string]any) (map[string]any, error) {
 	return clean, nil
 }
 
-// encryptedIn tells whether a value in v looks as SOPS writes it. Encrypted again
-// it could not be told from a damaged file.
-func encryptedIn(v any) bool {
+// encryptedIn tells whether a value in v that Regex has encrypted looks as SOPS
+// writes it. Encrypted again it could not be told from a damaged file. Elsewhere
+// whoever may write an annotation may write what they like. below: v is below
+// data or stringData.
+func encryptedIn(v any, below bool) bool {
 	switch v := v.(type) {
 	case map[string]any:
-		for _, below := range v {
-			if encryptedIn(below) {
+		for key, value := range v {
+			if encryptedIn(value, below || key == "data" || key == "stringData") {
 				return true
 			}
 		}
 	case []any:
-		return slices.ContainsFunc(v, encryptedIn)
+		return slices.ContainsFunc(v, func(item any) bool { return encryptedIn(item, below) })
 	case string:
-		return strings.HasPrefix(v, Ciphertext)
+		return below && strings.HasPrefix(v, Ciphertext)
 	}
 	return false
 }

@@ -90,6 +90,9 @@ func (m metadata) openWith(key dataKey, documents []*yaml.Node, file []int, valu
 	opened := Values{}
 	var root *yaml.Node
 	w := newWalker(key, m, func(path []string, n *yaml.Node, plain any) error {
+		if !m.rule.encrypts(path) && !isSecret(root) {
+			return nil
+		}
 		within, err := placeIn(root, path, m.rule)
 		if err == nil && n.Value != "" {
 			opened[place{within, n.Value}] = plain

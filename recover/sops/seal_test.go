@@ -89,6 +89,17 @@ func TestCopiesOfTheValuesStayOut(t *testing.T) {
 	}
 }
 
+// Whoever may annotate a Secret cannot keep it from being sealed.
+func TestAnAnnotationMayLookEncrypted(t *testing.T) {
+	key, manifest := pair(t), secret()
+	manifest["metadata"].(map[string]any)["annotations"] = map[string]any{"note": sops.Ciphertext + "x"}
+	file := seal(t, sealerFor(t, key.Recipient().String()), manifest, nil)
+	equal(t, manifest, opened(t, openerWith(sops.EnvKey, key.String()), file))
+	if _, err := sops.Digest(manifest, bytes.Repeat([]byte{7}, sops.KeySize)); err != nil {
+		t.Errorf("digests: %v", err)
+	}
+}
+
 func TestEncryptRefuses(t *testing.T) {
 	key := pair(t)
 	for name, c := range map[string]struct {

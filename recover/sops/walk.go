@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -20,7 +21,8 @@ type walker struct {
 	rule rule
 	only bool
 	hash hash.Hash
-	// found is told of each decrypted value.
+	// found is told of each decrypted value, and of each in plain metadata that only
+	// looks encrypted.
 	found func(path []string, n *yaml.Node, plain any) error
 }
 
@@ -131,6 +133,10 @@ func (w *walker) leaf(n *yaml.Node, path []string) error {
 			return err
 		}
 		v = plain
+	} else if text, _ := v.(string); path[0] == "metadata" && strings.HasPrefix(text, Ciphertext) {
+		if err := w.found(path, n, v); err != nil {
+			return err
+		}
 	}
 	if secret || !w.only {
 		b, err := leafBytes(v)
