@@ -155,6 +155,7 @@ func TestTwoNodes(t *testing.T) {
 
 	t.Run("images", func(t *testing.T) { imagesAreLoaded(t, p, spec) })
 	t.Run("restart", func(t *testing.T) { restartKeepsPorts(t, p, c, config) })
+	t.Run("its images are pruned", func(t *testing.T) { prunedImagesKeepData(t, p, c, config) })
 	t.Run("the claim is lost", func(t *testing.T) {
 		docked(t, "volume", "rm", claimName(spec.Name)) // docker volume prune --all
 		if c, err := p.Find(t.Context(), spec.Name); err != nil || c.State != providers.StateRunning || c.ID != spec.ID {
@@ -237,4 +238,57 @@ func restartKeepsPorts(t *testing.T, p *Provider, c providers.Cluster, config []
 		t.Errorf("ports were\n%s\nand are\n%s", before, after)
 	}
 	reach(t.Context(), t, config)
+}
+
+// prunedImagesKeepData: docker image prune --all takes the tags of a cluster,
+// some while it is stopped, all but the last while it runs. It is the cluster of
+// before all the same.
+func prunedImagesKeepData(t *testing.T, p *Provider, c providers.Cluster, config []byte) {
+	nodes := nodesOf(t, c)
+	spec := providers.Spec{Name: c.Name, ID: c.ID, Settings: testSettings()}
+	survives := func(t *testing.T, state providers.State) {
+		t.Helper()
+		if found, err := p.Find(t.Context(), c.Name); err != nil || found.State != state {
+			t.Errorf("found %+v, %v, want it %s", found, err, state)
+		}
+		if _, err := p.Create(t.Context(), spec, nil); err != nil {
+			t.Fatal(err)
+		}
+		if after := nodesOf(t, c); !slices.Equal(after, nodes) {
+			t.Fatalf("its nodes were %q and are %q: it was made anew", nodes, after)
+		}
+		reach(t.Context(), t, config)
+		if tags := tagsOf(t, c, phaseReady.repository()); len(tags) != 1 {
+			t.Errorf("its tags are %q: it was not marked again", tags)
+		}
+	}
+	t.Run("while it runs", func(t *testing.T) {
+		docked(t, "image", "rm", phaseReady.ref(c.Name, c.ID))
+		survives(t, providers.StateRunning)
+	})
+	t.Run("all of them", func(t *testing.T) {
+		for _, tag := range tagsOf(t, c, "") {
+			docked(t, "image", "rm", "--force", tag)
+		}
+		if err := p.Stop(t.Context(), c.Name, c.ID, nil); err != nil {
+			t.Fatal(err)
+		}
+		survives(t, providers.StateStopped)
+	})
+	t.Run("while it is stopped", func(t *testing.T) {
+		if err := p.Stop(t.Context(), c.Name, c.ID, nil); err != nil {
+			t.Fatal(err)
+		}
+		docked(t, append([]string{"image", "rm"}, append(tagsOf(t, c, nodeImages), phaseReady.ref(c.Name, c.ID))...)...)
+		survives(t, providers.StateStopped)
+	})
+}
+
+// tagsOf are the tags of a cluster's image, in one repository or in all.
+func tagsOf(t *testing.T, c providers.Cluster, repository string) []string {
+	t.Helper()
+	tags := strings.Fields(docked(t, "image", "ls", "--filter", "label="+labelID+"="+c.ID, "--format", "{{.Repository}}:{{.Tag}}"))
+	return slices.DeleteFunc(tags, func(tag string) bool {
+		return !strings.HasPrefix(tag, registry) || !strings.HasPrefix(tag, repository)
+	})
 }

@@ -39,9 +39,9 @@ func (p *Provider) Delete(ctx context.Context, name, id string, progress provide
 		return err
 	}
 	progress.Say("removing cluster " + name)
-	if h.in(phaseReady) {
-		// A full disk must not stand in the way of what frees it.
-		if err := p.mark(ctx, h, phaseDeleting); err != nil && !isDiskFull(err) {
+	if h.finished() {
+		// Neither a full disk nor a lost image may stand in the way.
+		if err := p.mark(ctx, h, phaseDeleting); err != nil && !isDiskFull(err) && !saidGone(err) {
 			return about(name, err)
 		}
 	}
@@ -63,12 +63,19 @@ func (s survey) owned(name, id string) (holding, error) {
 	return h, nil
 }
 
-// mark gives the cluster's image the tag of a phase.
+// mark gives the cluster's image the tag of a phase. The nodes know the image
+// when it has no tag any more.
 func (p *Provider) mark(ctx context.Context, h holding, ph phase) error {
-	if len(h.images) == 0 {
+	image := ""
+	switch {
+	case len(h.images) > 0:
+		image = h.images[0].ref()
+	case len(h.nodes) > 0:
+		image = h.nodes[0].Image
+	default:
 		return errors.New("its node image is gone")
 	}
-	_, err := p.docker.output(ctx, "image", "tag", h.images[0].ref(), ph.ref(h.name, h.id))
+	_, err := p.docker.output(ctx, "image", "tag", image, ph.ref(h.name, h.id))
 	return err
 }
 

@@ -29,7 +29,7 @@ func (p *Provider) Stop(ctx context.Context, name, id string, progress providers
 		return about(name, err)
 	}
 	// Workers before control planes: kubelets report until the end.
-	err = p.each(ctx, h.nodes, func(c container) bool { return c.label(kindRole) != roleControl }, p.stopOne)
+	err = p.each(ctx, h.nodes, func(c container) bool { return !c.controls() }, p.stopOne)
 	if err == nil {
 		err = p.each(ctx, h.working(), func(c container) bool { return c.label(kindRole) != "worker" }, p.stopOne)
 	}
@@ -101,6 +101,11 @@ func (p *Provider) revive(ctx context.Context, h holding, progress providers.Pro
 	}
 	if err := p.each(ctx, h.nodes, func(c container) bool { return c.label(kindRole) == "worker" && down(c) }, p.startOne); err != nil {
 		return providers.Cluster{}, err
+	}
+	if !h.in(phaseReady) { // its tags were removed; what the nodes say does without
+		if err := p.mark(ctx, h, phaseReady); err != nil && !saidGone(err) {
+			return providers.Cluster{}, err
+		}
 	}
 	if h.in(phaseStopped) {
 		if err := p.unmark(ctx, h, phaseStopped); err != nil {

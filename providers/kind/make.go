@@ -37,11 +37,25 @@ func (p *Provider) make(ctx context.Context, m making, progress providers.Progre
 	if err != nil {
 		return providers.Cluster{}, err
 	}
-	c, err := p.awaitReady(ctx, s.holding(m.name, m.id), progress)
+	h := s.holding(m.name, m.id)
+	c, err := p.awaitReady(ctx, h, progress)
 	if err != nil {
 		return providers.Cluster{}, err
 	}
-	return c, p.mark(ctx, s.holding(m.name, m.id), phaseReady)
+	return c, p.finish(ctx, h)
+}
+
+// finish writes down that the cluster is whole: in its control planes, and as a
+// tag.
+func (p *Provider) finish(ctx context.Context, h holding) error {
+	err := p.each(ctx, h.nodes, container.controls, func(ctx context.Context, c container) error {
+		_, err := p.docker.output(ctx, "exec", c.ID, "touch", wholeFile(h.id))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return p.mark(ctx, h, phaseReady)
 }
 
 // claim takes the name. Docker gives a volume of one name once: whoever asks for

@@ -16,6 +16,9 @@ import (
 //	           labels, which containers made from it inherit. Once it is removed,
 //	           no docker command that is still under way can make another node.
 //	image tags rekindle.invalid/kind-PHASE:NAME.ID: how far the cluster is
+//	           in its life. All images of a cluster that is stopped may be pruned,
+//	           so that its control planes have a file that says the same as the
+//	           tag ready.
 //	container  the nodes NAME-control-plane, NAME-worker2 …, made by kind; and for
 //	           a moment rekindle-kind-NAME, from which the image is made
 //
@@ -35,6 +38,10 @@ const (
 	phaseStopped  phase = "stopped"  // it was stopped on purpose
 	phaseDeleting phase = "deleting" // a delete began
 )
+
+// wholeFile is in the control planes of a cluster that was made whole. It bears
+// the id: an image may be made from the node of another cluster.
+func wholeFile(id string) string { return "/kind/rekindle-whole." + id }
 
 func (ph phase) repository() string { return registry + "kind-" + string(ph) }
 

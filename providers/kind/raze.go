@@ -28,7 +28,7 @@ func (p *Provider) raze(ctx context.Context, name, id string) error {
 		}
 		h := s.holding(name, id)
 		if rounds == 0 {
-			unfinished = !h.in(phaseReady) && !h.in(phaseDeleting)
+			unfinished = !h.finished() && !h.in(phaseDeleting)
 			p.quieten(ctx, h)
 		}
 		switch {

@@ -140,6 +140,12 @@ func (h holding) in(ph phase) bool {
 	return slices.ContainsFunc(h.images, func(i image) bool { return i.Repository == ph.repository() })
 }
 
+// finished tells whether the cluster was made whole once. Tags say so, and where
+// somebody removed those (docker image prune --all), its control planes.
+func (h holding) finished() bool {
+	return h.in(phaseReady) || h.in(phaseStopped) || slices.ContainsFunc(h.nodes, func(c container) bool { return c.whole })
+}
+
 // empty: nothing is there but perhaps the claim.
 func (h holding) empty() bool {
 	return len(h.nodes) == 0 && len(h.templates) == 0 && len(h.images) == 0 && h.balancer == nil
@@ -169,7 +175,7 @@ func (h holding) state() (state providers.State, reason string) {
 	switch {
 	case h.in(phaseDeleting):
 		return providers.StateDeleting, "it was not finished"
-	case !h.in(phaseReady):
+	case !h.finished():
 		return providers.StateCreating, "it was not finished"
 	case h.lacking() != "":
 		return providers.StateBroken, h.lacking()
@@ -221,7 +227,7 @@ func (c container) exit() string {
 func (h holding) controlPlane() (container, bool) {
 	var found *container
 	for i, c := range h.nodes {
-		if c.label(kindRole) == roleControl && (found == nil || c.State.Running && !found.State.Running) {
+		if c.controls() && (found == nil || c.State.Running && !found.State.Running) {
 			found = &h.nodes[i]
 		}
 	}

@@ -58,6 +58,9 @@ func TestState(t *testing.T) {
 	paused.State.Paused = true
 	dead := nodeOf("dev", "1", "control-plane", "exited")
 	dead.State.ExitCode = 137
+	whole := nodeOf("dev", "1", "control-plane", "running", labelNodes, "2")
+	whole.whole = true
+	wholeWorker := nodeOf("dev", "1", "worker", "running", labelNodes, "2")
 	tests := map[string]struct {
 		survey survey
 		want   providers.State
@@ -75,6 +78,9 @@ func TestState(t *testing.T) {
 		"stopped":                  {survey{claims: []volume{claimOf("dev", "1")}, containers: []container{dead}, images: append(ready("dev", "1"), tagOf(phaseStopped.repository(), "dev", "1", ""))}, providers.StateStopped, ""},
 		"stopped, but it runs":     {survey{claims: []volume{claimOf("dev", "1")}, containers: []container{nodeOf("dev", "1", "control-plane", "running")}, images: append(ready("dev", "1"), tagOf(phaseStopped.repository(), "dev", "1", ""))}, providers.StateBroken, "dev-control-plane runs"},
 		"stopped, and pruned":      {survey{claims: []volume{claimOf("dev", "1")}, images: append(ready("dev", "1"), tagOf(phaseStopped.repository(), "dev", "1", ""))}, providers.StateBroken, "nodes are gone"},
+		"stopped, tags pruned":     {survey{claims: []volume{claimOf("dev", "1")}, containers: []container{dead}, images: []image{tagOf(phaseStopped.repository(), "dev", "1", "")}}, providers.StateStopped, ""},
+		"all tags pruned":          {survey{claims: []volume{claimOf("dev", "1")}, containers: []container{whole, wholeWorker}}, providers.StateRunning, ""},
+		"all pruned but a node":    {survey{claims: []volume{claimOf("dev", "1")}, containers: []container{whole}}, providers.StateBroken, "1 of its 2 nodes"},
 		"deleting":                 {survey{claims: []volume{claimOf("dev", "1")}, containers: []container{dead}, images: append(ready("dev", "1"), tagOf(phaseDeleting.repository(), "dev", "1", ""))}, providers.StateDeleting, "not finished"},
 		"phases of another":        {survey{claims: []volume{claimOf("dev", "1")}, images: ready("dev", "2")}, providers.StateCreating, "not finished"},
 	}

@@ -32,6 +32,7 @@ type volume struct {
 type container struct {
 	ID      string `json:"Id"`
 	Name    string
+	Image   string // its id
 	Created time.Time
 	State   struct {
 		Status   string
@@ -50,6 +51,9 @@ type container struct {
 	NetworkSettings struct {
 		Ports map[string][]binding
 	}
+
+	// whole: it has wholeFile. Only asked where no tag says how far a cluster is.
+	whole bool
 }
 
 // binding is where a port of a container is reached.
@@ -60,6 +64,9 @@ type binding struct {
 
 // name is the container's, without the slash that Docker puts before it.
 func (c container) name() string { return strings.TrimPrefix(c.Name, "/") }
+
+// controls tells whether it is a control plane.
+func (c container) controls() bool { return c.label(kindRole) == roleControl }
 
 func (c container) label(key string) string { return c.Config.Labels[key] }
 
@@ -79,13 +86,41 @@ func (p *Provider) look(ctx context.Context) (survey, error) {
 	group.Go(func() (err error) { s.claims, err = p.volumes(groupCtx); return err })
 	group.Go(func() (err error) { s.containers, err = p.containers(groupCtx); return err })
 	group.Go(func() (err error) { s.images, err = p.images(groupCtx); return err })
-	if err := group.Wait(); err != nil {
+	err := group.Wait()
+	if err == nil {
+		err = p.askNodes(ctx, &s)
+	}
+	if err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
 		return survey{}, err
 	}
 	return s, nil
+}
+
+// askNodes asks the control planes of clusters that have no tag of a phase
+// whether they were made whole, running or not.
+func (p *Provider) askNodes(ctx context.Context, s *survey) error {
+	tagged := map[string]bool{}
+	for _, i := range s.images {
+		if i.Repository != nodeImages {
+			tagged[i.Tag] = true
+		}
+	}
+	for i := range s.containers {
+		c := &s.containers[i]
+		if !s.ours(c.Config.Labels) || c.label(labelPart) != partNode || !c.controls() ||
+			tagged[c.label(labelCluster)+"."+c.label(labelID)] || c.State.Status == "removing" || c.State.Status == "dead" {
+			continue
+		}
+		_, err := p.docker.output(ctx, "container", "cp", c.ID+":"+wholeFile(c.label(labelID)), "-")
+		if err != nil && !said(err, "could not find the file", "no such", "not found") {
+			return fmt.Errorf("asking %s whether it was made whole: %w", c.name(), err)
+		}
+		c.whole = err == nil
+	}
+	return nil
 }
 
 func (p *Provider) volumes(ctx context.Context) ([]volume, error) {
