@@ -84,10 +84,10 @@ func (a *adoption) createSites(id object.ID, content map[string]any) []site {
 
 // ownerOf returns the kustomization that would list a new file in dir, as a part
 // of the one that is built; nil when dir is a plain folder. Not ok: strangers
-// build upon it.
+// build upon it, or another cluster is made of it.
 func (a *adoption) ownerOf(dir, built string) (k *kustomization, also []string, ok bool) {
 	if a.repo.kustomizations[built] == nil || a.req.Options.Kind == render.KindPlain {
-		return nil, nil, true
+		return nil, nil, len(a.repo.rootsAround(dir)) == 0
 	}
 	at := dir
 	for a.repo.kustomizations[at] == nil && at != "." {

@@ -20,9 +20,7 @@ func (a *adoption) deleteSites(o *object.Object) []site {
 		if err != nil {
 			return []site{impossible(o.From.File, err)}
 		}
-		s := a.repo.without(d, nil)
-		s.also = a.repo.rootsAround(path.Dir(d.file))
-		return []site{s}
+		return []site{a.ownOnly(d.file, a.repo.without(d, nil))}
 	}
 	var sites []site
 	chain := a.repo.chain(dir)

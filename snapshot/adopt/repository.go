@@ -193,12 +193,12 @@ func (r *repository) strangers(dir string, owners ...string) (strangers, also []
 	return strangers, also
 }
 
-// rootsAround returns the roots of other clusters that hold the folder dir, and
-// do not hold what is rendered as well.
-func (r *repository) rootsAround(dir string) []string {
+// rootsAround returns the roots of other clusters that hold the file or folder p,
+// and do not hold what is rendered as well.
+func (r *repository) rootsAround(p string) []string {
 	var around []string
 	for _, root := range r.roots {
-		if within(dir, root) && !within(r.target, root) {
+		if within(p, root) && !within(r.target, root) {
 			around = append(around, root)
 		}
 	}

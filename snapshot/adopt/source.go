@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
@@ -147,11 +146,18 @@ func (a *adoption) fieldSites(c change) []site {
 		if err != nil {
 			return []site{impossible(c.object.From.File, err)}
 		}
-		s := d.inPlace(c)
-		s.also = a.repo.rootsAround(path.Dir(d.file))
-		return []site{s}
+		return []site{a.ownOnly(d.file, d.inPlace(c))}
 	}
 	return a.kustomizeSites(dir, c)
+}
+
+// ownOnly returns s, which edits a plain file, unless another cluster is made of
+// that file too.
+func (a *adoption) ownOnly(file string, s site) site {
+	if around := a.repo.rootsAround(file); len(around) > 0 {
+		return impossible(s.where, fmt.Errorf("another cluster is made of %s, and would change too", around[0]))
+	}
+	return s
 }
 
 // impossible is a site that says why it is none.
