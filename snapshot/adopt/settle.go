@@ -116,8 +116,8 @@ func (s *strangeness) String() string {
 	return text
 }
 
-// only returns the tasks whose own change did not come out, when that is all
-// that is strange.
+// only returns the tasks whose own change did not come out, or not alone, when
+// that is all that is strange.
 func (s *strangeness) only(tasks []*task) []*task {
 	if s.failed != nil {
 		return nil
@@ -125,12 +125,21 @@ func (s *strangeness) only(tasks []*task) []*task {
 	var wrong []*task
 	for _, id := range s.objects {
 		before := len(wrong)
+		var concerned []*task
 		for _, t := range tasks {
-			if t.id == id && !t.met(s.got[id]) {
+			if t.id != id {
+				continue
+			}
+			concerned = append(concerned, t)
+			if !t.met(s.got[id]) {
 				wrong = append(wrong, t)
 			}
 		}
-		if len(wrong) == before {
+		switch {
+		case len(wrong) > before:
+		case len(concerned) == 1: // it has come, and something else of the object with it
+			wrong = append(wrong, concerned...)
+		default:
 			return nil
 		}
 	}
