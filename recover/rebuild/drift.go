@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -155,6 +154,13 @@ func (d *drifting) compare(ctx context.Context, to drift.Observer) error {
 	if to != nil {
 		watchers, whole = append(watchers, to), drift.Everything
 	}
+	secrets, err := d.digested()
+	if err != nil {
+		return err
+	}
+	if secrets != nil {
+		watchers = append(watchers, secrets)
+	}
 	raw, err := drift.Compare(ctx, onlooker{live{d.cluster}}, wanted, drift.Options{
 		Commit: d.commit.SHA, Catalogue: d.catalogue, Capture: filter, Restored: d.ours,
 		Ignore: rules, Tolerant: true, Observer: watchers, Whole: whole, Tally: tally,
@@ -162,7 +168,10 @@ func (d *drifting) compare(ctx context.Context, to drift.Observer) error {
 	if err != nil {
 		return err
 	}
-	d.missUnserved(raw)
+	b := beside{raw: raw, filter: filter, rules: rules}
+	d.unserved(b)
+	secrets.add(b)
+	b.sort()
 	d.result = &Drift{raw: raw, LeftOut: tally.Explain(), Report: show.Of(show.Input{
 		Cluster: d.req.Cluster,
 		Commit: show.Commit{SHA: d.commit.SHA, Revision: d.commit.Revision, Subject: d.commit.Subject,
@@ -170,15 +179,6 @@ func (d *drifting) compare(ctx context.Context, to drift.Observer) error {
 		Drift: raw, Rules: rules.Statuses(), Recoverability: survey.Report(raw), Times: d.req.Times,
 	})}
 	return nil
-}
-
-// missUnserved adds to a comparison the objects of kinds that the cluster does
-// not serve: they cannot be there.
-func (d *drifting) missUnserved(raw *drift.Report) {
-	for _, u := range d.plan.Unserved {
-		raw.Missing = append(raw.Missing, drift.Missing{ID: u.ID, From: u.From, Why: u.APIVersion + ": " + u.Reason})
-	}
-	slices.SortFunc(raw.Missing, func(a, b drift.Missing) int { return a.ID.Compare(b.ID) })
 }
 
 // removed tells what became of an API version that Kubernetes has removed.

@@ -250,6 +250,13 @@ func (p *place) unserved(t *testing.T) {
 	if o == nil || o.Drift != show.Missing || !strings.Contains(o.Note, "example.com/v1") {
 		t.Errorf("what the cluster cannot hold is missing: %s", words(t, d.Objects))
 	}
+	if d.Counts.Compared != 2 || d.Counts.Equal != 1 {
+		t.Errorf("it is not counted: %s", words(t, d.Counts))
+	}
+	without := p.compare(t, func(req *rebuild.DriftRequest) { req.Exclude = []capture.Rule{{Kind: "Crown"}} })
+	if differing(without, o.ID) != nil || without.Counts.Excluded != 1 {
+		t.Errorf("it is not left out: %s", words(t, without.Counts))
+	}
 }
 
 func (p *place) mended(t *testing.T) {

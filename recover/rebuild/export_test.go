@@ -19,12 +19,14 @@ import (
 	"k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/rekindle-io/rekindle/providers"
+	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/run"
 	"github.com/rekindle-io/rekindle/recover/sops"
 	"github.com/rekindle-io/rekindle/recover/source"
 	"github.com/rekindle-io/rekindle/snapshot/capture"
 	"github.com/rekindle-io/rekindle/snapshot/export"
+	"github.com/rekindle-io/rekindle/snapshot/show"
 	"github.com/rekindle-io/rekindle/testenv/gitserver"
 )
 
@@ -360,6 +362,7 @@ func (e *exporter) backAgain(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "live/shop/secret/db.yaml:1") || !strings.Contains(err.Error(), "exclude") {
 		t.Errorf("a restore of digests: %v", err)
 	}
+	e.againstDigests(t)
 	key, err := age.GenerateX25519Identity()
 	if err != nil {
 		t.Fatal(err)
@@ -394,6 +397,30 @@ func (e *exporter) backAgain(t *testing.T) {
 	}
 	e.sameBytes(t, digests.Export.Commit)
 	e.withoutSecrets(t, digests.Export.Commit)
+}
+
+// againstDigests: digests tell whether a Secret has changed.
+func (e *exporter) againstDigests(t *testing.T) {
+	t.Helper()
+	secret := object.ID{Kind: "Secret", Namespace: "shop", Name: "db"}
+	compare := func() *rebuild.Drift {
+		req := e.again(e.target.Branch)
+		req.Cluster = "place"
+		d, err := e.Drift(t.Context(), rebuild.DriftRequest{Request: req}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	if d := compare(); !d.Clean() || d.Counts.Equal != d.Counts.Compared {
+		t.Errorf("drift against digests: %s", words(t, d))
+	}
+	e.by(t, "kubectl").patch(shopPath+"/secrets/db", `{"stringData":{"other":"hunter-3333"}}`)
+	o := differing(compare(), secret)
+	if o == nil || o.Drift != show.Changed || len(o.Fields) != 1 || o.Fields[0].Path != "data.other" || strings.Contains(words(t, o), "hmac") {
+		t.Errorf("a value more: %s", words(t, o))
+	}
+	e.by(t, "kubectl").patch(shopPath+"/secrets/db", `{"data":{"other":null}}`)
 }
 
 // sameBytes: an export of what an export made is that export.

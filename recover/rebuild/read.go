@@ -152,6 +152,7 @@ func (r *restore) renderOptions(catalogue *object.Catalogue) render.Options {
 		KubeVersion: catalogue.Server,
 		AllowRemote: r.req.Source.AllowRemote,
 		Secrets:     r.e.Secrets,
+		KeepDigests: r.looking,
 		Limits:      r.e.Render,
 	}
 }
