@@ -56,6 +56,8 @@ func TestWhatKubernetesMakesIsLeftOut(t *testing.T) {
 		{`{apiVersion: apiregistration.k8s.io/v1, kind: APIService, metadata: {name: v1.apps, labels: {kube-aggregator.kubernetes.io/automanaged: onstart}}}`, "system", "own groups"},
 		{`{apiVersion: flowcontrol.apiserver.k8s.io/v1, kind: FlowSchema, metadata: {name: x, annotations: {apf.kubernetes.io/autoupdate-spec: "true"}}}`, "system", "flow control"},
 		{`{apiVersion: v1, kind: Secret, metadata: {name: sh.helm.release.v1.web.v3, namespace: shop}}`, "derived", "Helm's record"},
+		{`{apiVersion: v1, kind: ConfigMap, metadata: {name: sh.helm.release.v1.web.v3, namespace: shop, labels: {owner: helm}}}`, "derived", "Helm's record"},
+		{`{apiVersion: v1, kind: ConfigMap, metadata: {name: sh.helm.release.v1.notes, namespace: shop}}`, "", "taken"},
 		{`{apiVersion: v1, kind: Secret, metadata: {name: robot-token-x7k2q, namespace: shop, annotations: {kubernetes.io/service-account.name: robot}}}`, "derived", "1.23"},
 		{`{apiVersion: v1, kind: Secret, metadata: {name: robot-token, namespace: shop, annotations: {kubernetes.io/service-account.name: robot}}}`, "", "taken"},
 		{`{apiVersion: v1, kind: PersistentVolume, metadata: {name: pvc-1, annotations: {pv.kubernetes.io/provisioned-by: x}}}`, "derived", "provisioned for a claim"},

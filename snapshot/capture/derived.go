@@ -136,7 +136,6 @@ var knowns = []known{
 	{"ConfigMap", "the certificate that Kubernetes puts into each namespace", System, byName("kube-root-ca.crt")},
 	{"ConfigMap", "made by the API server for itself", System,
 		within("kube-system", byName("extension-apiserver-authentication", "kube-apiserver-legacy-service-account-token-tracking"))},
-	{"Secret", "Helm's record of a release", Derived, byPrefix("sh.helm.release.v1.")},
 	{"Secret", "a bootstrap token of kubeadm", System, within("kube-system", byPrefix("bootstrap-token-"))},
 	{"PersistentVolume", "provisioned for a claim", Derived, byAnnotation("pv.kubernetes.io/provisioned-by")},
 	{"Pod", "a static Pod of a node", Derived, byAnnotation("kubernetes.io/config.mirror")},
@@ -158,6 +157,9 @@ func system(id object.ID, u *unstructured.Unstructured) Verdict {
 	}
 	if isOldToken(id, u) {
 		return Verdict{Class: Derived, Why: "the token that Kubernetes up to 1.23 made for each ServiceAccount"}
+	}
+	if isRelease(id, u) {
+		return Verdict{Class: Derived, Why: "Helm's record of a release"}
 	}
 	kind := id.GroupKind().String()
 	for _, k := range knowns {
@@ -195,4 +197,16 @@ func isOldToken(id object.ID, u *unstructured.Unstructured) bool {
 	}
 	rest, named := strings.CutPrefix(id.Name, account+"-token-")
 	return named && len(rest) == 5
+}
+
+// NamesRelease tells whether an object is named as Helm names its record of a
+// release: a Secret, or a ConfigMap where people tell Helm so. It holds all that
+// was rendered, Secrets among it, packed but in plain text.
+func NamesRelease(id object.ID) bool {
+	return id.Group == "" && (id.Kind == "Secret" || id.Kind == "ConfigMap") && strings.HasPrefix(id.Name, "sh.helm.release.v1.")
+}
+
+// isRelease tells Helm's record of a release.
+func isRelease(id object.ID, u *unstructured.Unstructured) bool {
+	return NamesRelease(id) && (id.Kind == "Secret" || u.GetLabels()["owner"] == "helm")
 }

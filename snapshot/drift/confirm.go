@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/snapshot/capture"
 )
 
 // confirm asks the server about each suspect.
@@ -99,9 +100,15 @@ func (c *comparison) sift(change *Change) (ignored []Ignored) {
 	return ignored
 }
 
-// hide replaces the values of Secrets.
+// Hides tells whether an object's values are shown to nobody: those of Secrets,
+// and of what Helm keeps of a release, Secrets among it.
+func Hides(id object.ID) bool {
+	return id.Kind == "Secret" && id.Group == "" || capture.NamesRelease(id)
+}
+
+// hide replaces the values that nobody is shown.
 func hide(id object.ID, fields []Field) []Field {
-	if id.Kind != "Secret" || id.Group != "" {
+	if !Hides(id) {
 		return fields
 	}
 	hidden := make([]Field, len(fields))

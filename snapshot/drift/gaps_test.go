@@ -237,6 +237,18 @@ func TestWhatRulesIgnoreIsListedApart(t *testing.T) {
 	}
 }
 
+// What Helm keeps of a release has Secrets in it, also where it is a ConfigMap.
+func TestTheValuesOfAReleaseAreHidden(t *testing.T) {
+	cluster := &shelf{objects: []*unstructured.Unstructured{configMap(t, "sh.helm.release.v1.web.v1", "hunter2")}}
+	report, err := drift.Compare(t.Context(), cluster, expect(configMap(t, "sh.helm.release.v1.web.v1", "hunter1")), drift.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := words(report); len(report.Changed) != 1 || strings.Contains(text, "hunter") {
+		t.Errorf("%s", text)
+	}
+}
+
 // What people leave out by rule is neither compared nor unexpected.
 func TestExcludedObjectsAreNotCompared(t *testing.T) {
 	filter, err := capture.New(capture.Options{Exclude: []capture.Rule{{Namespace: "shop", Kind: "ConfigMap"}}})

@@ -278,7 +278,7 @@ func TestWhatSecretsHoldIsShownNowhere(t *testing.T) {
 			"data", "data.password", `data["a.b"]`, "stringData.x", "metadata.annotations", `metadata.annotations["kubectl.kubernetes.io/last-applied-configuration"]`,
 			"metadata", "immutable", "type", "metadata.labelsx", "",
 		})
-		secret := id("Secret", "shop", "db")
+		secret := rapid.SampledFrom([]object.ID{id("Secret", "shop", "db"), id("ConfigMap", "shop", "sh.helm.release.v1.web.v3")}).Draw(rt, "of")
 		f := drift.Field{Path: path.Draw(rt, "path"), Want: held.Draw(rt, "want"), Have: held.Draw(rt, "have")}
 		r := show.Of(show.Input{Cluster: "c", Drift: &drift.Report{
 			Changed: []drift.Change{{ID: secret, Fields: []drift.Field{f}, Refused: "invalid value: " + marker}},

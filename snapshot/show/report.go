@@ -240,11 +240,11 @@ func changed(c drift.Change, times bool) Object {
 	switch {
 	case c.Terminating:
 		o.Note = "it is being deleted"
-	case c.Refused != "" && isSecret(c.ID):
+	case c.Refused != "" && drift.Hides(c.ID):
 		o.Note = "the server refuses to change it back, in words that are not shown: they may hold values"
 	case c.Refused != "":
 		o.Note = "the server refuses to change it back: " + c.Refused
-	case c.Unconfirmed != "" && isSecret(c.ID):
+	case c.Unconfirmed != "" && drift.Hides(c.ID):
 		o.Note = "compared here alone, without what the server knows of defaults: it could not be asked"
 	case c.Unconfirmed != "":
 		o.Note = "compared here alone, without what the server knows of defaults: " + c.Unconfirmed
@@ -277,11 +277,9 @@ func author(a drift.Author, times bool) Author {
 	return shown
 }
 
-func isSecret(id object.ID) bool { return id.Kind == "Secret" && id.Group == "" }
-
 // veiled is the value as it may be shown: of a Secret only labels are.
 func veiled(id object.ID, path string, value any) any {
-	if !isSecret(id) || value == nil || path == "metadata.labels" ||
+	if !drift.Hides(id) || value == nil || path == "metadata.labels" ||
 		strings.HasPrefix(path, "metadata.labels.") || strings.HasPrefix(path, "metadata.labels[") {
 		return value
 	}
