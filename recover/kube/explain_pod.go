@@ -199,7 +199,7 @@ func killedByProbe(e evidence, p *unstructured.Unstructured, container string) s
 // explainRestarts finds how a container ended that is up again, and has not
 // been for long.
 func explainRestarts(e evidence, p *unstructured.Unstructured) finding {
-	for _, container := range entries(p.Object, "status", "containerStatuses") {
+	for _, container := range lasting(p) {
 		if mayCrashAgain(e, p, container) {
 			return crash(e, p, container, "lastState")
 		}

@@ -85,6 +85,9 @@ func TestExplain(t *testing.T) {
 		"it runs between two crashes": {scene: []string{subjectDeployment,
 			pod(`{phase: Running, conditions: [{type: Ready, status: "True"}], containerStatuses: [{name: web, ready: true, restartCount: 3, state: {running: {startedAt: "2026-11-22T10:00:29Z"}}, lastState: {terminated: {exitCode: 3, reason: Error}}}]}`)},
 			reason: "CrashLoop", message: "container web ended with exit code 3, restarted 3 times", hint: "logs of container web"},
+		"its sidecar runs between two crashes": {scene: []string{subjectDeployment,
+			strings.Replace(pod(`{phase: Running, conditions: [{type: Ready, status: "True"}], initContainerStatuses: [{name: proxy, ready: true, restartCount: 3, state: {running: {startedAt: "2026-11-22T10:00:29Z"}}, lastState: {terminated: {exitCode: 3, reason: Error}}}]}`), "spec: {", "spec: {initContainers: [{name: proxy, restartPolicy: Always}], ", 1)},
+			reason: "CrashLoop", message: "container proxy ended with exit code 3, restarted 3 times", hint: "logs of container proxy"},
 		"it crashed once, long ago, and a probe fails now": {scene: []string{
 			pod(`{phase: Running, containerStatuses: [{name: web, ready: false, restartCount: 1, state: {running: {startedAt: "2026-11-21T10:00:29Z"}}, lastState: {terminated: {exitCode: 3, reason: Error}}}]}`),
 			eventAbout("p", "Warning", "Unhealthy", "Readiness probe failed: no route")},
@@ -223,6 +226,6 @@ func FuzzExplain(f *testing.F) {
 		if found := explain(e); found.voice != nil {
 			secretsUsed(found.voice.pod)
 		}
-		proofOf(u, now, 0)
+		lives{}.proofOf(u, now, 0)
 	})
 }

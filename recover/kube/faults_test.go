@@ -249,7 +249,9 @@ func TestListWhoseStateChanges(t *testing.T) {
 	page := func(version, next, names string) string {
 		return fmt.Sprintf(`{"kind":"ConfigMapList","metadata":{"resourceVersion":%q,"continue":%q},"items":[%s]}`, version, next, items(names))
 	}
-	broken := func(version, next, names string) string { return strings.TrimSuffix(page(version, next, names), "]}") + "," }
+	broken := func(version, next, names string) string {
+		return strings.TrimSuffix(page(version, next, names), "]}") + ","
+	}
 	expired := `{"kind":"Status","apiVersion":"v1","metadata":{"continue":"newer"},"status":"Failure","reason":"Expired","code":410}`
 	tests := map[string]struct {
 		answers []string

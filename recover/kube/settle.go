@@ -75,9 +75,6 @@ type Status struct {
 
 // SettleOptions vary a Settle.
 type SettleOptions struct {
-	// PerObject is how long an object may wait without any progress before it
-	// is given up; 0 for as long as the context lasts.
-	PerObject time.Duration
 	// LabelSelector, when all targets bear such labels, keeps everything else
 	// on the cluster out of the lists.
 	LabelSelector string
@@ -121,10 +118,10 @@ func (e *UnsettledError) Error() string {
 func (e *UnsettledError) Unwrap() error { return e.cause }
 
 // Settle waits until every target is as its controller wants it to be, by
-// watch. It ends early when nothing is left that may still come: what failed,
-// is missing or has made no progress for PerObject holds nobody up. The
-// statuses are in the order of the targets and complete in any case; the error
-// is an *UnsettledError unless all of them are settled.
+// watch. It ends early when nothing is left that may still come: what failed or
+// is missing holds nobody up. The statuses are in the order of the targets and
+// complete in any case; the error is an *UnsettledError unless all of them are
+// settled.
 func (c *Cluster) Settle(ctx context.Context, targets []Target, opts SettleOptions) ([]Status, error) {
 	s := newSettling(c, targets, opts)
 	follow, stop := context.WithCancel(ctx)
@@ -156,6 +153,8 @@ type settling struct {
 	open int // how many are still waited for
 	done chan struct{}
 	look chan struct{} // told that something looks settled
+
+	lives lives // of steady's goroutine
 }
 
 // progress is what is known of one target.
@@ -163,7 +162,6 @@ type progress struct {
 	target    Target
 	status    Status
 	open      bool
-	givenUp   bool      // PerObject has passed without progress
 	shown     Status    // what the object itself showed last
 	moved     time.Time // when that changed
 	explained time.Time // when a diagnosis was made for it; zero for not yet
@@ -176,7 +174,7 @@ func newSettling(c *Cluster, targets []Target, opts SettleOptions) *settling {
 	if opts.OnStatus == nil {
 		opts.OnStatus = func(Status) {}
 	}
-	s := &settling{cluster: c, opts: opts, began: c.opts.Now(), all: map[object.ID]*progress{}, done: make(chan struct{}), look: make(chan struct{}, 1)}
+	s := &settling{cluster: c, opts: opts, began: c.opts.Now(), all: map[object.ID]*progress{}, done: make(chan struct{}), look: make(chan struct{}, 1), lives: lives{}}
 	for _, t := range targets {
 		if s.all[t.ID] != nil {
 			continue
@@ -202,7 +200,7 @@ func (s *settling) report(p *progress, st Status, selector string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st.ID = p.target.ID
-	if st == p.shown || p.givenUp {
+	if st == p.shown {
 		return
 	}
 	p.shown = st
@@ -245,7 +243,7 @@ func (s *settling) set(p *progress, st Status) {
 	st.Took = s.cluster.opts.Now().Sub(s.began)
 	p.status = st
 	s.opts.OnStatus(st)
-	s.setOpen(p, st.State == StateWaiting && !p.givenUp)
+	s.setOpen(p, st.State == StateWaiting)
 }
 
 func (s *settling) setOpen(p *progress, open bool) {
@@ -266,21 +264,7 @@ func (s *settling) setOpen(p *progress, open bool) {
 	}
 }
 
-// giveUp stops waiting for what has made no progress for PerObject.
-func (s *settling) giveUp() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := s.cluster.opts.Now()
-	for _, p := range s.all {
-		if p.open && now.Sub(p.moved) >= s.opts.PerObject {
-			p.givenUp = true
-			p.status.Ended = EndedDeadline
-			s.setOpen(p, false)
-		}
-	}
-}
-
-// keepTime gives up on the stuck ones and explains what waits, until ctx ends.
+// keepTime explains what waits, until ctx ends.
 func (s *settling) keepTime(ctx context.Context) {
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
@@ -291,9 +275,6 @@ func (s *settling) keepTime(ctx context.Context) {
 		case <-tick.C:
 		}
 		s.diagnose(ctx, explainAfter, explainAtOnce)
-		if s.opts.PerObject > 0 {
-			s.giveUp()
-		}
 	}
 }
 
@@ -347,9 +328,6 @@ func (e *UnsettledError) count(st Status) {
 		e.Missing++
 	case StateWaiting:
 		e.Waiting++
-		if e.Ended == "" {
-			e.Ended = st.Ended
-		}
 	default:
 		e.Unknown++
 	}
