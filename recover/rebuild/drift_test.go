@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rekindle-io/rekindle/providers"
 	"github.com/rekindle-io/rekindle/recover/object"
@@ -100,6 +101,7 @@ func TestDrift(t *testing.T) {
 	t.Run("rules leave out what they say", p.rulesHold)
 	t.Run("an older commit is another difference", p.againstAnother)
 	t.Run("a kind that is not served is missing", p.unserved)
+	t.Run("a kind that the server cannot describe is unknown", p.undescribed)
 	t.Run("a restore ends it", p.mended)
 	t.Run("a cluster that does not run cannot be compared", p.unreachableNow)
 }
@@ -256,6 +258,30 @@ func (p *place) unserved(t *testing.T) {
 	without := p.compare(t, func(req *rebuild.DriftRequest) { req.Exclude = []capture.Rule{{Kind: "Crown"}} })
 	if differing(without, o.ID) != nil || without.Counts.Excluded != 1 {
 		t.Errorf("it is not left out: %s", words(t, without.Counts))
+	}
+}
+
+// undescribed: what the server failed to say is no word that something is gone.
+func (p *place) undescribed(t *testing.T) {
+	const services = "/apis/apiregistration.k8s.io/v1/apiservices"
+	p.by(t, "test").post(services, `apiVersion: apiregistration.k8s.io/v1
+kind: APIService
+metadata: {name: v1.example.com}
+spec: {group: example.com, version: v1, groupPriorityMinimum: 100, versionPriority: 100, insecureSkipTLSVerify: true, service: {name: nobody, namespace: shop}}
+`)
+	defer p.by(t, "test").delete(services + "/v1.example.com")
+	gold := object.ID{Group: "example.com", Kind: "Crown", Namespace: "shop", Name: "gold"}
+	for deadline := time.Now().Add(30 * time.Second); ; { // until discovery knows of the group
+		d := p.compare(t, nil)
+		if d.Counts.Unknown == 1 && differing(d, gold) == nil {
+			if !slices.Contains(d.Unknown[0].Objects, gold) || d.Counts.Missing != 0 {
+				t.Errorf("it is not the one that is unknown: %s", words(t, d.Unknown))
+			}
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("it is not unknown: %s %s", words(t, d.Objects), words(t, d.Unknown))
+		}
 	}
 }
 
