@@ -249,6 +249,26 @@ func TestTheValuesOfAReleaseAreHidden(t *testing.T) {
 	}
 }
 
+// A fingerprint is printed, and holds nothing that values could be tried against.
+func TestTheFingerprintIsNotOfSecrets(t *testing.T) {
+	fingerprint := func(password, setting string) string {
+		live := secret(t, "s")
+		live.Object["data"] = map[string]any{"a": password}
+		report, err := drift.Compare(t.Context(), &shelf{objects: []*unstructured.Unstructured{live, configMap(t, "a", setting)}},
+			expect(secret(t, "s"), configMap(t, "a", "1")), drift.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return report.Fingerprint
+	}
+	if fingerprint("b25l", "1") != fingerprint("dHdv", "1") {
+		t.Error("it tells one value of a Secret from another")
+	}
+	if fingerprint("b25l", "1") == fingerprint("b25l", "2") {
+		t.Error("it does not tell one setting from another")
+	}
+}
+
 // What people leave out by rule is neither compared nor unexpected.
 func TestExcludedObjectsAreNotCompared(t *testing.T) {
 	filter, err := capture.New(capture.Options{Exclude: []capture.Rule{{Namespace: "shop", Kind: "ConfigMap"}}})

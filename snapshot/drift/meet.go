@@ -39,7 +39,9 @@ func (c *comparison) newPart(kind object.Kind) *part {
 func (c *comparison) take(p *part) {
 	for i, id := range p.seen {
 		c.seen[id] = true
-		c.digests[id] = p.digests[i]
+		if !Hides(id) { // who knows the rest of a fingerprint could try values against it
+			c.digests[id] = p.digests[i]
+		}
 	}
 	for _, name := range p.namespaces {
 		c.namespaces[name] = true

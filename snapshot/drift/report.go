@@ -25,7 +25,8 @@ import (
 type Report struct {
 	Commit string `json:"commit,omitempty"`
 	// Fingerprint is the SHA-256 over the live objects that the commit names,
-	// each in canonical form and reduced to the fields that the commit sets.
+	// each in canonical form and reduced to the fields that the commit sets. What
+	// Hides tells of is left out of it.
 	Fingerprint string `json:"fingerprint"`
 	// Compared is the number of objects that the commit names, Confirmed how
 	// many of them needed a dry run.
