@@ -1,12 +1,14 @@
 package capture
 
 import (
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/recover/object/field"
 )
 
 // fleeting are kinds whose objects controllers and kubelets make and nobody
@@ -48,18 +50,28 @@ func Made(id object.ID, u *unstructured.Unstructured) Verdict {
 	return byControlPlane(u)
 }
 
-// owned judges by the owners that u names: the garbage collector removes it with
-// them, and they make it again.
+// owned judges by the owner that made u.
 func owned(u *unstructured.Unstructured) Verdict {
-	meta, _ := u.Object["metadata"].(map[string]any)
-	owners, _ := meta["ownerReferences"].([]any)
-	for _, entry := range owners {
-		owner, _ := entry.(map[string]any)
-		kind, _ := owner["kind"].(string)
-		name, _ := owner["name"].(string)
-		return Verdict{Class: Derived, Why: "owned by a " + kind, Detail: kind + " " + name}
+	kind, name := Owner(u)
+	if kind == "" {
+		return Verdict{}
 	}
-	return Verdict{}
+	return Verdict{Class: Derived, Why: "owned by a " + kind, Detail: kind + " " + name}
+}
+
+// Owner returns the kind and name of the owner that made u and makes it again,
+// empty when there is none. An owner that is not u's controller may only want it
+// removed with itself: what people made by hand stays theirs.
+func Owner(u *unstructured.Unstructured) (kind, name string) {
+	owners := field.Maps(u.Object, "metadata", "ownerReferences")
+	by := slices.IndexFunc(owners, func(owner map[string]any) bool { return owner["controller"] == true })
+	if by < 0 && len(owners) > 0 && !slices.ContainsFunc(managers(u), IsPeoples) {
+		by = 0
+	}
+	if by < 0 {
+		return "", ""
+	}
+	return field.Text(owners[by], "kind"), field.Text(owners[by], "name")
 }
 
 // Every tells whether u is one of the objects that every cluster has: nobody
@@ -126,6 +138,13 @@ func within(namespace string, of func(object.ID, map[string]string) bool) func(o
 	}
 }
 
+// inSystem narrows a name to the namespaces in which Kubernetes itself uses it.
+func inSystem(of func(object.ID, map[string]string) bool) func(object.ID, map[string]string) bool {
+	return func(id object.ID, annotations map[string]string) bool {
+		return systemNamespace(id.Namespace) && of(id, annotations)
+	}
+}
+
 const rbac = ".rbac.authorization.k8s.io"
 
 // knowns are in the order in which they are asked.
@@ -143,8 +162,8 @@ var knowns = []known{
 	{"ServiceCIDR.networking.k8s.io", "the address range of the API server", System, byName("kubernetes")},
 	{"ClusterRole" + rbac, "a role of Kubernetes itself", System, byPrefix("system:", "kubeadm:")},
 	{"ClusterRoleBinding" + rbac, "a role of Kubernetes itself", System, byPrefix("system:", "kubeadm:")},
-	{"Role" + rbac, "a role of Kubernetes itself", System, byPrefix("system:", "kubeadm:")},
-	{"RoleBinding" + rbac, "a role of Kubernetes itself", System, byPrefix("system:", "kubeadm:")},
+	{"Role" + rbac, "a role of Kubernetes itself", System, inSystem(byPrefix("system:", "kubeadm:"))},
+	{"RoleBinding" + rbac, "a role of Kubernetes itself", System, inSystem(byPrefix("system:", "kubeadm:"))},
 }
 
 // system judges whether every cluster has u, or a tool keeps its own books in it.
@@ -196,7 +215,13 @@ func isOldToken(id object.ID, u *unstructured.Unstructured) bool {
 		return false
 	}
 	rest, named := strings.CutPrefix(id.Name, account+"-token-")
-	return named && len(rest) == 5
+	return named && len(rest) == 5 && typed(u, "kubernetes.io/service-account-token")
+}
+
+// typed tells whether a Secret is of a type, or its metadata alone is known.
+func typed(u *unstructured.Unstructured, want string) bool {
+	kind, known := u.Object["type"]
+	return !known || kind == want
 }
 
 // NamesRelease tells whether an object is named as Helm names its record of a
@@ -208,5 +233,5 @@ func NamesRelease(id object.ID) bool {
 
 // isRelease tells Helm's record of a release.
 func isRelease(id object.ID, u *unstructured.Unstructured) bool {
-	return NamesRelease(id) && (id.Kind == "Secret" || u.GetLabels()["owner"] == "helm")
+	return NamesRelease(id) && (id.Kind == "Secret" && typed(u, "helm.sh/release.v1") || u.GetLabels()["owner"] == "helm")
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/recover/object/field"
+	"github.com/rekindle-io/rekindle/snapshot/capture"
 	"github.com/rekindle-io/rekindle/snapshot/drift"
 )
 
@@ -160,11 +161,12 @@ func maker(o drift.Sighting) string {
 	case "bootstrap.kubernetes.io/token":
 		return "a bootstrap token of kubeadm"
 	}
-	if owners := u.GetOwnerReferences(); len(owners) > 0 {
-		if owners[0].Kind == "SealedSecret" {
-			return "unsealed by Sealed Secrets"
-		}
-		return "owned by a " + owners[0].Kind
+	switch owner, _ := capture.Owner(u); owner {
+	case "":
+	case "SealedSecret":
+		return "unsealed by Sealed Secrets"
+	default:
+		return "owned by a " + owner
 	}
 	if !o.Verdict.Taken() {
 		return o.Verdict.Why

@@ -177,6 +177,8 @@ func TestSecrets(t *testing.T) {
 		{"sealed", secret(", ownerReferences: [{kind: SealedSecret, name: s, apiVersion: bitnami.com/v1alpha1, uid: u}]", ""), "", "unsealed by Sealed Secrets"},
 		{"external", secret(`, labels: {reconcile.external-secrets.io/managed: "true"}`, ""), "", "fetched by External Secrets"},
 		{"an operator's", secret(", ownerReferences: [{kind: Postgres, name: s, apiVersion: x/v1, uid: u}]", ""), "", "owned by a Postgres"},
+		{"by hand, removed with another", secret(", ownerReferences: [{kind: Cluster, name: c, apiVersion: x/v1, uid: u}], managedFields: [{manager: kubectl-create, operation: Update}]", ""),
+			"secret-unexpected Secret shop/s 4", ""},
 		{"kept elsewhere", secret(", annotations: {rekindle.io/data-saved-by: the safe}", ""), "", "kept elsewhere, people say: the safe"},
 		{"a sealing key", secret(`, labels: {sealedsecrets.bitnami.com/sealed-secrets-key: active}`, ""), "secret-key Secret shop/s 15", ""},
 		{"a compromised sealing key", secret(`, labels: {sealedsecrets.bitnami.com/sealed-secrets-key: compromised}`, ""), "secret-unexpected Secret shop/s 4", ""},
