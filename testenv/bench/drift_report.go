@@ -15,8 +15,8 @@ alternates. Each is a process of its own; its whole time counts, start included.
 
 - **bare list**: sends the list requests that a comparison sends (recorded from one), %d at once, in pages of 500, and
   throws the answers away. The limit: nothing can compare a cluster without reading it.
-- **rekindle drift**: `+"`rekindle drift NAME --json`"+`: it reads the commit (the mirror of the repository is there already) and
-  renders it, lists, compares all fields, and says what would be lost with the cluster.
+- **rekindle drift**: `+"`rekindle drift NAME --json`"+`: it reads the commit from the local repository (each file is a loose
+  git object there) and renders it, lists, compares all fields, and says what would be lost with the cluster.
 - **rekindle drift --export**: the same, and all that is live goes into a git branch, one file for each object. First: a
   commit of everything. Unchanged: nothing has changed since, so no commit is made.
 - **kubectl diff**: `+"`kubectl diff --server-side --recursive`"+` over the same manifests: one dry run for each object. It does not see
@@ -42,10 +42,11 @@ What one cannot conclude:
 
 - API server, etcd and contender share the machine: a contender that computes takes processors away from the server that
   it waits for. With the server elsewhere the ratios are other ones, and the network counts.
-- The cluster is clean. Each object that looks changed costs a dry run; a cluster in which everything has drifted costs
-  about what kubectl diff costs with as many requests at once.
-- The objects are small (a kilobyte or two) and of a dozen kinds; there are no pods, events or custom resources.
-- The server's caches are warm, etcd does not sync, nobody else uses the server.
+- The cluster is clean. Each object that looks changed costs a dry run; what a cluster with much drift costs was not
+  measured.
+- The objects are small (a few kilobytes) and of a dozen kinds; there are no pods and no custom resources.
+- The server's caches are warm, etcd does not sync, nobody else uses the server. Other work on the machine shows in the
+  load average below: the higher it is, the less the seconds say, and the more the processor time.
 - Best and median of few runs say little about rare slow ones.
 
 Measured on:
