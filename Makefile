@@ -55,7 +55,7 @@ test-kind: build controlplane ## Run the tests on real kubelets, in Docker (as r
 	REKINDLE_TEST_KIND=1 $(GO) test -count=1 -p 1 -timeout $(KINDTIMEOUT) $(KINDTESTS)
 
 .PHONY: bench
-bench: build controlplane ## Measure the apply against its limits; writes docs/benchmarks.md
+bench: build controlplane ## Measure apply and drift against their limits; writes docs/benchmarks.md
 	cd testenv/bench/kubectl && $(GO) build -ldflags '-s -w -X k8s.io/component-base/version.gitVersion=v1.36.3' -o $(BIN)/kubectl .
 	$(GO) run ./testenv/bench -rekindle $(BIN)/rekindle -kubectl $(BIN)/kubectl -controlplane $(REKINDLE_CONTROLPLANE) \
 		-write docs/benchmarks.md $(BENCHFLAGS)
