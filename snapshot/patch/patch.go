@@ -2,11 +2,11 @@
 // tree and what some of its files become; out comes, file by file, a text that
 // git apply takes, and how many lines it adds and removes.
 //
-// Files that hold Secrets are shown without the lines around a change.
+// Files that hold Secrets are shown without the lines around a change, and not at
+// all when the change is one of their values: then only lines are counted.
 package patch
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -39,7 +39,8 @@ type File struct {
 	Added   int `json:"added"`
 	Removed int `json:"removed"`
 	// Diff is the unified diff, with git's header. Where lines around a change
-	// are left out, git apply needs --unidiff-zero.
+	// are left out, git apply needs --unidiff-zero. Where values of Secrets would
+	// be in it, it is one line that says so.
 	Diff string `json:"diff"`
 }
 
@@ -69,6 +70,11 @@ func Of(tree fs.FS, overlay map[string][]byte) ([]File, error) {
 			}
 		}
 		p.compare(&f)
+		if p.showsSecrets() {
+			f.Diff = fmt.Sprintf("# %q is %s, and holds values of Secrets that are not shown: %d lines added, %d removed\n", name, f.Status, f.Added, f.Removed)
+			files = append(files, f)
+			continue
+		}
 		var text strings.Builder
 		if err := diff.NewUnifiedEncoder(&text, p.context()).Encode(p); err != nil {
 			return nil, fmt.Errorf("diff of %s: %w", name, err)
@@ -171,7 +177,7 @@ func count(text string) int {
 // for another change.
 func (p *filePatch) context() int {
 	for _, v := range []*version{p.from, p.to} {
-		if v != nil && bytes.Contains(bytes.ToLower(v.content), []byte("secret")) {
+		if v != nil && v.mentionsSecrets() {
 			return 0
 		}
 	}

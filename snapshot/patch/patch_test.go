@@ -82,6 +82,48 @@ func TestNeighbouringSecretsAreNotShown(t *testing.T) {
 	}
 }
 
+// TestValuesOfSecretsAreNotShown: a change that takes them out of git says only
+// how many lines it has; another change of the same file is shown.
+func TestValuesOfSecretsAreNotShown(t *testing.T) {
+	const (
+		web    = "kind: ConfigMap\ndata:\n  a: b\n"
+		secret = "kind: Secret\nmetadata:\n  name: x\nstringData:\n  password: |\n    hunter2\n"
+		other  = "---\nkind: Secret\nmetadata:\n  name: y\n"
+	)
+	generator := "images: [{name: a}]\nsecretGenerator:\n- name: x\n  literals:\n  - password=hunter2\nnamespace: a\n"
+	for what, tt := range map[string]struct{ before, after string }{
+		"a file":         {secret, ""},
+		"a document":     {web + "---\n" + secret, web},
+		"between others": {other + "---\n" + secret + other, other + other},
+		"JSON":           {`{"kind": "Secret", "data": {"password": "hunter2"}}`, ""},
+		"in a list":      {"kind: List\nitems:\n- kind: Secret\n  data:\n    p: hunter2\n- kind: Pod\n", "kind: List\nitems:\n- kind: Pod\n"},
+		"a generator":    {generator, "images: [{name: a}]\nnamespace: a\n"},
+		"a patch":        {"patches:\n- patch: |\n    kind: Secret\n    data: {p: hunter2}\n", "resources: []\n"},
+		"a template":     {"kind: Secret\n{{ if }}\np: hunter2\n", ""},
+		"an annotation":  {"kind: Secret\nmetadata:\n  annotations:\n    last: hunter2\n", "kind: Secret\n"},
+		"a new value":    {secret, strings.ReplaceAll(secret, "hunter2", "hunter23")},
+		"an odd line":    {"kind: Secret # \u2028\ndata:\n  p: hunter2\n", ""},
+	} {
+		overlay := map[string][]byte{"s.yaml": []byte(tt.after)}
+		if tt.after == "" {
+			overlay["s.yaml"] = nil
+		}
+		files, err := patch.Of(tree(map[string]string{"s.yaml": tt.before}), overlay)
+		if err != nil || len(files) != 1 || files[0].Removed == 0 || strings.Contains(files[0].Diff, "hunter2") || !strings.Contains(files[0].Diff, "s.yaml") {
+			t.Errorf("%s: got %+v, %v", what, files, err)
+		}
+	}
+	for before, after := range map[string]string{
+		web + "---\n" + secret: strings.Replace(web, "a: b", "a: c", 1) + "---\n" + secret,
+		generator:              strings.Replace(generator, "namespace: a", "namespace: c", 1),
+	} {
+		files, err := patch.Of(tree(map[string]string{"s.yaml": before}), map[string][]byte{"s.yaml": []byte(after)})
+		if err != nil || len(files) != 1 || strings.Contains(files[0].Diff, "hunter2") || !strings.Contains(files[0].Diff, "\n+") {
+			t.Errorf("got %+v, %v", files, err)
+		}
+	}
+}
+
 // TestGitAppliesIt has git make the change.
 func TestGitAppliesIt(t *testing.T) {
 	text := rapid.StringMatching(`((a|b: 1|  c|é|)\r?\n){0,12}(a|end)?`)
