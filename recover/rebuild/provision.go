@@ -150,7 +150,8 @@ func (r *restore) provision(ctx context.Context, s *run.Scope) error {
 }
 
 // revive brings back a cluster that died between two attempts of a run, with
-// the machine that it ran on or by itself.
+// the machine that it ran on or by itself. It is started, never made: this run
+// made it whole, and what was restored since may be nowhere else.
 func (r *restore) revive(ctx context.Context, s *run.Scope) error {
 	if r.found == nil {
 		return fmt.Errorf("cluster %q (%s) is gone since this run made it: %w: begin a new restore", r.req.Cluster, r.id, providers.ErrNotFound)
@@ -158,10 +159,13 @@ func (r *restore) revive(ctx context.Context, s *run.Scope) error {
 	if r.found.State == providers.StateRunning {
 		return nil
 	}
+	can, ok := r.provider.(providers.Hibernator)
+	if !ok {
+		return unreachable(*r.found)
+	}
 	s.Eventf(run.LevelWarn, "cluster.revive", "cluster %s is %s: starting it again", r.found.Name, r.found.State)
-	spec := providers.Spec{Name: r.req.Cluster, ID: r.id, Settings: r.req.Settings}
-	if _, err := r.provider.Create(ctx, spec, progress(s)); err != nil {
-		return err
+	if err := can.Start(ctx, r.req.Cluster, r.id, progress(s)); err != nil {
+		return refused(err)
 	}
 	if err := r.connect(ctx); err != nil {
 		return err
