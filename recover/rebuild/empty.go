@@ -66,18 +66,29 @@ func (l *leave) empty(ctx context.Context, s *run.Scope) error {
 	if err := s.Made(ctx, removing{ID: l.id}); err != nil {
 		return err
 	}
-	l.giveBack(ctx, s, l.returned)
-	for phase := range lastPhase + 1 {
-		l.prunePhase(ctx, s, phase, ours, strangers)
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+	if err := l.sweep(ctx, s, ours, strangers); err != nil {
+		return err
 	}
 	err = s.Result(ctx, &l.report)
-	if n := len(l.report.Kept); n > 0 {
-		return errors.Join(err, &unemptiedError{cluster: l.req.Cluster, first: l.report.Kept[0], more: n - 1})
+	if why := l.unemptied(); why != "" {
+		return errors.Join(err, &unemptiedError{cluster: l.req.Cluster, why: why})
 	}
 	return errors.Join(err, l.removeInventory(ctx))
+}
+
+// unemptied says what restores made and is there still, or may be.
+func (l *leave) unemptied() string {
+	var text string
+	switch kept := l.report.Kept; {
+	case len(kept) > 0:
+		text = fmt.Sprintf("%s was not removed: %s", kept[0].ID, kept[0].Reason)
+		if more := len(kept) - 1; more > 0 {
+			text += fmt.Sprintf("; nor were %d more", more)
+		}
+	case len(l.catalogue.Failed) > 0:
+		text = "what restores made of kinds that the cluster cannot describe may be left: " + l.undescribed()
+	}
+	return text
 }
 
 // refuseDataLoss keeps claims and volumes unless their loss was agreed to.
@@ -106,20 +117,14 @@ func (l *leave) removeInventory(ctx context.Context) error {
 	return l.cluster.Delete(ctx, configMaps, inventoryNamespace, inventoryName, parent.GetUID(), kube.DeleteOptions{})
 }
 
-// unemptiedError: not everything that restores made could be removed.
+// unemptiedError: not everything that restores made was removed, as far as is
+// known.
 type unemptiedError struct {
 	cluster string
-	first   NotApplied
-	more    int
+	why     string
 }
 
-func (e *unemptiedError) Error() string {
-	text := fmt.Sprintf("%s was not removed: %s", e.first.ID, e.first.Reason)
-	if e.more > 0 {
-		text += fmt.Sprintf("; nor were %d more", e.more)
-	}
-	return text
-}
+func (e *unemptiedError) Error() string { return e.why }
 
 // Hint says how it goes on.
 func (e *unemptiedError) Hint() string {

@@ -2,18 +2,22 @@ package rebuild
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/rekindle-io/rekindle/recover/kube"
 	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/recover/run"
 	"github.com/rekindle-io/rekindle/snapshot/capture"
+	"github.com/rekindle-io/rekindle/snapshot/drift"
 )
 
 // leftover is an object that an earlier restore made and this commit lacks.
@@ -42,15 +46,37 @@ func (r *restore) prune(ctx context.Context, s *run.Scope) error {
 	if err != nil {
 		return err
 	}
-	r.giveBack(ctx, s, r.returned)
-	for phase := range lastPhase + 1 {
-		r.prunePhase(ctx, s, phase, leftovers, strangers)
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+	if err := r.sweep(ctx, s, leftovers, strangers); err != nil {
+		return err
 	}
 	if len(r.report.Kept) == 0 {
 		return r.recordInventory(ctx, r.plan, true)
+	}
+	return nil
+}
+
+// sweep gives back what is to be, and removes the leftovers in their phases. Much
+// time may pass before those that others live in: what is in them is looked up
+// again just before, and so is everything once kinds can be listed that could
+// not, perhaps because of an APIService that the first phase removed.
+func (r *restore) sweep(ctx context.Context, s *run.Scope, found []leftover, strangers map[object.ID]int) error {
+	r.giveBack(ctx, s, r.returned)
+	for phase := range lastPhase + 1 {
+		doomed := slices.ContainsFunc(found, func(l leftover) bool { return phaseOf(l.id) == phase && houses(l.id) })
+		if doomed || phase > 0 && len(r.catalogue.Failed) > 0 {
+			var err error
+			if r.catalogue, err = r.cluster.Discover(ctx); err != nil {
+				return err
+			}
+			if found, strangers, err = r.leftovers(ctx); err != nil {
+				return err
+			}
+			r.giveBack(ctx, s, slices.DeleteFunc(r.returned, r.wasKept)) // what others live in since
+		}
+		r.prunePhase(ctx, s, phase, found, strangers)
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	return nil
 }
@@ -131,7 +157,7 @@ func (r *restore) leftovers(ctx context.Context) ([]leftover, map[object.ID]int,
 			}
 			return nil
 		})
-		if err != nil {
+		if err != nil && !errors.Is(err, drift.ErrNotServed) { // its definition went just now
 			return nil, nil, fmt.Errorf("list %s to prune: %w", kind.Resource, err)
 		}
 	}
@@ -203,10 +229,18 @@ func (r *restore) kept(s *run.Scope, l leftover, why string) {
 	s.Event(run.Event{Level: run.LevelWarn, Type: "object.kept", Object: l.id.String(), Message: why})
 }
 
+func (r *restore) wasKept(l leftover) bool {
+	return slices.ContainsFunc(r.report.Kept, func(k NotApplied) bool { return k.ID == l.id })
+}
+
 // keep says why a leftover has to stay; empty when it can go.
 func (r *restore) keep(l leftover, strangers map[object.ID]int) string {
 	if r.borrowed() && houses(l.id) && strangers[l.id] > 0 {
 		return fmt.Sprintf("%d objects in it would go with it, which are to stay", strangers[l.id])
+	}
+	unknown := l.id.Kind == "Namespace" && len(r.catalogue.Failed) > 0
+	if r.borrowed() && unknown {
+		return "some kinds cannot be listed now, so that what of others is in it is unknown: " + r.undescribed()
 	}
 	if r.req.AllowDataLoss {
 		return ""
@@ -220,8 +254,16 @@ func (r *restore) keep(l leftover, strangers map[object.ID]int) string {
 	if n := strangers[l.id]; n > 0 {
 		return fmt.Sprintf("%d objects in it would go with it that no restore is to remove: --allow-data-loss removes them too", n)
 	}
-	if l.id.Kind == "Namespace" && len(r.catalogue.Failed) > 0 {
+	if unknown {
 		return "some kinds cannot be listed now, so that what else is in it is unknown: --allow-data-loss removes it all the same"
 	}
 	return ""
+}
+
+// undescribed names a group version that the server could not describe.
+func (r *restore) undescribed() string {
+	versions := slices.SortedFunc(maps.Keys(r.catalogue.Failed), func(a, b schema.GroupVersion) int {
+		return strings.Compare(a.String(), b.String())
+	})
+	return fmt.Sprintf("%s (%s)", versions[0], r.catalogue.Failed[versions[0]])
 }
