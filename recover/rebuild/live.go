@@ -26,6 +26,10 @@ func (l live) List(ctx context.Context, kind object.Kind, metadataOnly bool, eac
 	return err
 }
 
+func (l live) Get(ctx context.Context, kind object.Kind, namespace, name string) (*unstructured.Unstructured, error) {
+	return l.cluster.Get(ctx, kind, namespace, name)
+}
+
 func (l live) DryRun(ctx context.Context, kind object.Kind, o *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	applied, err := l.cluster.Apply(ctx, kind, o, kube.ApplyOptions{DryRun: true})
 	var refused *kube.ApplyError

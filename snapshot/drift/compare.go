@@ -22,6 +22,8 @@ type Cluster interface {
 	// metadataOnly, objects may carry nothing but their metadata. Any failure,
 	// also one after some objects, is an error.
 	List(ctx context.Context, kind object.Kind, metadataOnly bool, each func(*unstructured.Unstructured) error) error
+	// Get returns one object as it is now, whole.
+	Get(ctx context.Context, kind object.Kind, namespace, name string) (*unstructured.Unstructured, error)
 	// DryRun returns what the server would store if o were applied.
 	DryRun(ctx context.Context, kind object.Kind, o *unstructured.Unstructured) (*unstructured.Unstructured, error)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/snapshot/capture"
@@ -47,7 +48,7 @@ func (c *comparison) ask(ctx context.Context, s suspect) (*Change, error) {
 		change.Terminating, change.Refused = true, "it is being deleted"
 		return change, nil
 	}
-	result, err := c.cluster.DryRun(ctx, s.expected.Kind, s.expected.Object.Unstructured)
+	result, s, err := c.applied(ctx, s)
 	var refusal interface{ Refused() bool }
 	switch {
 	case err == nil:
@@ -70,6 +71,32 @@ func (c *comparison) ask(ctx context.Context, s suspect) (*Change, error) {
 	}
 	attribute(change.Fields, s.form, s.live)
 	return change, nil
+}
+
+// attempts is how often a dry run is tried on an object that is being changed.
+const attempts = 3
+
+// applied returns what applying a suspect would store, and the suspect as it was
+// just then: it may have changed since it was listed, and what others changed
+// meanwhile is no difference. One that is gone by now stays as it was listed.
+func (c *comparison) applied(ctx context.Context, s suspect) (result *unstructured.Unstructured, now suspect, err error) {
+	kind, want := s.expected.Kind, s.expected.Object.Unstructured
+	for range attempts {
+		result, err = c.cluster.DryRun(ctx, kind, want)
+		if err != nil || result.GetResourceVersion() == "" || result.GetResourceVersion() == s.live.GetResourceVersion() {
+			return result, s, err
+		}
+		live, err := c.cluster.Get(ctx, kind, want.GetNamespace(), want.GetName())
+		if err != nil {
+			return nil, s, err
+		}
+		s.live, s.form = live, object.Form(live)
+		s.byHand, _ = others(object.Form(want), s.form, s.live)
+		if result.GetResourceVersion() == s.live.GetResourceVersion() {
+			break
+		}
+	}
+	return result, s, nil
 }
 
 // sift takes out of a change what rules are about; their values are hidden

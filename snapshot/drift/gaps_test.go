@@ -43,6 +43,15 @@ func (s *shelf) List(_ context.Context, kind object.Kind, _ bool, each func(*uns
 	return s.breaks[kind.Kind]
 }
 
+func (s *shelf) Get(_ context.Context, kind object.Kind, namespace, name string) (*unstructured.Unstructured, error) {
+	for _, u := range s.objects {
+		if u.GetKind() == kind.Kind && u.GetNamespace() == namespace && u.GetName() == name {
+			return u.DeepCopy(), nil
+		}
+	}
+	return nil, errors.New("not found")
+}
+
 // DryRun says that what is applied is what would be stored.
 func (s *shelf) DryRun(_ context.Context, _ object.Kind, o *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	return o, nil
@@ -234,6 +243,32 @@ func TestWhatRulesIgnoreIsListedApart(t *testing.T) {
 	by := some.Changed[i].Fields[0].By
 	if len(by) != 2 || by[0].Manager != "robot" || by[1].Manager != "kubectl-edit" || by[1].Time.Day() != 20 {
 		t.Errorf("who set it: %s", words(by))
+	}
+}
+
+// scaled is a cluster in which something is scaled after it was listed.
+type scaled struct{ *shelf }
+
+func (s scaled) DryRun(_ context.Context, _ object.Kind, o *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	live := s.objects[0]
+	live.SetResourceVersion("2")
+	live.Object["spec"].(map[string]any)["replicas"] = int64(5)
+	stored := live.DeepCopy()
+	stored.Object["spec"].(map[string]any)["image"] = o.Object["spec"].(map[string]any)["image"]
+	return stored, nil
+}
+
+// What others change between the list and the dry run is no difference.
+func TestWhatChangesWhileItIsComparedIsNoDifference(t *testing.T) {
+	web := func(spec string) *unstructured.Unstructured {
+		return manifest(t, `{apiVersion: v1, kind: ConfigMap, metadata: {name: web, namespace: shop, resourceVersion: "1"}, spec: `+spec+`}`)
+	}
+	report, err := drift.Compare(t.Context(), scaled{&shelf{objects: []*unstructured.Unstructured{web("{image: b, replicas: 3}")}}}, expect(web("{image: a}")), drift.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Changed) != 1 || len(report.Changed[0].Fields) != 1 || report.Changed[0].Fields[0].Path != "spec.image" {
+		t.Errorf("%s", words(report.Changed))
 	}
 }
 

@@ -134,9 +134,13 @@ func dial(t testing.TB, kubeconfig []byte) *server {
 	return &server{t: t, kube: c, config: config, client: client}
 }
 
-// List and DryRun make the server a drift.Cluster.
+// List, Get and DryRun make the server a drift.Cluster.
 func (s *server) List(ctx context.Context, kind object.Kind, metadataOnly bool, each func(*unstructured.Unstructured) error) error {
 	return s.kube.List(ctx, kind, kube.ListOptions{MetadataOnly: metadataOnly}, each)
+}
+
+func (s *server) Get(ctx context.Context, kind object.Kind, namespace, name string) (*unstructured.Unstructured, error) {
+	return s.kube.Get(ctx, kind, namespace, name)
 }
 
 func (s *server) DryRun(ctx context.Context, kind object.Kind, o *unstructured.Unstructured) (*unstructured.Unstructured, error) {
