@@ -30,6 +30,9 @@ type finding struct {
 	Reason, Message, Hint string
 	// Log are the last lines of the container whose fault it is.
 	Log string
+	// said is what the container itself said, which belongs behind Message once
+	// it is cleaned.
+	said string
 	// fine tells that there is nothing to wait for after all.
 	fine bool
 	// voice is the container whose log tells more; nil when none does.
@@ -65,8 +68,14 @@ type event struct {
 
 // about tells whether an event is about that container, or about none.
 func (ev event) about(container string) bool {
-	_, named, ok := strings.Cut(ev.field, "{")
-	return !ok || named == container+"}"
+	named := ev.container()
+	return named == "" || named == container
+}
+
+// container is the one that an event is about; "" when it is about none.
+func (ev event) container() string {
+	_, named, _ := strings.Cut(ev.field, "{")
+	return strings.TrimSuffix(named, "}")
 }
 
 // errEnough ends a list early.
@@ -91,7 +100,7 @@ func (s *settling) diagnose(ctx context.Context, after time.Duration, most int) 
 			return
 		}
 		if x.found = explain(e); x.found.voice == nil {
-			s.explain(x.p, x.at, x.found)
+			s.explain(x.p, x.at, s.cluster.quote(ctx, x.found))
 		}
 	})
 	atOnce(patients, func(x *patient) {

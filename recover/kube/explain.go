@@ -168,7 +168,12 @@ func explainSelf(e evidence) finding {
 // warned returns the last Warning about u.
 func warned(e evidence, u *unstructured.Unstructured) finding {
 	for _, ev := range slices.Backward(e.events[string(u.GetUID())]) {
-		if ev.Type == "Warning" {
+		container := ev.container()
+		switch {
+		case ev.Type != "Warning":
+		case container != "":
+			return finding{Reason: ev.Reason, Message: "something is wrong with container " + container, said: ev.Message, voice: &voice{pod: u, container: container}}
+		default:
 			return finding{Reason: ev.Reason, Message: ev.Message}
 		}
 	}

@@ -3,6 +3,7 @@ package kube
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -30,8 +31,12 @@ func TestTidyLog(t *testing.T) {
 		"a path":             {"at /Users/ada/go/src/github.com/Shop/web/internal/v2/server.go:12", "at /Users/ada/go/src/github.com/Shop/web/internal/v2/server.go:12"},
 		"a value that is known": {"login with s3cr:et, then s3cr:et",
 			"login with [redacted], then [redacted]"},
-		"a long line": {strings.Repeat("é", 1000), strings.Repeat("é", logLineLength) + "…"},
-		"nothing":     {"\n \n\x1b[0m\n", ""},
+		"a coloured key":            {"\x1b[36mpassword\x1b[0m=hunter2horse", "password=[redacted]"},
+		"a coloured value":          {"login with s3cr\x1b[1m:et\x1b[0m", "login with [redacted]"},
+		"a value, half of a colour": {"login with \x1b[s3cr:et", "login with redacted]"},
+		"a hidden sign":             {"pass\u200bword=hunter2horse", "password=[redacted]"},
+		"a long line":               {strings.Repeat("é", 1000), strings.Repeat("é", logLineLength) + "…"},
+		"nothing":                   {"\n \n\x1b[0m\n", ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -81,15 +86,15 @@ func TestNoValueInALog(t *testing.T) {
 // kubelet answers for the API server: the logs of one Pod, and one Secret.
 type kubelet struct {
 	present, previous string
-	secret            int  // the status of its answer
-	hangs             bool // no log ever comes
-	asked             []string
+	secret            int      // the status of its answer
+	hangs             bool     // no log ever comes
+	asked             []string // the logs
 }
 
 func (k *kubelet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	k.asked = append(k.asked, r.URL.String())
 	switch {
 	case strings.HasSuffix(r.URL.Path, "/pods/web-1/log"):
+		k.asked = append(k.asked, r.URL.String())
 		if k.hangs {
 			<-r.Context().Done()
 			return
@@ -97,6 +102,13 @@ func (k *kubelet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		log := k.present
 		if r.URL.Query().Get("previous") == "true" {
 			log = k.previous
+		}
+		if lines := strings.SplitAfter(log, "\n"); r.URL.Query().Get("tailLines") != "" {
+			n, _ := strconv.Atoi(r.URL.Query().Get("tailLines"))
+			log = strings.Join(lines[max(0, len(lines)-1-n):], "")
+		}
+		if n, err := strconv.Atoi(r.URL.Query().Get("limitBytes")); err == nil {
+			log = log[:min(n, len(log))]
 		}
 		if log == "" {
 			http.Error(w, `{"kind":"Status","code":400,"message":"previous terminated container \"web\" in pod \"web-1\" not found"}`, http.StatusBadRequest)
@@ -116,31 +128,68 @@ func (k *kubelet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func TestQuote(t *testing.T) {
 	subject := parse(t, `{apiVersion: v1, kind: Pod, metadata: {namespace: shop, name: web-1}, spec: {containers: [{name: web, env: [{name: W, valueFrom: {secretKeyRef: {name: db, key: word}}}, {name: N, valueFrom: {secretKeyRef: {name: gone, key: word}}}]}]}}`)
+	// Of the first line that is kept the secret's first half is cut off.
+	verbose := strings.Repeat("x", logBytes) + "opensesame\n" + strings.Repeat("y", logBytes-20) + "\nno database\n"
 	tests := map[string]struct {
 		kubelet
+		said         string
 		log, message string
 	}{
-		"the life before":      {kubelet{present: "starting\n", previous: "starting\nno database\n", secret: 200}, "starting\nno database", "it ended; the last line of its log: no database"},
-		"only the present one": {kubelet{present: "no disk\n", secret: 200}, "no disk", "it ended; the last line of its log: no disk"},
-		"with a secret":        {kubelet{previous: "I was told opensesame\n", secret: 200}, "I was told [redacted]", "it ended; the last line of its log: I was told [redacted]"},
-		"it may be secret":     {kubelet{previous: "I was told opensesame\n", secret: 403}, "", "it ended"},
-		"no log at all":        {kubelet{secret: 200}, "", "it ended"},
-		"a node that is dead":  {kubelet{previous: "late\n", secret: 200, hangs: true}, "", "it ended"},
+		"the life before":      {kubelet{present: "starting\n", previous: "starting\nno database\n", secret: 200}, "", "starting\nno database", "it ended; the last line of its log: no database"},
+		"only the present one": {kubelet{present: "no disk\n", secret: 200}, "", "no disk", "it ended; the last line of its log: no disk"},
+		"with a secret":        {kubelet{previous: "I was told opensesame\n", secret: 200}, "", "I was told [redacted]", "it ended; the last line of its log: I was told [redacted]"},
+		"it may be secret":     {kubelet{previous: "I was told opensesame\n", secret: 403}, "not opensesame", "", "it ended"},
+		"no log at all":        {kubelet{secret: 200}, "", "", "it ended"},
+		"a node that is dead":  {kubelet{previous: "late\n", secret: 200, hangs: true}, "", "", "it ended"},
+		"last words":           {kubelet{secret: 200}, "\x1b[31mnot opensesame\n", "", "it ended: not [redacted]"},
+		"a verbose one":        {kubelet{previous: verbose, secret: 200}, "", strings.Repeat("y", logLineLength) + "…\nno database", "it ended; the last line of its log: no database"},
+		"a part of a secret":   {kubelet{previous: verbose[:logBytes+11] + strings.Repeat("y", logBytes-7) + "\n", secret: 200}, "", strings.Repeat("y", logLineLength) + "…", "it ended; the last line of its log: " + strings.Repeat("y", logLineLength) + "…"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			c := dialServer(t, &test.kubelet)
-			f := c.quote(within(t, 10*time.Second), finding{Reason: "CrashLoop", Message: "it ended", voice: &voice{pod: subject, container: "web", previous: true}})
+			f := c.quote(within(t, 10*time.Second), finding{Reason: "CrashLoop", Message: "it ended", said: test.said, voice: &voice{pod: subject, container: "web", previous: true}})
 			if f.Log != test.log || f.Message != test.message {
 				t.Errorf("have %q, %q", f.Log, f.Message)
+			}
+			if test.secret != http.StatusOK {
+				if len(test.asked) > 0 {
+					t.Errorf("asked %q for nothing", test.asked)
+				}
+				return
 			}
 			if len(test.asked) == 0 || !strings.Contains(test.asked[0], "container=web") || !strings.Contains(test.asked[0], "previous=true") {
 				t.Errorf("asked %q", test.asked)
 			}
 		})
 	}
+	warning := finding{Reason: "Warned", Message: "login with password=hunter2horse failed"}
+	if f := (&Cluster{}).quote(t.Context(), warning); f.Message != "login with password=[redacted] failed" {
+		t.Errorf("have %+v", f)
+	}
 	none := finding{Reason: "Unschedulable", Message: "no node fits"}
 	if f := (&Cluster{}).quote(t.Context(), none); f != none {
 		t.Errorf("have %+v", f)
+	}
+}
+
+// TestWhatAContainerSaid: words of a program are not in a message before the
+// values of its Secrets are taken out.
+func TestWhatAContainerSaid(t *testing.T) {
+	const crashed = `{phase: Running, containerStatuses: [{name: web, ready: false, restartCount: 4, state: {waiting: {reason: CrashLoopBackOff}}, lastState: {terminated: {exitCode: 3, message: "no opensesame"}}}]}`
+	about := strings.Replace(eventAbout("p", "Warning", "Odd", "no opensesame"), "uid: p", `uid: p, fieldPath: "spec.containers{web}"`, 1)
+	for name, docs := range map[string][]string{
+		"its last words":     {pod(crashed)},
+		"what kills it":      {pod(crashed), eventAbout("p", "Warning", "Unhealthy", "Liveness probe failed: no opensesame"), eventAbout("p", "Normal", "Killing", "Container web failed liveness probe, will be restarted")},
+		"its probe":          {pod(`{phase: Running, containerStatuses: [{name: web, ready: false, state: {running: {}}}]}`), eventAbout("p", "Warning", "Unhealthy", "Readiness probe failed: no opensesame")},
+		"a warning about it": {pod(`{phase: Pending}`), about},
+		"its command":        {pod(`{phase: Pending, containerStatuses: [{name: web, state: {waiting: {reason: RunContainerError, message: "exec no opensesame"}}}]}`)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := explain(scene(t, strings.Join(docs, "\n---\n")))
+			if f.voice == nil || strings.Contains(f.Message, "opensesame") || !strings.Contains(f.whole([]string{"opensesame"}), "no [redacted]") {
+				t.Errorf("%+v", f)
+			}
+		})
 	}
 }

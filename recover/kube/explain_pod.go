@@ -101,6 +101,9 @@ func explainContainer(e evidence, p *unstructured.Unstructured, container map[st
 		if strings.Contains(words, "not found") || strings.Contains(words, "couldn't find key") {
 			f.Hint = "add what it names to the commit"
 		}
+		if waiting == "RunContainerError" { // it quotes the command, with what the environment put into it
+			f.Message, f.said, f.voice = fmt.Sprintf("container %s cannot be started", name), or(words, waiting), &voice{pod: p, container: name}
+		}
 		return f
 	}
 	return finding{}
@@ -152,14 +155,12 @@ func crash(e evidence, p *unstructured.Unstructured, container map[string]any, s
 	if n := number(container, "restartCount"); n > 0 {
 		f.Message += fmt.Sprintf(", restarted %s", times(n))
 	}
-	if words := strings.TrimSpace(text(container, state, "terminated", "message")); words != "" {
-		f.Message += ": " + tidyLog(words, nil)
-	}
+	f.said = text(container, state, "terminated", "message")
 	switch probe := killedByProbe(e, p, name); {
 	case reason == "OOMKilled":
 		f.Reason, f.Hint = "OOMKilled", "raise the container's memory limit"
 	case probe != "":
-		f.Reason, f.Message = "Probe", fmt.Sprintf("%s, because a probe failed: %s", f.Message, probe)
+		f.Reason, f.Message, f.said = "Probe", f.Message+", because a probe failed", f.said+"\n"+probe
 		f.Hint = probeHint(name)
 	case reason == "Completed":
 		f.Hint = fmt.Sprintf("container %s ends although its Pod is to run for ever: give it a command that stays, or make it a Job", name)
@@ -187,7 +188,7 @@ func killedByProbe(e evidence, p *unstructured.Unstructured, container string) s
 		case ev.Reason == "Killing" && strings.HasPrefix(ev.Message, "Container "+container+" failed "):
 			killed = true
 		case ev.Reason == "Unhealthy" && ev.about(container) && !strings.HasPrefix(ev.Message, "Readiness"):
-			words = strings.TrimSpace(ev.Message)
+			words = ev.Message
 		}
 	}
 	if !killed {
@@ -237,7 +238,7 @@ func explainUnready(e evidence, p *unstructured.Unstructured, container map[stri
 	own := &voice{pod: p, container: name}
 	for _, ev := range slices.Backward(e.events[string(p.GetUID())]) {
 		if ev.Reason == "Unhealthy" && ev.about(name) {
-			return finding{Reason: "Probe", Message: fmt.Sprintf("container %s runs but is not ready: %s", name, strings.TrimSpace(ev.Message)),
+			return finding{Reason: "Probe", Message: fmt.Sprintf("container %s runs but is not ready", name), said: ev.Message,
 				Hint: probeHint(name), voice: own}
 		}
 	}

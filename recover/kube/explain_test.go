@@ -166,7 +166,7 @@ func TestExplain(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			f := explain(scene(t, strings.Join(test.scene, "\n---\n")))
-			if f.Reason != test.reason || !strings.Contains(f.Message, test.message) || !strings.Contains(f.Hint, test.hint) || f.fine != test.fine {
+			if f.Reason != test.reason || !strings.Contains(f.whole(nil), test.message) || !strings.Contains(f.Hint, test.hint) || f.fine != test.fine {
 				t.Errorf("got %+v", f)
 			}
 			if (test.hint == "") != (f.Hint == "") {

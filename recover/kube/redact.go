@@ -13,7 +13,12 @@ import (
 	"github.com/rekindle-io/rekindle/recover/object"
 )
 
-const redacted = "[redacted]"
+const (
+	redacted = "[redacted]"
+	// shortestValue is how long a value is at least, in bytes, that is taken out:
+	// shorter ones would hit every word.
+	shortestValue = 3
+)
 
 func isSecret(kind object.Kind) bool { return kind.Group == "" && kind.Kind == "Secret" }
 
@@ -57,11 +62,11 @@ func redact(u *unstructured.Unstructured, message string) string {
 }
 
 // secretValues returns what must not be shown, longest first so that a value
-// within another leaves no rest. Values under 3 bytes would hit every word.
+// within another leaves no rest.
 func secretValues(u *unstructured.Unstructured) []string {
 	var values []string
 	add := func(v string) {
-		if v = strings.TrimSpace(v); len(v) >= 3 {
+		if v = strings.TrimSpace(v); len(v) >= shortestValue {
 			values = append(values, v)
 		}
 	}
