@@ -63,6 +63,15 @@ func unreachable(c providers.Cluster) error {
 	return &providers.NotRunningError{Provider: c.Provider, Name: c.Name, State: c.State, Reason: c.Detail["reason"]}
 }
 
+// Recognize refuses a borrowed cluster that is not the one which is recorded
+// under its name; nil for every other.
+func (e *Engine) Recognize(ctx context.Context, found providers.Cluster) error {
+	if !found.Borrowed {
+		return nil
+	}
+	return e.refuseOther(ctx, found)
+}
+
 // refuseOther refuses a borrowed cluster that is not the one which is recorded
 // under its name, or that is recorded under another one: there is one inventory
 // in each cluster, and two names would prune each other's objects.
@@ -87,6 +96,28 @@ func (e *Engine) refuseOther(ctx context.Context, found providers.Cluster) error
 }
 
 // otherCluster refuses a cluster that has come to be another one.
+// refuseOthersSet refuses a borrowed cluster that was restored under another
+// name, from here or from another machine: the set on it is that one's, and a
+// prune would remove all of it.
+func (r *restore) refuseOthersSet(ctx context.Context) error {
+	if !r.borrowed() {
+		return nil
+	}
+	set, err := r.inventory(ctx)
+	if err != nil {
+		return err
+	}
+	name := set.GetAnnotations()[clusterAnnotation]
+	if name == "" || name == r.req.Cluster {
+		return nil
+	}
+	return &RefusedError{
+		Reason: fmt.Sprintf("cluster %q was restored as %q (commit %.12s), perhaps from another machine: two names for one cluster would remove each other's objects",
+			r.found.Name, name, set.GetAnnotations()[commitAnnotation]),
+		Remedy: fmt.Sprintf("restore it from there; to go on from here in its place, declare it under the name %s", name),
+	}
+}
+
 func otherCluster(found providers.Cluster, recorded string) error {
 	return &RefusedError{
 		Reason: fmt.Sprintf("what is declared as %q points at another cluster than the one recorded: it has id %s, that one had %s; nothing was touched", found.Name, found.ID, recorded),

@@ -28,6 +28,8 @@ const (
 	kindsAnnotation      = "applyset.kubernetes.io/contains-group-kinds"
 	namespacesAnnotation = "applyset.kubernetes.io/additional-namespaces"
 	commitAnnotation     = "rekindle.io/commit"
+	// clusterAnnotation is the name under which the cluster was restored.
+	clusterAnnotation = "rekindle.io/cluster"
 )
 
 // inventoryID is the id of the one set in each cluster.
@@ -77,6 +79,7 @@ func (r *restore) recordInventory(ctx context.Context, p *plan.Plan, only bool) 
 				kindsAnnotation:      joinKeys(kinds),
 				namespacesAnnotation: joinKeys(namespaces),
 				commitAnnotation:     r.commit.SHA,
+				clusterAnnotation:    r.req.Cluster,
 			},
 		},
 	}}

@@ -99,6 +99,9 @@ func (r *restore) findTarget(ctx context.Context, s *run.Scope) error {
 		if err := r.connect(ctx); err != nil {
 			return err
 		}
+		if err := r.refuseOthersSet(ctx); err != nil {
+			return err
+		}
 		r.catalogue, err = r.cluster.Discover(ctx)
 		return err
 	}

@@ -31,6 +31,9 @@ its owner can read.`,
 			if err != nil {
 				return err
 			}
+			if err := a.engine().Recognize(cmd.Context(), c); err != nil {
+				return err
+			}
 			p, err := a.providers.Get(c.Provider)
 			if err != nil {
 				return err
