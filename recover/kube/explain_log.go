@@ -194,7 +194,8 @@ func secretsUsed(pod *unstructured.Unstructured) []string {
 func tidyLog(raw string, values []string) string {
 	var lines []string
 	for line := range strings.SplitSeq(cleaned(raw, values), "\n") {
-		if line = strings.TrimSpace(line); line == "" {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "unable to retrieve container logs") { // the kubelet's words
 			continue
 		}
 		if letters := []rune(line); len(letters) > logLineLength {
