@@ -1,18 +1,22 @@
 package rebuild_test
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"filippo.io/age"
 	"pgregory.net/rapid"
 
 	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/run"
+	"github.com/rekindle-io/rekindle/recover/sops"
 	"github.com/rekindle-io/rekindle/snapshot/adopt"
 	"github.com/rekindle-io/rekindle/snapshot/export"
 	"github.com/rekindle-io/rekindle/snapshot/show"
@@ -93,6 +97,7 @@ func TestAdopt(t *testing.T) {
 		{"what was edited, made and deleted by hand is on the branch, and nothing else", (*adopter).all},
 		{"only what is named is adopted", (*adopter).selected},
 		{"a value that changes meanwhile is refused, and the rest adopted", (*adopter).moving},
+		{"what is sealed stays sealed, and is named with the way to change it", (*adopter).sealed},
 		{"what an earlier restore made and the commit dropped stays dropped unless it is named", (*adopter).dropped},
 		{"after a restore that did not end well nothing is deleted from git", (*adopter).unproved},
 		{"a cluster that lost most of its objects deletes nothing from git", (*adopter).hollow},
@@ -214,6 +219,41 @@ func (a *adopter) moving(t *testing.T) {
 	if diff := a.repo.Git("diff", "main", "adopt/moving"); strings.Contains(diff, "replicas: 2") || !strings.Contains(diff, "podinfo:6.1") {
 		t.Errorf("the branch has\n%s", diff)
 	}
+}
+
+func (a *adopter) sealed(t *testing.T) {
+	identity, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	recipients, err := sops.ParseRecipients([]string{identity.Recipient().String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seal := sops.Sealer{Recipients: recipients, Key: make([]byte, sops.KeySize), Now: time.Now, Rand: rand.Reader}
+	file, err := seal.Seal(map[string]any{"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": "sealed", "namespace": "shop"},
+		"stringData": map[string]any{"word": "hunter3"}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Secrets = &sops.Opener{Getenv: func(name string) string {
+		if name == sops.EnvKey {
+			return identity.String()
+		}
+		return ""
+	}}
+	before := a.repo.Git("rev-parse", "HEAD")
+	a.repo.CommitFile("sealed.yaml", string(file), "a sealed Secret")
+	a.people.post("/api/v1/namespaces/shop/secrets", "apiVersion: v1\nkind: Secret\nmetadata: {name: sealed, namespace: shop, labels: {by: hand}}\nstringData: {word: hunter4}\n")
+	m, err := a.adopt(t, "", only("Secret/sealed"), nil)
+	if outcomeOf(err) != run.Unverified || len(m.Refused) != 1 || m.Refused[0].Remedy != "change it with: sops edit sealed.yaml" {
+		t.Errorf("got %v: %s", err, words(t, m))
+	}
+	if strings.Contains(words(t, m), "hunter") {
+		t.Error("a Secret's value got out")
+	}
+	a.people.delete("/api/v1/namespaces/shop/secrets/sealed")
+	a.repo.Git("reset", "--quiet", "--hard", before)
 }
 
 func (a *adopter) dropped(t *testing.T) {
