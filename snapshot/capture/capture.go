@@ -8,6 +8,7 @@ package capture
 
 import (
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
@@ -139,7 +140,18 @@ func (f *Filter) Judge(id object.ID, u *unstructured.Unstructured) Verdict {
 	if v := Made(id, u); !v.Taken() && !keptByHand(id, u) {
 		return v
 	}
+	if f.helps(id, u) {
+		return Verdict{Class: Derived, Why: "a Pod of what the cluster had when it was new", Detail: id.Namespace}
+	}
 	return f.fromTheStart(id)
+}
+
+// helps tells whether u is a Pod that a program of the new cluster runs for a
+// moment, in a namespace that came with it: a provisioner of volumes makes one
+// for each volume. What people run there by hand bears their tools' names.
+func (f *Filter) helps(id object.ID, u *unstructured.Unstructured) bool {
+	return id.Kind == "Pod" && id.Group == "" && id.Namespace != "default" && f.had != nil &&
+		f.had(object.ID{Kind: "Namespace", Name: id.Namespace}) && !slices.ContainsFunc(managers(u), IsPeoples)
 }
 
 // JudgeRestored judges a live object that no commit has and that an earlier

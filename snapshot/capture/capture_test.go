@@ -103,6 +103,23 @@ func TestTheEmptyClustersOwnIsLeftOutByRecord(t *testing.T) {
 	}
 }
 
+func TestHelpersOfTheNewClustersProgramsAreDerived(t *testing.T) {
+	f := filter(t, capture.Options{Had: func(id object.ID) bool { return id.Kind == "Namespace" && id.Name == "local-path-storage" }})
+	for manifest, want := range map[string]capture.Class{
+		`{apiVersion: v1, kind: Pod, metadata: {name: helper-pod-delete-pvc-1, namespace: local-path-storage,
+  managedFields: [{manager: local-path-provisioner, operation: Update}]}}`: capture.Derived,
+		`{apiVersion: v1, kind: Pod, metadata: {name: mine, namespace: local-path-storage,
+  managedFields: [{manager: kubectl-run, operation: Update}]}}`: capture.Taken,
+		`{apiVersion: v1, kind: ConfigMap, metadata: {name: mine, namespace: local-path-storage}}`: capture.Taken,
+		`{apiVersion: v1, kind: Pod, metadata: {name: mine, namespace: shop}}`:                     capture.Taken,
+	} {
+		id, u := parse(t, manifest)
+		if v := f.Judge(id, u); v.Class != want {
+			t.Errorf("%s: %q (%s), want %q", id, v.Class, v, want)
+		}
+	}
+}
+
 func TestRulesIncludeAndExclude(t *testing.T) {
 	for _, c := range []struct {
 		name, manifest   string
