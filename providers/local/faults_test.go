@@ -32,12 +32,23 @@ func TestWhatAClusterSurvives(t *testing.T) {
 	t.Run("its port is taken while it is stopped", func(t *testing.T) { r.sub(t).portTaken() })
 	t.Run("its pid was given to another process", func(t *testing.T) { r.sub(t).recycledPID() })
 
-	c := r.c
+	c := r.now()
 	if err := r.p.Delete(t.Context(), c.Name, c.ID, nil); err != nil {
 		t.Fatal(err)
 	}
 	wantEmpty(t, r.p.opts.Root)
 	wantPortFree(t, c)
+}
+
+// now is the cluster as it is: its port may have changed with a restart, when
+// somebody else was quicker.
+func (r *rig) now() providers.Cluster {
+	r.Helper()
+	c, err := r.p.Find(r.Context(), r.c.Name)
+	if err != nil {
+		r.Fatal(err)
+	}
+	return c
 }
 
 // wantData: what was written before is still there.
@@ -110,14 +121,17 @@ func (r *rig) supervisorKilled() {
 }
 
 func (r *rig) portTaken() {
+	before := r.now().Endpoint
 	if err := r.p.Stop(r.Context(), r.c.Name, r.c.ID, nil); err != nil {
 		r.Fatal(err)
 	}
-	l, err := net.Listen("tcp4", strings.TrimPrefix(r.c.Endpoint, "https://"))
-	if err != nil {
+	l, err := net.Listen("tcp4", strings.TrimPrefix(before, "https://"))
+	switch {
+	case err == nil:
+		defer l.Close()
+	case !errors.Is(err, syscall.EADDRINUSE): // else it is taken already
 		r.Fatal(err)
 	}
-	defer l.Close()
 	var said []string
 	if err := r.p.Start(r.Context(), r.c.Name, r.c.ID, func(m string) { said = append(said, m) }); err != nil {
 		r.Fatal(err)
@@ -126,7 +140,7 @@ func (r *rig) portTaken() {
 		r.Errorf("it does not say that the port changed: %q", said)
 	}
 	c, err := r.p.Find(r.Context(), r.c.Name)
-	if err != nil || c.Endpoint == r.c.Endpoint || c.State != providers.StateRunning {
+	if err != nil || c.Endpoint == before || c.State != providers.StateRunning {
 		r.Fatalf("found %+v, %v", c, err)
 	}
 	r.connect()
