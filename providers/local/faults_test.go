@@ -126,12 +126,10 @@ func (r *rig) portTaken() {
 		r.Fatal(err)
 	}
 	l, err := net.Listen("tcp4", strings.TrimPrefix(before, "https://"))
-	switch {
-	case err == nil:
-		defer l.Close()
-	case !errors.Is(err, syscall.EADDRINUSE): // else it is taken already
+	if err != nil {
 		r.Fatal(err)
 	}
+	defer l.Close()
 	var said []string
 	if err := r.p.Start(r.Context(), r.c.Name, r.c.ID, func(m string) { said = append(said, m) }); err != nil {
 		r.Fatal(err)

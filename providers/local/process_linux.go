@@ -131,11 +131,17 @@ func (pr process) signal(sig syscall.Signal) error {
 // killAll ends every process of a cluster at once and waits until they are
 // gone. The supervisor goes first: it would start the others again.
 func killAll(ctx context.Context, h home, id string) error {
+	var w witness
+	defer w.close()
 	for {
 		found, err := processesOf(h, id)
-		if err != nil || len(found) == 0 {
+		if err != nil {
 			return err
 		}
+		if len(found) == 0 {
+			return w.wait(ctx)
+		}
+		w.watch(found)
 		for _, supervisors := range []bool{true, false} {
 			for _, pr := range found {
 				if (pr.command == commandSupervise) == supervisors {
@@ -151,6 +157,53 @@ func killAll(ctx context.Context, h home, id string) error {
 			return fmt.Errorf("processes of cluster %s do not end: %w", id, context.Cause(ctx))
 		case <-time.After(10 * time.Millisecond):
 		}
+	}
+}
+
+// witness sees processes to their very end. One that is dying bears no marks any
+// more, and on a busy machine still holds its ports and files for a while.
+type witness struct{ handles map[int]int } // pidfds, by pid
+
+// watch begins to watch those that it does not watch yet.
+func (w *witness) watch(found []process) {
+	for _, pr := range found {
+		if _, there := w.handles[pr.pid]; there {
+			continue
+		}
+		handle, err := unix.PidfdOpen(pr.pid, 0)
+		if err != nil {
+			continue // it is gone, or the kernel is too old to say
+		}
+		if now, ok := identify(pr.pid); ok && now.id != pr.id {
+			_ = unix.Close(handle) // the pid was given to another
+			continue
+		}
+		if w.handles == nil {
+			w.handles = map[int]int{}
+		}
+		w.handles[pr.pid] = handle
+	}
+}
+
+// wait returns once all that were watched have ended.
+func (w *witness) wait(ctx context.Context) error {
+	for pid, handle := range w.handles {
+		for {
+			n, err := unix.Poll([]unix.PollFd{{Fd: int32(handle), Events: unix.POLLIN}}, 20) //nolint:gosec // a descriptor
+			if n > 0 || err != nil && !errors.Is(err, unix.EINTR) {
+				break
+			}
+			if ctx.Err() != nil {
+				return fmt.Errorf("process %d does not end: %w", pid, context.Cause(ctx))
+			}
+		}
+	}
+	return nil
+}
+
+func (w *witness) close() {
+	for _, handle := range w.handles {
+		_ = unix.Close(handle)
 	}
 }
 

@@ -42,3 +42,9 @@ func detached() *syscall.SysProcAttr                 { return nil }
 func tryLock(string) (*os.File, error)               { return nil, supported() }
 func renameNew(string, string) error                 { return supported() }
 func freeSpace(string) (uint64, error)               { return 0, supported() }
+
+type witness struct{}
+
+func (*witness) watch([]process)            {}
+func (*witness) wait(context.Context) error { return nil }
+func (*witness) close()                     {}

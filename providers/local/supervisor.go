@@ -127,11 +127,17 @@ func (p *Provider) stopGently(ctx context.Context, h home, id string) error {
 	deadline, cancel := context.WithTimeout(ctx, p.opts.StopTimeout)
 	defer cancel()
 	asked := false
+	var w witness
+	defer w.close()
 	for {
 		found, err := processesOf(h, id)
-		if err != nil || len(found) == 0 {
+		if err != nil {
 			return err
 		}
+		if len(found) == 0 {
+			return w.wait(deadline)
+		}
+		w.watch(found)
 		supervisor := false
 		for _, pr := range found {
 			if pr.command == commandSupervise {
