@@ -39,7 +39,8 @@ type DeleteRequest struct {
 // restores made in it is removed, and it is given back. observe may be nil.
 func (e *Engine) Delete(ctx context.Context, req DeleteRequest, observe func(run.Event)) error {
 	found, provider, err := e.locate(ctx, req.Provider, req.Cluster)
-	if errors.Is(err, providers.ErrNotFound) {
+	if err != nil && !errors.As(err, new(*AmbiguousClusterError)) {
+		// The journal knows whose it was, also when another provider is away.
 		found, provider, err = e.remains(ctx, req.Provider, req.Cluster, err)
 	}
 	if err != nil {

@@ -52,8 +52,9 @@ func (a *app) deleteCluster(ctx context.Context, name string, f deleteFlags) err
 		return err
 	}
 	c, err := a.locate(ctx, name, f.provider)
-	if errors.As(err, new(*unknownClusterError)) {
-		// A delete that was cut off may have left something.
+	if err != nil && !errors.As(err, new(*rebuild.AmbiguousClusterError)) {
+		// A delete that was cut off may have left something, also when another
+		// provider is away.
 		if rest, restErr := a.engine().Remains(ctx, f.provider, name); !errors.Is(restErr, providers.ErrNotFound) {
 			c, err = rest, restErr
 		}

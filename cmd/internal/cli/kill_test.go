@@ -29,7 +29,8 @@ func (m *machine) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(binary, args...)
 	cmd.Dir = m.dir
 	cmd.Env = append(os.Environ(), "HOME="+m.dir, "XDG_STATE_HOME="+filepath.Join(m.dir, "state"),
-		"XDG_CACHE_HOME="+filepath.Join(m.dir, "cache"), "REKINDLE_CONTROLPLANE="+testenv.Binary(m.t))
+		"XDG_CACHE_HOME="+filepath.Join(m.dir, "cache"), "REKINDLE_CONTROLPLANE="+testenv.Binary(m.t),
+		"DOCKER_HOST=unix://"+filepath.Join(m.dir, "docker.sock")) // nobody's: what Docker holds is seen from everywhere
 	return cmd
 }
 
