@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/rekindle-io/rekindle/providers"
 )
 
@@ -67,27 +65,9 @@ func lockDir(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	f, err := os.Open(dir)
-	if errors.Is(err, fs.ErrNotExist) {
+	f, err := providers.LockDir(dir)
+	if errors.Is(err, providers.ErrLocked) || errors.Is(err, fs.ErrNotExist) {
 		return nil, errBusy
 	}
-	if err != nil {
-		return nil, err
-	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if err == nil {
-		var held, there os.FileInfo
-		if held, err = f.Stat(); err == nil {
-			if there, err = os.Lstat(dir); err == nil && os.SameFile(held, there) {
-				return f, nil
-			}
-		}
-		if err == nil || errors.Is(err, fs.ErrNotExist) {
-			err = errBusy
-		}
-	} else if errors.Is(err, unix.EWOULDBLOCK) {
-		err = errBusy
-	}
-	_ = f.Close()
-	return nil, err
+	return f, err
 }

@@ -83,7 +83,7 @@ func (p *Provider) acquire(ctx context.Context, name, id string) (mark, *os.File
 		if _, err := p.owned(name, id); err != nil {
 			return mark{}, nil, err
 		}
-		lock, err := tryLock(string(p.home(name)))
+		lock, err := providers.LockDir(string(p.home(name)))
 		if err == nil {
 			// Only now is what the mark says certain.
 			m, err := p.owned(name, id)
@@ -93,7 +93,7 @@ func (p *Provider) acquire(ctx context.Context, name, id string) (mark, *os.File
 			}
 			return m, lock, nil
 		}
-		if !errors.Is(err, errLocked) && !errors.Is(err, fs.ErrNotExist) {
+		if !errors.Is(err, providers.ErrLocked) && !errors.Is(err, fs.ErrNotExist) {
 			return mark{}, nil, fmt.Errorf("provider local: lock %s: %w", p.home(name), err)
 		}
 		select {

@@ -210,36 +210,6 @@ func (w *witness) close() {
 // detached makes a process that neither the terminal nor its signals reach.
 func detached() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
 
-var errLocked = errors.New("locked by another process")
-
-// tryLock locks a directory until the file is closed or the process ends.
-// fs.ErrNotExist: it was removed or replaced meanwhile.
-func tryLock(dir string) (*os.File, error) {
-	f, err := os.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, errLocked
-		}
-		return nil, err
-	}
-	held, err := f.Stat()
-	if err == nil {
-		var there os.FileInfo
-		if there, err = os.Lstat(dir); err == nil && !os.SameFile(held, there) {
-			err = os.ErrNotExist
-		}
-	}
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	return f, nil
-}
-
 // renameNew moves a directory to a name that nothing holds: fs.ErrExist when
 // something does, be it an empty directory.
 func renameNew(from, to string) error {

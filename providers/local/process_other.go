@@ -4,8 +4,6 @@ package local
 
 import (
 	"context"
-	"errors"
-	"os"
 	"runtime"
 	"syscall"
 
@@ -17,8 +15,6 @@ const (
 	envClusterID  = "REKINDLE_CLUSTER_ID"
 	envClusterDir = "REKINDLE_CLUSTER_DIR"
 )
-
-var errLocked = errors.New("locked by another process")
 
 // supported: processes are told apart by what Linux says about them in /proc.
 func supported() error {
@@ -39,7 +35,6 @@ func processesOf(home, string) ([]process, error)    { return nil, supported() }
 func (process) signal(syscall.Signal) error          { return supported() }
 func killAll(context.Context, home, string) error    { return supported() }
 func detached() *syscall.SysProcAttr                 { return nil }
-func tryLock(string) (*os.File, error)               { return nil, supported() }
 func renameNew(string, string) error                 { return supported() }
 func freeSpace(string) (uint64, error)               { return 0, supported() }
 
