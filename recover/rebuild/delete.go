@@ -80,7 +80,9 @@ func (e *Engine) Delete(ctx context.Context, req DeleteRequest, observe func(run
 // locate finds a cluster by name, in one provider or in all.
 func (e *Engine) locate(ctx context.Context, provider, name string) (providers.Cluster, providers.Provider, error) {
 	var found []providers.Cluster
-	var unknown error // of a provider that could not say whether it has one
+	// What the providers said that cannot be asked now, and of these the ones
+	// that had such a cluster when last seen.
+	var unasked, owner error
 	for _, n := range e.named(provider) {
 		p, err := e.Providers.Get(n)
 		if err != nil {
@@ -92,7 +94,14 @@ func (e *Engine) locate(ctx context.Context, provider, name string) (providers.C
 		case errors.Is(err, providers.ErrNotFound):
 		case errors.As(err, &lacking) && provider == "": // this machine has nothing of it
 		case err != nil:
-			unknown = errors.Join(unknown, err)
+			known, recordErr := run.Into(ctx, e.Journal, clusterRecord, recordKey(n, name), &ClusterRecord{})
+			if recordErr != nil {
+				return providers.Cluster{}, nil, recordErr
+			}
+			if known {
+				owner = errors.Join(owner, err)
+			}
+			unasked = errors.Join(unasked, err)
 		default:
 			found = append(found, c)
 		}
@@ -102,8 +111,11 @@ func (e *Engine) locate(ctx context.Context, provider, name string) (providers.C
 	}
 	switch len(found) {
 	case 0:
-		if unknown != nil {
-			return providers.Cluster{}, nil, unknown
+		if owner != nil {
+			return providers.Cluster{}, nil, owner
+		}
+		if unasked != nil {
+			return providers.Cluster{}, nil, &UnaskedError{Name: name, Err: unasked}
 		}
 		return providers.Cluster{}, nil, fmt.Errorf("cluster %q: %w: rekindle clusters list shows those there are", name, providers.ErrNotFound)
 	case 1:
@@ -139,6 +151,20 @@ func (e *AmbiguousClusterError) Error() string {
 func (e *AmbiguousClusterError) Hint() string {
 	return "add --provider " + strings.Join(e.Providers, "|")
 }
+
+// UnaskedError: no provider that answers has a cluster of that name, and some
+// could not be asked. Nobody may take it for gone.
+type UnaskedError struct {
+	Name string
+	// Err says of each provider that was not asked why.
+	Err error
+}
+
+func (e *UnaskedError) Error() string {
+	return fmt.Sprintf("there is no cluster %q, as far as can be told: %v", e.Name, e.Err)
+}
+
+func (e *UnaskedError) Unwrap() error { return e.Err }
 
 // remains is the cluster of that name which no provider finds although the
 // journal still has it: its delete was cut off, or somebody else removed it.

@@ -246,10 +246,28 @@ func (a *app) records(ctx context.Context) (map[clusterKey]rebuild.ClusterRecord
 // all of them.
 func (a *app) locate(ctx context.Context, name, provider string) (providers.Cluster, error) {
 	c, err := a.engine().Locate(ctx, provider, name)
-	if isGone(err) {
+	var unasked *rebuild.UnaskedError
+	switch {
+	case isGone(err):
 		err = a.noCluster(ctx, name)
+	case errors.As(err, &unasked):
+		err = &unaskedError{unasked, a.clusterNames(ctx)}
 	}
 	return c, err
+}
+
+// unaskedError adds to an unanswered question what clusters there are.
+type unaskedError struct {
+	*rebuild.UnaskedError
+	known []string
+}
+
+func (e *unaskedError) Hint() string {
+	_, hint := splitHint(e.Err)
+	if len(e.known) == 0 {
+		return hint
+	}
+	return cmp.Or(didYouMean(e.Name, e.known), "there are: "+strings.Join(e.known, ", ")) + "\n" + hint
 }
 
 // noCluster is the error for a name that no provider has.
