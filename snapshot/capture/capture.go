@@ -75,7 +75,7 @@ type Filter struct {
 	had              func(object.ID) bool
 }
 
-// New returns a filter, or an *InvalidError about the first rule that cannot be
+// New returns a filter, or a *rule.InvalidError about the first rule that cannot be
 // used.
 func New(opts Options) (*Filter, error) {
 	f := &Filter{had: opts.Had}
@@ -96,12 +96,12 @@ func (f *Filter) Skips(kind schema.GroupKind) (Verdict, bool) {
 		return Verdict{Class: Derived, Why: why}, true
 	}
 	for _, r := range f.exclude {
-		if r.wholeKind() && r.isOfKind(kind) {
+		if r.wholeKind() && r.IsOfKind(kind) {
 			return r.verdict(), true
 		}
 	}
 	for _, r := range f.include {
-		if r.isOfKind(kind) {
+		if r.IsOfKind(kind) {
 			return Verdict{}, false
 		}
 	}

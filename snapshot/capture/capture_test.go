@@ -13,6 +13,7 @@ import (
 
 	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/snapshot/capture"
+	"github.com/rekindle-io/rekindle/snapshot/rule"
 )
 
 func parse(t testing.TB, text string) (object.ID, *unstructured.Unstructured) {
@@ -167,10 +168,10 @@ func TestABrokenRuleIsNamed(t *testing.T) {
 		"rekindle.yaml:7: include or exclude rule: it is about everything": {At: "rekindle.yaml:7"},
 		`name: "[a" is no glob`: {Name: "[a"},
 		"is no label selector":  {Labels: "a in b"},
-		"longer than 512 bytes": {Kind: strings.Repeat("x", 600)},
+		"more than 512 bytes":  {Kind: strings.Repeat("x", 600)},
 	} {
 		_, err := capture.New(capture.Options{Exclude: []capture.Rule{r}})
-		var invalid *capture.InvalidError
+		var invalid *rule.InvalidError
 		if !errors.As(err, &invalid) || !strings.Contains(err.Error(), text) {
 			t.Errorf("%+v: %v, want %q", r, err, text)
 		}

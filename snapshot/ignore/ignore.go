@@ -18,14 +18,13 @@ import (
 
 	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/snapshot/ignore/glob"
+	"github.com/rekindle-io/rekindle/snapshot/rule"
 )
 
 // Rule is one rule as it is written. What is left empty does not narrow it, but
 // something has to: a rule about everything is refused.
 type Rule struct {
-	// Kind, Group, Namespace and Name are globs (*, ?, [a-z], {one,two}). Kind
-	// may carry the group, as objects are printed: Deployment.apps. The group
-	// without a name is written core.
+	// Kind, Group, Namespace and Name are globs: see rule.Objects.
 	Kind      string `json:"kind,omitempty"`
 	Group     string `json:"group,omitempty"`
 	Namespace string `json:"namespace,omitempty"`
@@ -57,33 +56,8 @@ func (r Rule) String() string {
 	return r.Reason + " (until " + r.Until.UTC().Format(DateLayout) + ")"
 }
 
-// Problem is something that is wrong with a rule.
-type Problem struct {
-	// Field is the name of the rule's field: "name", "fields[1]"; empty for what
-	// concerns the rule as a whole.
-	Field   string
-	Message string
-}
-
-// InvalidError: a rule cannot be used.
-type InvalidError struct {
-	At string
-	Problem
-}
-
-func (e *InvalidError) Error() string {
-	text := e.Message
-	if e.Field != "" {
-		text = e.Field + ": " + text
-	}
-	if e.At == "" {
-		return "ignore rule: " + text
-	}
-	return e.At + ": ignore rule: " + text
-}
-
 // Check returns all that is wrong with the rule.
-func (r Rule) Check() []Problem {
+func (r Rule) Check() []rule.Problem {
 	_, problems := compile(r)
 	return problems
 }
@@ -99,22 +73,22 @@ type Set struct {
 // compiled is a rule with its globs and pointers parsed, and what it did.
 type compiled struct {
 	Rule
-	kind, group, namespace, name glob.Glob
-	managers                     []glob.Glob
-	fields                       []pointer
-	expired                      bool
+	rule.Matcher
+	managers []glob.Glob
+	fields   []pointer
+	expired  bool
 
 	objects, ignored atomic.Int64
 }
 
 // Compile prepares rules for the day on which now falls in UTC. The error is an
-// *InvalidError about the first rule that cannot be used.
+// *rule.InvalidError about the first rule that cannot be used.
 func Compile(rules []Rule, now time.Time) (*Set, error) {
 	s := &Set{}
 	for _, r := range rules {
 		c, problems := compile(r)
 		if len(problems) > 0 {
-			return nil, &InvalidError{At: r.At, Problem: problems[0]}
+			return nil, &rule.InvalidError{What: "ignore rule", At: r.At, Problem: problems[0]}
 		}
 		if !r.Until.IsZero() {
 			y, m, d := r.Until.UTC().Date()
@@ -126,31 +100,25 @@ func Compile(rules []Rule, now time.Time) (*Set, error) {
 }
 
 // compile parses a rule; without problems, what it returns is whole.
-func compile(r Rule) (*compiled, []Problem) {
-	c := &compiled{Rule: r}
-	var problems []Problem
+func compile(r Rule) (*compiled, []rule.Problem) {
+	about := rule.Objects{Kind: r.Kind, Group: r.Group, Namespace: r.Namespace, Name: r.Name}
+	m, problems := about.Compile()
+	c := &compiled{Rule: r, Matcher: m}
 	fail := func(field, format string, args ...any) {
-		problems = append(problems, Problem{Field: field, Message: fmt.Sprintf(format, args...)})
+		problems = append(problems, rule.Problem{Field: field, Message: fmt.Sprintf(format, args...)})
 	}
-	pattern := func(field, text string) glob.Glob {
-		if text == "" {
-			return nil
-		}
-		g, err := glob.Parse(text)
-		if err != nil {
-			fail(field, "%v", err)
-		}
-		return g
-	}
-	c.kind, c.group = pattern("kind", r.Kind), pattern("group", r.Group)
-	c.namespace, c.name = pattern("namespace", r.Namespace), pattern("name", r.Name)
 	for i, text := range r.Managers {
 		field := fmt.Sprintf("managers[%d]", i)
 		if text == "" {
 			fail(field, "empty: name a field manager")
 			continue
 		}
-		c.managers = append(c.managers, pattern(field, text))
+		g, err := glob.Parse(text)
+		if err != nil {
+			fail(field, "%v", err)
+			continue
+		}
+		c.managers = append(c.managers, g)
 	}
 	for i, text := range r.Fields {
 		p, err := parsePointer(text)
@@ -163,7 +131,7 @@ func compile(r Rule) (*compiled, []Problem) {
 	if strings.TrimSpace(r.Reason) == "" {
 		fail("reason", "empty: say why these differences do not count")
 	}
-	if r.Kind+r.Group+r.Namespace+r.Name == "" && len(r.Fields)+len(r.Managers) == 0 {
+	if about.Any() && len(r.Fields)+len(r.Managers) == 0 {
 		fail("", "it would ignore everything: name a kind, group, namespace, name, fields or managers")
 	}
 	return c, problems
@@ -225,7 +193,7 @@ func (c *compiled) covers(steps []string) bool {
 func (s *Set) first(id object.ID, manager string, holds func(*compiled) bool) (string, bool) {
 	var late *compiled
 	for _, c := range s.candidates(id) {
-		if c.expired && late != nil || !c.isAbout(id) || !c.isBy(manager) || !holds(c) {
+		if c.expired && late != nil || !c.IsAbout(id) || !c.isBy(manager) || !holds(c) {
 			continue
 		}
 		if c.expired {
@@ -249,24 +217,12 @@ func (s *Set) candidates(id object.ID) []*compiled {
 	}
 	list := []*compiled{}
 	for _, c := range s.rules {
-		if c.isOfKind(gk) {
+		if c.IsOfKind(gk) {
 			list = append(list, c)
 		}
 	}
 	s.about.Store(gk, list)
 	return list
-}
-
-func (c *compiled) isOfKind(gk schema.GroupKind) bool {
-	group := gk.Group
-	if group == "" {
-		group = "core"
-	}
-	return c.group.Match(group) && (c.kind.Match(gk.Kind) || c.kind.Match(gk.String()))
-}
-
-func (c *compiled) isAbout(id object.ID) bool {
-	return c.namespace.Match(id.Namespace) && c.name.Match(id.Name)
 }
 
 func (c *compiled) isBy(manager string) bool {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/snapshot/ignore"
+	"github.com/rekindle-io/rekindle/snapshot/rule"
 )
 
 func today() time.Time { return time.Date(2026, 11, 22, 16, 30, 0, 0, time.UTC) }
@@ -119,7 +120,7 @@ func TestBrokenRules(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			tc.rule.At = "f.yaml:3"
 			_, err := ignore.Compile([]ignore.Rule{{Kind: "Pod", Reason: "fine"}, tc.rule}, today())
-			var invalid *ignore.InvalidError
+			var invalid *rule.InvalidError
 			if !errors.As(err, &invalid) || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("have %v, want %s", err, tc.want)
 			}

@@ -36,7 +36,7 @@ func (s *Set) Met(id object.ID) {
 		return
 	}
 	for _, c := range s.candidates(id) {
-		if c.isAbout(id) {
+		if c.IsAbout(id) {
 			c.objects.Add(1)
 		}
 	}
