@@ -168,7 +168,7 @@ func TestABrokenRuleIsNamed(t *testing.T) {
 		"rekindle.yaml:7: include or exclude rule: it is about everything": {At: "rekindle.yaml:7"},
 		`name: "[a" is no glob`: {Name: "[a"},
 		"is no label selector":  {Labels: "a in b"},
-		"more than 512 bytes":  {Kind: strings.Repeat("x", 600)},
+		"more than 512 bytes":   {Kind: strings.Repeat("x", 600)},
 	} {
 		_, err := capture.New(capture.Options{Exclude: []capture.Rule{r}})
 		var invalid *rule.InvalidError
