@@ -9,6 +9,7 @@ import (
 
 	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/recover/object/field"
+	"github.com/rekindle-io/rekindle/snapshot/capture"
 	"github.com/rekindle-io/rekindle/snapshot/drift"
 )
 
@@ -131,8 +132,8 @@ func installer(u *unstructured.Unstructured) string {
 			return "the Operator Lifecycle Manager"
 		}
 	}
-	if owners := u.GetOwnerReferences(); len(owners) > 0 {
-		return owners[0].Kind + " " + owners[0].Name
+	if kind, name := capture.Owner(u); kind != "" {
+		return kind + " " + name
 	}
 	if by := u.GetLabels()["app.kubernetes.io/managed-by"]; by != "" {
 		return by

@@ -275,6 +275,7 @@ const definition = `{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDe
 
 func TestObjectsAndDefinitions(t *testing.T) {
 	crd, installed := fmt.Sprintf(definition, ""), fmt.Sprintf(definition, ", labels: {app.kubernetes.io/managed-by: Helm}")
+	owner := ", ownerReferences: [{kind: Operator, name: caches, apiVersion: x/v1, uid: u"
 	cache := `{apiVersion: example.com/v1, kind: Cache, metadata: {name: a, namespace: shop}}`
 	removed := func(gvk schema.GroupVersionKind) (string, bool) { return "removed in v1.25", gvk.Version == "v1beta1" }
 	for _, tc := range []struct {
@@ -290,6 +291,10 @@ func TestObjectsAndDefinitions(t *testing.T) {
 		{"in git", []drift.Sighting{inGit(t, crd), inGit(t, cache)}, nil},
 		{"without a definition", []drift.Sighting{live(t, crd), inGit(t, cache)}, []string{"definition-missing CustomResourceDefinition.apiextensions.k8s.io caches.example.com 5"}},
 		{"with an installed one", []drift.Sighting{live(t, installed), inGit(t, cache)}, []string{"definition-missing CustomResourceDefinition.apiextensions.k8s.io caches.example.com 2"}},
+		{"with one that its operator installs", []drift.Sighting{live(t, fmt.Sprintf(definition, owner+", controller: true}]")), inGit(t, cache)},
+			[]string{"definition-missing CustomResourceDefinition.apiextensions.k8s.io caches.example.com 2"}},
+		{"with one that a person made, and an owner takes along", []drift.Sighting{live(t, fmt.Sprintf(definition, owner+"}], managedFields: [{manager: kubectl-create, operation: Update}]")), inGit(t, cache)},
+			[]string{"definition-missing CustomResourceDefinition.apiextensions.k8s.io caches.example.com 5"}},
 		{"an unused one", []drift.Sighting{live(t, crd)}, []string{"definition-unused CustomResourceDefinition.apiextensions.k8s.io caches.example.com 1"}},
 		{"removed version", []drift.Sighting{inGit(t, `{apiVersion: policy/v1beta1, kind: PodDisruptionBudget, metadata: {name: a}}`)}, []string{"version-removed PodDisruptionBudget.policy a 2"}},
 		{"stored version", []drift.Sighting{inGit(t, strings.Replace(crd, "storedVersions: [v1]", "storedVersions: [v1, v1beta1]", 1))},
