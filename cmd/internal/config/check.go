@@ -45,6 +45,7 @@ func (k *checker) cluster(c *Cluster) {
 		k.source(&c.Source)
 	}
 	k.drift(c)
+	k.schedule(c)
 }
 
 // CheckName tells why a name cannot be a cluster's; nil when it can.

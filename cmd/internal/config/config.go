@@ -29,6 +29,9 @@ type Config struct {
 	File     string             `yaml:"-"`
 	Clusters map[string]Cluster `yaml:"clusters" doc:"The declared clusters by name. A name is a DNS label of at most 40 characters."`
 
+	Daemon Daemon          `yaml:"daemon" doc:"How rekindle daemon works."`
+	Notify []NotifyChannel `yaml:"notify" doc:"Who is told of what the daemon does."`
+
 	positions map[string]Position
 }
 
@@ -41,6 +44,12 @@ type Cluster struct {
 	Settings providers.Settings `yaml:"settings" doc:"The provider's own settings; rekindle doctor names the providers."`
 	Restore  Restore            `yaml:"restore" doc:"How a restore of this cluster behaves unless flags say otherwise."`
 	Drift    Drift              `yaml:"drift" doc:"How this cluster is compared with its source, and where its live state is exported to."`
+
+	Schedule  Schedule          `yaml:"schedule" doc:"When the cluster is up; rekindle daemon sees to it."`
+	Protected bool              `yaml:"protected" default:"false" doc:"Never torn down, neither by the schedule nor by hand, until this is taken back."`
+	Teardown  Teardown          `yaml:"teardown" doc:"What a teardown of this cluster may do."`
+	CarryOver []Selection       `yaml:"carryOver" doc:"Secrets that a recreate brings back from the last export, such as issued certificates and sealing keys. Needs drift.export.recipients."`
+	Labels    map[string]string `yaml:"labels" doc:"Labels of people, to group and filter clusters by."`
 }
 
 // Source says where manifests come from and how to read them.

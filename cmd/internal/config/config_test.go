@@ -55,6 +55,21 @@ func TestLoadFillsEveryField(t *testing.T) {
 				Repo: "/etc/rekindle/exports.git", Branch: "live/dev",
 				Recipients: []string{"age1lvyvwawkr0mcnnnncaghunadrqkmuf9e6507x9y920xxpp866cnql7dp2z"},
 			}},
+			Schedule: Schedule{
+				Zone: "Europe/Berlin", Awake: Texts{"Mon-Fri 07:00-20:00"},
+				Except: []ScheduleException{
+					{On: day(2026, 12, 24), State: "asleep", Reason: "Christmas Eve"},
+					{From: day(2027, 1, 2), To: day(2027, 1, 4), State: "awake", Reason: "migration"},
+					{File: "/etc/rekindle/holidays.ics", State: "asleep"},
+				},
+				TTL: Span{14 * 24 * time.Hour}, Warn: Span{15 * time.Minute}, Late: Span{90 * time.Minute}, Lead: Span{20 * time.Minute},
+				Fallback: "last-verified",
+				Drill:    &Drill{At: Texts{"0 3 * * 0"}, Provider: "kind", Settings: map[string]any{"workers": 2}},
+			},
+			Protected: true,
+			Teardown:  Teardown{AcceptDataLoss: []string{"shop/cache-*"}, Stuck: "proceed", DeadAPI: "proceed", Wait: Span{20 * time.Minute}},
+			CarryOver: []Selection{{Namespace: "shop", Name: "*-tls"}},
+			Labels:    map[string]string{"team": "shop"},
 		},
 		"prod-eu": {
 			Name: "prod-eu",
@@ -65,6 +80,7 @@ func TestLoadFillsEveryField(t *testing.T) {
 			Provider: "local",
 			Restore:  Restore{Wait: Duration{10 * time.Minute}},
 			Drift:    Drift{Include: include, Exclude: exclude, Ignore: ignored, Export: Export{Branch: "rekindle/prod-eu"}},
+			Schedule: unscheduled(), Teardown: careful(),
 		},
 	}
 	if diff := cmp.Diff(want, c.Clusters); diff != "" {
@@ -76,9 +92,41 @@ func TestLoadFillsEveryField(t *testing.T) {
 	if have := c.Position("clusters", "dev", "settings", "nodes").String(); have != "/etc/rekindle/rekindle.yaml:21:7" {
 		t.Errorf("position of nodes is %s", have)
 	}
-	if have := c.Position("clusters", "prod-eu", "restore", "wait").Line; have != 58 {
+	if have := c.Position("clusters", "prod-eu", "restore", "wait").Line; have != 83 {
 		t.Errorf("a field that is absent is placed at line %d, want that of restore", have)
 	}
+	daemon := Daemon{
+		MaxRuns: 8, MaxTeardowns: 3, History: History{Keep: Span{30 * 24 * time.Hour}, Runs: 500},
+		Listen: &Listen{Address: "127.0.0.1:7443", Certificate: "/etc/rekindle/tls/daemon.crt", Key: "/etc/rekindle/tls/daemon.key", ClientCA: "/etc/rekindle/tls/ca.crt"},
+	}
+	if diff := cmp.Diff(daemon, c.Daemon); diff != "" {
+		t.Errorf("daemon (-want +have):\n%s", diff)
+	}
+	channels := []NotifyChannel{
+		{Name: "team", On: []string{"failure", "teardown"}, Slack: &Webhook{URLFile: "/etc/rekindle/secrets/slack"}},
+		{Name: "webhook", Webhook: &Webhook{URL: "https://hooks.example.com/rekindle", SecretFile: "/etc/rekindle/secrets/hook"}},
+		{Name: "email", Email: &Email{Server: "smtp.example.com:587", From: "rekindle@example.com", To: []string{"ops@example.com"},
+			User: "rekindle", PasswordFile: "/etc/rekindle/secrets/mail"}},
+	}
+	for i := range channels {
+		if channels[i].On == nil {
+			channels[i].On = []string{"failure", "recovery", "teardown", "missed"}
+		}
+	}
+	if diff := cmp.Diff(channels, c.Notify); diff != "" {
+		t.Errorf("notify (-want +have):\n%s", diff)
+	}
+}
+
+func day(year int, month time.Month, d int) Date { return Date{time.Date(year, month, d, 0, 0, 0, 0, time.UTC)} }
+
+// unscheduled and careful are the defaults.
+func unscheduled() Schedule {
+	return Schedule{Warn: Span{10 * time.Minute}, Late: Span{2 * time.Hour}, Fallback: "none"}
+}
+
+func careful() Teardown {
+	return Teardown{Stuck: "fail", DeadAPI: "fail", Wait: Span{10 * time.Minute}}
 }
 
 func TestLoadMinimal(t *testing.T) {
@@ -101,6 +149,7 @@ func TestLoadMinimal(t *testing.T) {
 		Source:   Source{Repo: "git@example.com:a/b.git", Revision: "HEAD", Kind: "auto"},
 		Provider: "local", Restore: Restore{Wait: Duration{10 * time.Minute}},
 		Drift: Drift{Export: Export{Branch: "rekindle/dev"}},
+		Schedule: unscheduled(), Teardown: careful(),
 	}
 	if diff := cmp.Diff(want, c.Clusters["dev"], cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("defaults (-want +have):\n%s", diff)
@@ -123,7 +172,7 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 			`f.yaml:3:5: clusters.dev.source: required, but it is missing`,
 		}},
 		{"unknown field", cluster(source, "provider: local", "zzz: 1"), []string{
-			`f.yaml:5:5: clusters.dev.zzz: unknown field (known here: source, provider, settings, restore, drift)`,
+			`f.yaml:5:5: clusters.dev.zzz: unknown field (known here: source, provider, settings, restore, drift, schedule, protected, teardown, carryOver, labels)`,
 		}},
 		{"unknown at the top", "cluster: {}", []string{`f.yaml:1:1: cluster: unknown field, did you mean "clusters"?`}},
 		{"missing and empty", cluster("source:", "provider: ''"), []string{

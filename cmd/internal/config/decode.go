@@ -91,6 +91,10 @@ func (d *decoder) value(path string, n *yaml.Node, v reflect.Value, within []*ya
 	case reflect.Map:
 		d.mapping(path, n, v, within)
 	case reflect.Slice:
+		if v.Type() == reflect.TypeFor[Texts]() && n.Kind == yaml.ScalarNode && n.Tag == "!!str" {
+			v.Set(reflect.ValueOf(Texts{n.Value}))
+			return
+		}
 		d.list(path, n, v, within)
 	case reflect.Interface:
 		if a := d.free(path, n, within); a != nil {
@@ -120,12 +124,16 @@ func (d *decoder) mismatch(path string, n *yaml.Node, want string) {
 }
 
 func (d *decoder) scalar(path string, n *yaml.Node, s scalar) {
+	want, tags := "text", []string{"!!str", "!!timestamp"}
+	if _, ok := s.(interface{ number() }); ok {
+		want, tags = "a number", []string{"!!int"}
+	}
 	if n.Kind != yaml.ScalarNode || isNull(n) {
-		d.mismatch(path, n, "text")
+		d.mismatch(path, n, want)
 	} else if err := s.parse(n.Value); err != nil {
 		d.problem(path, n, "%v, have %q", err, n.Value)
-	} else if n.Tag != "!!str" && n.Tag != "!!timestamp" {
-		d.mismatch(path, n, "text")
+	} else if !slices.Contains(tags, n.Tag) {
+		d.mismatch(path, n, want)
 	}
 }
 

@@ -43,6 +43,7 @@ func Load(path string, data []byte) (*Config, error) {
 			k.cluster(&cl)
 			c.Clusters[name] = cl
 		}
+		(&checker{decoder: d, dir: dir}).daemon(c)
 	}
 	if err := invalid(d.problems); err != nil {
 		return nil, err

@@ -27,6 +27,10 @@ func schemaOf(t reflect.Type) map[string]any {
 	if s, ok := scalarOf(reflect.New(t).Elem()); ok {
 		return s.schema()
 	}
+	if t == reflect.TypeFor[Texts]() {
+		text := map[string]any{"type": "string"}
+		return map[string]any{"oneOf": []any{text, map[string]any{"type": []string{"array", "null"}, "items": text}}}
+	}
 	switch t.Kind() {
 	case reflect.Pointer:
 		return schemaOf(t.Elem())
@@ -57,15 +61,18 @@ func structSchema(t reflect.Type) map[string]any {
 		}
 		if f.fallback != "" {
 			p["default"] = f.fallback
-			if f.reflectedType.Kind() == reflect.Bool {
+			switch f.reflectedType.Kind() {
+			case reflect.Bool:
 				p["default"] = f.fallback == "true"
+			case reflect.Int:
+				p["default"] = json.Number(f.fallback)
 			}
 		}
 		if f.required {
 			required = append(required, f.key)
 			if f.reflectedType.Kind() == reflect.String {
 				p["minLength"] = 1
-			} else {
+			} else if f.reflectedType.Kind() == reflect.Struct {
 				p["type"] = "object"
 			}
 		}
