@@ -9,7 +9,6 @@ import (
 
 	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/snapshot/ignore"
-	"github.com/rekindle-io/rekindle/snapshot/recoverability"
 )
 
 // Style is what a piece of text means to the reader; whoever prints it chooses
@@ -53,6 +52,17 @@ type LineOptions struct {
 	Width int
 	// MaxLines is how many lines of difference one object may take; 0: all.
 	MaxLines int
+	// MaxObjects is how many objects that differ are shown one by one; when there
+	// are more, an overview comes before them. 0: all.
+	MaxObjects int
+	// MaxFindings is how many findings of each category of recoverability are
+	// shown; those that cost nothing are only counted then. 0: all.
+	MaxFindings int
+}
+
+// Folded are the options for a person at a terminal: the whole can be read.
+func Folded(width int) LineOptions {
+	return LineOptions{Width: width, MaxLines: 40, MaxObjects: 25, MaxFindings: 3}
 }
 
 // minWidth is the narrowest layout; a narrower terminal breaks lines by itself.
@@ -67,9 +77,7 @@ func (r *Report) Lines(o LineOptions) iter.Seq[Line] {
 	return func(yield func(Line) bool) {
 		p := &printer{LineOptions: o, yield: yield}
 		p.header(r)
-		for _, obj := range r.Objects {
-			p.object(obj)
-		}
+		p.objects(r.Objects)
 		p.unknown(r.Unknown)
 		p.rules(r.Rules)
 		p.recoverability(r.Recoverability)
@@ -155,7 +163,7 @@ func (p *printer) header(r *Report) {
 			verdict = Warn
 		}
 	}
-	p.pair(Span{Strong, "drift " + r.Cluster}, Span{verdict, r.verdict()}, ": ")
+	p.pair(Span{Strong, "drift " + r.Cluster}, Span{verdict, r.Verdict()}, ": ")
 	commit := r.Commit.SHA
 	if r.Commit.Revision != "" && !strings.HasPrefix(commit, r.Commit.Revision) {
 		commit += " (" + r.Commit.Revision + ")"
@@ -185,38 +193,6 @@ func (p *printer) header(r *Report) {
 		p.fact("Score:", score(r.Recoverability))
 	}
 }
-
-// score is the score in words.
-func score(r *recoverability.Report) string {
-	s := fmt.Sprintf("%d of 100 for being made again from git", r.Score)
-	if r.AtMost {
-		s = "at most " + s
-	}
-	return s + unsaved(r)
-}
-
-// unsaved says of how many claims the data is not saved; empty when of none.
-func unsaved(r *recoverability.Report) string {
-	if r.Claims <= r.Saved {
-		return ""
-	}
-	return fmt.Sprintf("; nothing saves the data of %d of %s", r.Claims-r.Saved, count(r.Claims, "claim"))
-}
-
-// apart takes out the findings that only say again what differs.
-func apart(list []recoverability.Finding) (own []recoverability.Finding, again int) {
-	for _, f := range list {
-		if f.Category == recoverability.Objects && f.Object != nil {
-			again++
-		} else {
-			own = append(own, f)
-		}
-	}
-	return own, again
-}
-
-// againWords says that findings repeat what differs.
-func againWords(n int) string { return count(n, "difference") + " of those above" }
 
 func (p *printer) object(o Object) {
 	p.line()
@@ -316,60 +292,4 @@ func advice(s ignore.Status) string {
 		return fmt.Sprintf("%q has expired, and is not needed any more: remove it", s.String())
 	}
 	return ""
-}
-
-func (p *printer) recoverability(r *recoverability.Report) {
-	if r == nil || len(r.Findings) == 0 {
-		return
-	}
-	p.section("What would be lost if the cluster died now")
-	own, again := apart(r.Findings)
-	for _, c := range r.Categories {
-		if c.Findings == 0 {
-			continue
-		}
-		p.line()
-		p.pair(Span{Strong, fmt.Sprintf("  %-12s", c.Category)}, Span{Plain, lostWords(c)}, "")
-		shown, more := 0, 0
-		if c.Category == recoverability.Objects && again > 0 {
-			p.line(Span{Plain, "       " + againWords(again)})
-		}
-		for _, f := range own {
-			if f.Category != c.Category {
-				continue
-			}
-			if shown++; p.MaxLines > 0 && shown > p.MaxLines {
-				more++
-				continue
-			}
-			p.finding(f)
-		}
-		if more > 0 {
-			p.line(Span{Faint, "  … and " + count(more, "more finding")})
-		}
-	}
-}
-
-// lostWords says what the findings of a category cost.
-func lostWords(c recoverability.CategoryScore) string {
-	s := fmt.Sprintf("−%d", c.Lost)
-	if c.Points > c.Lost {
-		s += fmt.Sprintf(" (findings of %d points; the category costs %d at most)", c.Points, c.Most)
-	}
-	return s
-}
-
-func (p *printer) finding(f recoverability.Finding) {
-	lead := fmt.Sprintf("  %3s  ", points(f.Points))
-	later := strings.Repeat(" ", 7)
-	p.folded(lead, later, Plain, strings.Join(strings.Fields(f.Subject+" "+f.Size+" "+f.Class), " "), true)
-	p.folded(later, later, Faint, f.What, true)
-	p.folded(later+"→ ", later+"  ", Faint, f.Do, true)
-}
-
-func points(n int) string {
-	if n == 0 {
-		return "0"
-	}
-	return fmt.Sprintf("−%d", n)
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/mattn/go-runewidth"
 
 	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/snapshot/drift"
@@ -84,6 +85,75 @@ func TestLongDifferencesAreCut(t *testing.T) {
 	if have := text(r, show.LineOptions{MaxLines: 10}); !strings.HasSuffix(have, "@@ data.k9 @@\n+v\n  … and 20 more fields\n") {
 		t.Errorf("have\n%s", have)
 	}
+}
+
+// Findings of a category are folded behind the costly ones, and what is free is
+// only counted.
+func TestFindingsAreFolded(t *testing.T) {
+	in := clean()
+	var list []recoverability.Finding
+	for i := range 6 {
+		list = append(list, recoverability.Finding{Category: recoverability.Images, Subject: fmt.Sprint("web", i), Points: max(0, 4-i), What: "moves", Do: "pin it"})
+	}
+	in.Recoverability = &recoverability.Report{
+		Score: 90, Findings: list,
+		Categories: []recoverability.CategoryScore{{Category: recoverability.Images, Points: 10, Most: 10, Lost: 10, Findings: 6}},
+	}
+	have := text(show.Of(in), show.Folded(80))
+	want := `  images      −10
+   −4  web0
+       moves
+       → pin it
+   −3  web1
+       moves
+   −2  web2
+       moves
+       … and 1 more finding, 2 findings without a cost: --all lists them
+`
+	if !strings.HasSuffix(have, want) {
+		t.Errorf("have\n%s", have)
+	}
+	if all := text(show.Of(in), show.LineOptions{Width: 80}); strings.Contains(all, "--all") || !strings.Contains(all, "    0  web5") {
+		t.Errorf("have\n%s", all)
+	}
+}
+
+// A thousand differences are an overview and some of each kind.
+func TestManyDifferences(t *testing.T) {
+	in := many(1000)
+	have := text(show.Of(in), show.Folded(80))
+	golden(t, "many-80.txt", []byte(have))
+	if n := strings.Count(have, "\n"); n > 200 {
+		t.Errorf("%d lines", n)
+	}
+	for line := range strings.Lines(have) {
+		if n := runewidth.StringWidth(strings.TrimSuffix(line, "\n")); n > 80 {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+	if all := text(show.Of(in), show.LineOptions{}); strings.Count(all, "changed Deployment.apps") != 1000 || strings.Contains(all, "--all") {
+		t.Error("without a limit something is left out")
+	}
+}
+
+// many is a report with n changed objects, and some others.
+func many(n int) show.Input {
+	in := sample()
+	d := *in.Drift
+	in.Drift = &d
+	d.Compared, d.Unlisted, d.Unknown, d.Ignored, d.Left = n+100, nil, nil, nil, nil
+	in.Rules, in.Recoverability = nil, nil
+	d.Changed, d.Unexpected = nil, nil
+	for i := range n {
+		d.Changed = append(d.Changed, drift.Change{
+			ID: id("Deployment.apps", fmt.Sprintf("team-%d", i%12), fmt.Sprintf("web-%04d", i)), From: object.Provenance{File: fmt.Sprintf("apps/web-%04d.yaml", i), Line: 1},
+			Fields: []drift.Field{{Path: "spec.replicas", Want: int64(2), Have: int64(3), By: []drift.Author{{Manager: "keda-operator", Subresource: "scale", Time: at(9, i%60)}}}},
+		})
+	}
+	for i := range 40 {
+		d.Unexpected = append(d.Unexpected, drift.Unexpected{ID: id(fmt.Sprintf("Kind%d.example.com", i%14), "team-1", fmt.Sprint("left-", i)), By: &drift.Author{Manager: "kubectl-create"}})
+	}
+	return in
 }
 
 func TestStylesSayWhatLinesMean(t *testing.T) {

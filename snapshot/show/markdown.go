@@ -93,7 +93,7 @@ func (m *page) cut(rest int, word string) {
 
 func (m *page) head(r *Report) {
 	fmt.Fprintf(&m.b, "# Drift of %s\n\n", code(r.Cluster))
-	fmt.Fprintf(&m.b, "**%s** of %s in commit %s", strings.ToUpper(r.verdict()[:1])+r.verdict()[1:], count(r.Counts.Compared, "object"), code(short(r.Commit.SHA)))
+	fmt.Fprintf(&m.b, "**%s** of %s in commit %s", strings.ToUpper(r.Verdict()[:1])+r.Verdict()[1:], count(r.Counts.Compared, "object"), code(short(r.Commit.SHA)))
 	if r.Commit.Revision != "" && !strings.HasPrefix(r.Commit.SHA, r.Commit.Revision) {
 		fmt.Fprintf(&m.b, " (%s)", code(r.Commit.Revision))
 	}

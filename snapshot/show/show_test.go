@@ -163,7 +163,7 @@ func TestGolden(t *testing.T) {
 	for name, in := range map[string]show.Input{"drift": sample(), "clean": clean()} {
 		r := show.Of(in)
 		golden(t, name+".txt", []byte(text(r, show.LineOptions{})))
-		golden(t, name+"-80.txt", []byte(text(r, show.LineOptions{Width: 80, MaxLines: 12})))
+		golden(t, name+"-80.txt", []byte(text(r, show.LineOptions{Width: 80, MaxLines: 12, MaxFindings: 3})))
 		for file, write := range map[string]func() ([]byte, error){name + ".json": r.JSON, name + ".sarif": r.SARIF, name + ".xml": r.JUnit} {
 			have, err := write()
 			if err != nil {

@@ -158,14 +158,19 @@ func names(by []Author) string {
 // String returns the manager with the subresource, and the time when known:
 // "kubectl-edit/scale at 2026-11-22T14:03:00Z".
 func (a Author) String() string {
-	s := a.Manager
-	if a.Subresource != "" {
-		s += "/" + a.Subresource
-	}
+	s := a.who()
 	if a.Time != "" {
 		s += " at " + a.Time
 	}
 	return s
+}
+
+// who is the field manager, with the subresource it went through.
+func (a Author) who() string {
+	if a.Subresource != "" {
+		return a.Manager + "/" + a.Subresource
+	}
+	return a.Manager
 }
 
 // count is a number with its word: "1 object", "2 objects".
@@ -176,8 +181,8 @@ func count(n int, word string) string {
 	return fmt.Sprintf("%d %ss", n, word)
 }
 
-// verdict says in one line how much differs.
-func (r *Report) verdict() string {
+// Verdict says in one line how much differs.
+func (r *Report) Verdict() string {
 	c := r.Counts
 	var parts []string
 	for _, p := range []struct {
