@@ -11,6 +11,10 @@ import (
 // DigestsAnnotation marks a Secret's manifest whose values are keyed digests.
 const DigestsAnnotation = "rekindle.io/digests"
 
+// DigestsKeyAnnotation holds the KeyID of the key that the digests were made
+// with: those of two keys cannot be compared.
+const DigestsKeyAnnotation = "rekindle.io/digests-key"
+
 // digestsNotice is the annotation's value, for whoever opens the file.
 const digestsNotice = "these values are keyed digests: they show that a value changed, and cannot be restored"
 
@@ -18,9 +22,9 @@ const digestsNotice = "these values are keyed digests: they show that a value ch
 const digestPrefix = "hmac-sha256:"
 
 // Digest returns a Secret's manifest with each value replaced by a digest under
-// key, KeySize bytes, and DigestsAnnotation saying so. Two manifests of the same
-// Secret give the same, whether a value is in data or in stringData; equal
-// values of two keys or of two Secrets give different digests.
+// key, KeySize bytes, and annotations that say so and name the key. Two manifests
+// of the same Secret give the same, whether a value is in data or in stringData;
+// equal values of two keys or of two Secrets give different digests.
 func Digest(manifest map[string]any, key []byte) (map[string]any, error) {
 	if err := checkKey(key); err != nil {
 		return nil, err
@@ -52,7 +56,7 @@ func Digest(manifest map[string]any, key []byte) (map[string]any, error) {
 	if annotations == nil {
 		annotations = map[string]any{}
 	}
-	annotations[DigestsAnnotation] = digestsNotice
+	annotations[DigestsAnnotation], annotations[DigestsKeyAnnotation] = digestsNotice, KeyID(key)
 	meta["annotations"] = annotations
 	return clean, nil
 }

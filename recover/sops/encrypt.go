@@ -28,6 +28,9 @@ type Sealer struct {
 	// Key is the key of the digest by which Seal knows an unchanged Secret:
 	// KeySize bytes, the same each time.
 	Key []byte
+	// Opener decrypts files that were sealed with another Key, to see whether they
+	// are unchanged; nil when nothing here can.
+	Opener *Opener
 	// Now is the time that files are stamped with.
 	Now func() time.Time
 	// Rand gives the data keys and nonces; crypto/rand.Reader.

@@ -8,63 +8,167 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"go.yaml.in/yaml/v3"
 )
 
-// sealedLine is how the first line of a sealed file begins: a comment, which
-// neither the MAC nor a cluster knows of.
-const sealedLine = "# rekindle.io/sealed: hmac-sha256:"
+// The first line of a sealed file, a comment of which neither the MAC nor a
+// cluster knows: sealedLine, 64 hexadecimal digits, keyWord, and the KeyID.
+const (
+	sealedLine = "# rekindle.io/sealed: hmac-sha256:"
+	keyWord    = " key:"
+)
+
+// Mark stands for what a Secret holds and for whom it is to be encrypted, under
+// a Sealer's key. Nobody without that key can try values against it.
+type Mark [sha256.Size]byte
+
+// Likeness is what can be told of a file without writing another one.
+type Likeness int
+
+// What a file may be, beside a Mark.
+const (
+	// Other: it holds something else, is for others, or was touched.
+	Other Likeness = iota
+	// Same: it need not be written again.
+	Same
+	// Unknown: it was sealed with another key, and no secret key at hand opens it.
+	Unknown
+)
 
 // Seal returns a Secret's manifest as an encrypted file, like Encrypt. When
-// previous, the file of the last time, holds the same Secret for the same
-// recipients and nobody has touched it since, it is returned byte for byte:
+// previous, the file of the last time, is Same, it is returned byte for byte:
 // encryption is random, and a file that changes with each export says nothing.
-//
-// Seal cannot decrypt previous and need not: the first line of the file is a
-// digest, under the Sealer's key, of the Secret, the recipients and the rest of
-// the file. Without the key nobody can try values against it.
 func (s *Sealer) Seal(manifest map[string]any, previous []byte) ([]byte, error) {
-	if err := checkKey(s.Key); err != nil {
+	mark, err := s.Mark(manifest)
+	if err != nil {
 		return nil, err
+	}
+	if s.Compare(previous, mark) == Same {
+		return previous, nil
+	}
+	body, err := s.Encrypt(manifest)
+	if err != nil {
+		return nil, err
+	}
+	return append(append(s.sealed(mark, body), '\n'), body...), nil
+}
+
+// Mark is that of a Secret for the Sealer's recipients.
+func (s *Sealer) Mark(manifest map[string]any) (Mark, error) {
+	if err := checkKey(s.Key); err != nil {
+		return Mark{}, err
 	}
 	clean, err := cleaned(manifest)
 	if err != nil {
-		return nil, err
+		return Mark{}, err
 	}
+	return s.mark(clean, s.Recipients.Strings())
+}
+
+// Compare tells whether a file holds the Secret of a Mark, for its recipients.
+// The Sealer that wrote the file need not decrypt it: the first line is a digest,
+// under the Sealer's key, of the Mark and of the rest of the file. What was sealed
+// with another key is decrypted when the Opener can.
+func (s *Sealer) Compare(file []byte, mark Mark) Likeness {
+	line, body, _ := bytes.Cut(file, []byte("\n"))
+	if hmac.Equal(line, s.sealed(mark, body)) {
+		return Same
+	}
+	form, by := Look(file)
+	switch {
+	case form != Encrypted || by == KeyID(s.Key):
+		return Other
+	case s.Opener == nil:
+		return Unknown
+	}
+	has, err := s.opened(file)
+	switch {
+	case err != nil:
+		return Unknown
+	case has == mark:
+		return Same
+	}
+	return Other
+}
+
+// opened is the Mark of a file that the Opener decrypts.
+func (s *Sealer) opened(file []byte) (Mark, error) {
+	var document yaml.Node
+	if err := yaml.Unmarshal(file, &document); err != nil {
+		return Mark{}, err
+	}
+	root := document.Content[0] // Look has seen it
+	m, err := readMetadata(child(root, Section))
+	if err != nil {
+		return Mark{}, err
+	}
+	values, err := s.Opener.Open([]*yaml.Node{root})
+	if err != nil {
+		return Mark{}, err
+	}
+	var content map[string]any
+	if err := root.Decode(&content); err != nil {
+		return Mark{}, err
+	}
+	values.Fill(content)
+	if !m.rule.flux() || len(m.others) > 0 {
+		return Mark{}, nil // as nothing that is sealed here
+	}
+	recipients := make([]string, len(m.age))
+	for i, key := range m.age {
+		recipients[i] = key.recipient
+	}
+	return s.mark(content, recipients)
+}
+
+func (s *Sealer) mark(clean map[string]any, recipients []string) (Mark, error) {
 	content, err := json.Marshal(clean) // sorted keys
 	if err != nil {
-		return nil, fmt.Errorf("seal Secret %s: %w", nameOf(clean), err)
+		return Mark{}, fmt.Errorf("seal Secret %s: %w", nameOf(clean), err)
 	}
-	if line, body, ok := bytes.Cut(previous, []byte("\n")); ok {
-		if hmac.Equal(line, s.sealed(content, body)) {
-			return previous, nil
-		}
-	}
-	body, err := s.Encrypt(clean)
-	if err != nil {
-		return nil, err
-	}
-	return append(append(s.sealed(content, body), '\n'), body...), nil
+	return Mark(keyed(s.Key, "mark v1", string(content), strings.Join(recipients, "\n"))), nil
 }
 
 // sealed is the first line of the file with body.
-func (s *Sealer) sealed(content, body []byte) []byte {
-	sum := keyed(s.Key, "sealed v1", string(content), strings.Join(s.Recipients.Strings(), "\n"), string(body))
-	return []byte(sealedLine + hex.EncodeToString(sum))
+func (s *Sealer) sealed(mark Mark, body []byte) []byte {
+	sum := keyed(s.Key, "sealed v1", string(mark[:]), string(body))
+	return []byte(sealedLine + hex.EncodeToString(sum) + keyWord + KeyID(s.Key))
 }
 
-func checkKey(key []byte) error {
-	if len(key) != KeySize {
-		return fmt.Errorf("the key of digests has %d bytes: it must have %d", len(key), KeySize)
-	}
-	return nil
-}
+// Form is how a file keeps a Secret.
+type Form int
 
-// keyed is the HMAC-SHA-256 of texts, each with its length, so that no two lists
-// of texts have the same.
-func keyed(key []byte, texts ...string) []byte {
-	mac := hmac.New(sha256.New, key)
-	for _, text := range texts {
-		fmt.Fprintf(mac, "%d:%s,", len(text), text)
+// The forms of files.
+const (
+	Neither Form = iota
+	Digests
+	Encrypted
+)
+
+// Look tells, without any key, how a file keeps a Secret, and which KeyID it
+// names; "" when it names none.
+func Look(file []byte) (Form, string) {
+	var document yaml.Node
+	if err := yaml.Unmarshal(file, &document); err != nil || len(document.Content) != 1 {
+		return Neither, ""
 	}
-	return mac.Sum(nil)
+	root := document.Content[0]
+	annotations := child(child(root, "metadata"), "annotations")
+	switch {
+	case IsSealed(root):
+		line, _, _ := strings.Cut(string(file[:min(len(file), 256)]), "\n")
+		if rest, ok := strings.CutPrefix(line, sealedLine); ok {
+			if _, id, ok := strings.Cut(rest, keyWord); ok && validID(id) {
+				return Encrypted, id
+			}
+		}
+		return Encrypted, ""
+	case child(annotations, DigestsAnnotation) != nil:
+		if id := textIn(annotations, DigestsKeyAnnotation); validID(id) {
+			return Digests, id
+		}
+		return Digests, ""
+	}
+	return Neither, ""
 }

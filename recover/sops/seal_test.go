@@ -68,6 +68,9 @@ func seal(t *testing.T, s *sops.Sealer, manifest map[string]any, previous []byte
 	if err != nil {
 		t.Fatal(err)
 	}
+	if mark, err := s.Mark(manifest); err != nil || s.Compare(file, mark) != sops.Same {
+		t.Errorf("what was just sealed is another Secret: %v", err)
+	}
 	equal(t, before, plainJSON(t, manifest)) // it is not ours to change
 	return file
 }

@@ -34,9 +34,6 @@ const Section = "sops"
 // Regex is the rule by which Secrets are encrypted: the one that Flux asks for.
 const Regex = "^(data|stringData)$"
 
-// KeySize is the size in bytes of the key of digests.
-const KeySize = 32
-
 // Bounds of what a file may ask for. A Secret holds 1 MiB at most, and nobody
 // shares one with so many people.
 const (
