@@ -98,16 +98,21 @@ func (e *Engine) Drift(ctx context.Context, req DriftRequest, observe func(run.E
 		return nil, fmt.Errorf("request: %w", err)
 	}
 	defer d.closeBranch()
-	done, err := e.executor(observe).Start(ctx, run.Run{Recipe: DriftRecipe, Cluster: req.Cluster, Provider: req.Provider, Request: journaled}, []run.Def{
-		{Name: "open", Fresh: true, Do: d.open},
-		{Name: "compare", Fresh: true, Do: d.compareAndWrite},
-		{Name: "commit", Fresh: true, Do: d.commitFiles},
-		{Name: "push", Fresh: true, Do: d.push},
-	})
+	done, err := e.executor(observe).Start(ctx, run.Run{Recipe: DriftRecipe, Cluster: req.Cluster, Provider: req.Provider, Request: journaled}, d.steps())
 	if d.result != nil {
 		d.result.Run = done.ID
 	}
 	return d.result, err
+}
+
+// steps are an export's.
+func (d *drifting) steps() []run.Def {
+	return []run.Def{
+		{Name: "open", Fresh: true, Do: d.open},
+		{Name: "compare", Fresh: true, Do: d.compareAndWrite},
+		{Name: "commit", Fresh: true, Do: d.commitFiles},
+		{Name: "push", Fresh: true, Do: d.push},
+	}
 }
 
 func (req DriftRequest) forJournal() DriftRequest {

@@ -28,10 +28,7 @@ func (d *drifting) open(ctx context.Context, _ *run.Scope) error {
 		return err
 	}
 	var err error
-	d.branch, err = export.Open(ctx, export.Target{Repo: d.req.Export.Repo, Branch: d.req.Export.Branch, Cluster: d.req.Cluster}, export.Options{
-		CacheDir: d.e.ExportDir, Getenv: d.e.Source.Getenv, Now: d.e.Now, Progress: d.e.Source.Progress,
-		Contents: len(d.req.Export.Recipients) > 0, // or unchanged Secrets would be encrypted anew
-	})
+	d.branch, err = export.Open(ctx, export.Target{Repo: d.req.Export.Repo, Branch: d.req.Export.Branch, Cluster: d.req.Cluster}, d.e.exportOptions(*d.req.Export))
 	return refusedExport(err)
 }
 
@@ -40,6 +37,9 @@ func (d *drifting) open(ctx context.Context, _ *run.Scope) error {
 func (d *drifting) refuseUnproved(ctx context.Context) error {
 	if d.req.Export.Force {
 		return nil
+	}
+	if err := d.e.refuseDismantled(ctx, d.req.Provider, d.req.Cluster); err != nil {
+		return err
 	}
 	restores, err := d.e.Journal.Runs(ctx, run.Filter{Cluster: d.req.Cluster, Recipe: Recipe})
 	if err != nil {

@@ -1,0 +1,63 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/rekindle-io/rekindle/recover/object"
+)
+
+// Merge changes an object by a JSON merge patch (RFC 7386), as the field manager
+// given; a null removes a field. With a uid only that very object. One that is
+// gone, or of which only the name is there again, is ErrNotFound. patch is not
+// changed.
+func (c *Cluster) Merge(ctx context.Context, kind object.Kind, namespace, name string, uid types.UID, manager string, patch map[string]any) error {
+	id := object.ID{Group: kind.Group, Kind: kind.Kind, Namespace: namespace, Name: name}
+	if uid != "" {
+		patch = maps.Clone(patch)
+		metadata, _ := patch["metadata"].(map[string]any)
+		metadata = maps.Clone(metadata)
+		if metadata == nil {
+			metadata = map[string]any{}
+		}
+		metadata["uid"] = string(uid)
+		patch["metadata"] = metadata
+	}
+	body, err := json.Marshal(patch)
+	if err != nil {
+		return err
+	}
+	err = c.do(ctx, call{
+		method: http.MethodPatch, path: pathOf(kind, namespace, name), query: url.Values{"fieldManager": {manager}},
+		body: body, contentType: string(types.MergePatchType), accept: acceptMetadata,
+	}, discard)
+	switch {
+	case apierrors.IsNotFound(err), uid != "" && apierrors.IsInvalid(err) && strings.Contains(err.Error(), "metadata.uid"):
+		return fmt.Errorf("%s: %w", id, ErrNotFound)
+	case err != nil:
+		return fmt.Errorf("changing %s: %w", id, err)
+	}
+	return nil
+}
+
+// Answers asks the API server once for a small answer, within the deadline of
+// ctx; an error says why there was none. Unlike Ready it does not wait.
+func (c *Cluster) Answers(ctx context.Context) error {
+	err := c.send(ctx, call{method: http.MethodGet, path: "/version"}, func(res *http.Response) error {
+		_, err := io.Copy(io.Discard, io.LimitReader(res.Body, errorBody))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("the API server at %s: %w", c.host.Host, err)
+	}
+	return nil
+}
