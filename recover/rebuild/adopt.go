@@ -137,8 +137,12 @@ func (e *Engine) Adopt(ctx context.Context, req AdoptRequest, observe func(run.E
 // adopting is one execution of the recipe.
 type adopting struct {
 	*drifting
-	req      AdoptRequest
-	only     []Selector
+	req  AdoptRequest
+	only []Selector
+	// base is the tree that is changed: the commit's, or that of upon, which is the
+	// SHA of an earlier proposal.
+	base     *source.Tree
+	upon     string
 	overlay  adopt.Overlay
 	adoption *Adoption // nil until it is worked out
 }
@@ -196,10 +200,17 @@ func (a *adopting) make(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := a.goOn(ctx); err != nil {
+		return err
+	}
+	already, err := a.already(ctx, wanted)
+	if err != nil {
+		return err
+	}
 	r, refused := &adopt.Result{}, wanted.refused
 	for round := 0; len(wanted.list) > 0; round++ {
 		if r, err = adopt.Adopt(ctx, adopt.Request{
-			Tree: a.tree, Options: a.renderOptions(a.catalogue), Renderer: adopt.RenderFunc(render.Render),
+			Tree: a.base, Options: a.renderOptions(a.catalogue), Renderer: adopt.RenderFunc(render.Render),
 			Roots: a.req.Roots, Wanted: wanted.list,
 		}); err != nil {
 			return err
@@ -219,13 +230,13 @@ func (a *adopting) make(ctx context.Context) error {
 		r = &adopt.Result{Refused: r.Refused}
 	}
 	a.overlay = r.Overlay
-	files, err := patch.Of(a.tree, r.Overlay)
+	files, err := patch.Of(a.base, r.Overlay)
 	if err != nil {
 		return err
 	}
 	a.adoption = &Adoption{
 		Schema: AdoptionSchema, Cluster: a.req.Cluster, Commit: a.result.Commit, Drift: a.result.Counts, NotSelected: wanted.left,
-		Adopted: a.told(r.Adopted), Refused: orNone(append(refused, r.Refused...)), Files: orNone(files),
+		Adopted: a.told(append(already, r.Adopted...)), Refused: orNone(append(refused, r.Refused...)), Files: orNone(files),
 	}
 	slices.SortStableFunc(a.adoption.Refused, func(x, y adopt.Refusal) int { return x.ID.Compare(y.ID) })
 	return nil
@@ -267,7 +278,11 @@ func (a *adopting) shortfall() error {
 
 // propose commits the overlay and moves the branch.
 func (a *adopting) propose(ctx context.Context, s *run.Scope) error {
-	if len(a.overlay) == 0 {
+	switch {
+	case len(a.overlay) == 0 && a.upon != "" && len(a.adoption.Adopted) > 0:
+		a.adoption.Proposed = &export.Proposed{Commit: a.upon, Branch: a.req.Branch, Unchanged: true}
+		return nil
+	case len(a.overlay) == 0:
 		s.Skip("nothing was adopted")
 		return nil
 	}
@@ -275,7 +290,9 @@ func (a *adopting) propose(ctx context.Context, s *run.Scope) error {
 	if err != nil {
 		return err
 	}
-	p, err := export.Propose(ctx, a.target(), objects, export.Proposal{Onto: a.commit.SHA, Files: maps.Clone(a.overlay), Message: a.message()}, a.options())
+	p, err := export.Propose(ctx, a.target(), objects, export.Proposal{
+		Onto: a.commit.SHA, Part: len(a.only) > 0, Upon: a.upon, Files: maps.Clone(a.overlay), Message: a.message(),
+	}, a.options())
 	if err != nil {
 		return refusedExport(err)
 	}

@@ -21,7 +21,7 @@ func (a *adopting) prove(ctx context.Context, r *adopt.Result) ([]adopt.Refusal,
 	if len(r.Adopted) == 0 {
 		return nil, nil
 	}
-	rendered, err := render.Render(ctx, r.Overlay.On(a.tree), a.renderOptions(a.catalogue))
+	rendered, err := render.Render(ctx, r.Overlay.On(a.base), a.renderOptions(a.catalogue))
 	if err != nil {
 		return nil, fmt.Errorf("render the changed manifests: %w", err)
 	}

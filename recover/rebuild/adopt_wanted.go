@@ -166,12 +166,21 @@ func (a *adopting) wantDeletions(ctx context.Context, w *wanted) error {
 		reason = fmt.Sprintf("%d of %d objects are missing, which looks like a cluster that is not whole", len(missing), a.result.Counts.Compared)
 		remedy = "check the cluster; if it is right as it is, say so with --force"
 	}
+	doubts := map[object.ID]doubt{}
+	if reason == "" {
+		var err error
+		if doubts, err = a.doubts(ctx, missing); err != nil {
+			return err
+		}
+	}
 	for _, m := range missing {
-		switch {
+		switch d := doubts[m.ID]; {
 		case a.isUnserved(m.ID):
 			w.refuse(m.ID, "the cluster does not serve its kind, so that it could not be there ("+m.Why+")", "delete it from git by hand if it is not wanted any more")
 		case reason != "":
 			w.refuse(m.ID, reason, remedy)
+		case d.reason != "":
+			w.refuse(m.ID, d.reason, d.remedy)
 		default:
 			w.list = append(w.list, adopt.Wanted{ID: m.ID, Delete: true})
 		}
@@ -204,18 +213,21 @@ func (a *adopting) wantObject(ctx context.Context, w *wanted, u drift.Unexpected
 		w.refuse(u.ID, "the cluster does not serve its kind any more", "")
 		return nil
 	}
-	if isSecret(u.ID) { // its values are not even read
+	if drift.Hides(u.ID) { // its values are not even read
 		w.list = append(w.list, adopt.Wanted{ID: u.ID, Create: map[string]any{
 			"apiVersion": kind.GroupVersion().String(), "kind": u.ID.Kind, "metadata": map[string]any{"name": u.ID.Name, "namespace": u.ID.Namespace},
 		}})
 		return nil
 	}
 	live, err := a.cluster.Get(ctx, kind, u.ID.Namespace, u.ID.Name)
-	switch {
+	switch why := skipped(err); {
+	case why != "":
+		w.refuse(u.ID, why, "")
+		return nil
 	case err != nil:
 		return err
-	case live == nil || live.GetDeletionTimestamp() != nil:
-		w.refuse(u.ID, "it is gone, or about to be", "")
+	case live.GetDeletionTimestamp() != nil:
+		w.refuse(u.ID, "it is being deleted", "")
 		return nil
 	}
 	w.list = append(w.list, adopt.Wanted{ID: u.ID, Create: object.Canonical(live)})

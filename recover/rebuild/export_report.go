@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -25,6 +26,10 @@ import (
 // same bytes, whoever exports it: times are left out, and so are the words that
 // one typed for the commit and the folder of this machine where it was found.
 func (d *drifting) writeReport(ctx context.Context, files *liveFiles) error {
+	without, err := d.writePatches(ctx)
+	if err != nil {
+		return err
+	}
 	commit := d.result.Commit
 	if commit.Revision = ""; filepath.IsAbs(commit.Repo) {
 		commit.Repo = ""
@@ -42,11 +47,37 @@ func (d *drifting) writeReport(ctx context.Context, files *liveFiles) error {
 		}
 		return export.Path(id)
 	}})
-	page = append(page, d.wayBack(files)...)
-	if err := errors.Join(d.branch.Put(reportFile, raw), d.branch.Put(summaryFile, page)); err != nil {
-		return err
+	page = slices.Concat(page, notPatched(without), d.wayBack(files))
+	return errors.Join(d.branch.Put(reportFile, raw), d.branch.Put(summaryFile, page))
+}
+
+// unpatched is a changed object for which there is no patch.
+type unpatched struct {
+	id  object.ID
+	why string
+}
+
+// notPatched names on the page for which objects there is no patch.
+func notPatched(list []unpatched) []byte {
+	if len(list) == 0 {
+		return nil
 	}
-	return d.writePatches(ctx)
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n## Without a patch\n\nThe folder `%s` says nothing of these, which differ:\n\n", patchFolder)
+	for _, u := range list {
+		fmt.Fprintf(&b, "    %s: %s\n", oneLine(u.id.String()), oneLine(u.why))
+	}
+	return []byte(b.String())
+}
+
+// oneLine keeps what servers say from looking like more of the page.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, text)
 }
 
 // wayBack says on the page how to make a cluster from it.
@@ -79,37 +110,39 @@ func shellWord(text string) string {
 }
 
 // writePatches puts a JSON merge patch for each changed object: applied to the
-// commit's it gives the cluster's.
-func (d *drifting) writePatches(ctx context.Context) error {
+// commit's it gives the cluster's. It returns the objects that could not be read,
+// or not any more.
+func (d *drifting) writePatches(ctx context.Context) (without []unpatched, err error) {
 	byID := map[object.ID]drift.Expected{}
 	for _, e := range expected(d.plan, d.catalogue) {
 		byID[e.Object.ID()] = e
 	}
 	for _, change := range d.result.raw.Changed {
 		e, known := byID[change.ID]
-		if !known || isSecret(change.ID) || change.Terminating {
+		if !known || drift.Hides(change.ID) || change.Terminating {
 			continue
 		}
 		u, err := d.cluster.Get(ctx, e.Kind, change.ID.Namespace, change.ID.Name)
-		if err != nil {
-			return err
+		if why := skipped(err); why != "" {
+			without = append(without, unpatched{change.ID, why})
+			continue
 		}
-		if u == nil {
-			continue // gone since
+		if err != nil {
+			return nil, err
 		}
 		patch, err := mergePatch(object.Canonical(e.Object.Unstructured), object.Canonical(u), change.Fields)
 		if err != nil {
-			return fmt.Errorf("patch of %s: %w", change.ID, err)
+			return nil, fmt.Errorf("patch of %s: %w", change.ID, err)
 		}
 		if patch == nil {
 			continue
 		}
 		name := path.Join(patchFolder, strings.TrimPrefix(export.Path(change.ID), export.Live+"/"))
 		if err := d.branch.Put(name, patch); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return without, nil
 }
 
 // mergePatch is the JSON merge patch (RFC 7386) that makes live of want, as far

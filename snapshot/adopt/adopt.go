@@ -209,24 +209,35 @@ func (a *adoption) plan(ctx context.Context, w Wanted) {
 	}
 }
 
-// lookup finds an object by the identity that a cluster knows it by: git may
-// leave out the namespace.
-func (a *adoption) lookup(id object.ID) *object.Object {
-	if o := a.objects.Get(id); o != nil {
+func (a *adoption) lookup(id object.ID) *object.Object { return Lookup(a.objects, id) }
+
+// Lookup finds an object by the identity that a cluster knows it by: git may
+// leave out the namespace. It is nil when there is none.
+func Lookup(rendered *object.Set, id object.ID) *object.Object {
+	if o := rendered.Get(id); o != nil {
 		return o
 	}
 	id.Namespace = ""
-	return a.objects.Get(id)
+	return rendered.Get(id)
 }
 
-const encryptInstead = "keep it encrypted: a SOPS file, a SealedSecret or an ExternalSecret"
+// Values that nobody is shown (drift.Hides) are not written into git either.
+const (
+	plainValues    = "plain values of a Secret are not written into git"
+	encryptInstead = "keep it encrypted: a SOPS file, a SealedSecret or an ExternalSecret"
+)
 
-func isSecret(id object.ID) bool { return id.Kind == "Secret" && id.Group == "" }
+// isLabel tells whether a field is the labels of an object or one of them, which
+// are no secret.
+func isLabel(field string) bool {
+	rest, ok := strings.CutPrefix(field, "metadata.labels")
+	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+}
 
 func (a *adoption) planField(o *object.Object, f drift.Field) {
 	id := o.ID()
-	if isSecret(id) && !strings.HasPrefix(f.Path, "metadata.labels") {
-		a.refuse(id, f.Path, encryptInstead, "plain values of a Secret are not written into git")
+	if drift.Hides(id) && !isLabel(f.Path) {
+		a.refuse(id, f.Path, encryptInstead, plainValues)
 		return
 	}
 	at, err := edit.Find(o.Object, f.Path, f.Want)

@@ -13,6 +13,7 @@ import (
 	"github.com/rekindle-io/rekindle/recover/object/field"
 	"github.com/rekindle-io/rekindle/recover/render"
 	"github.com/rekindle-io/rekindle/snapshot/adopt/edit"
+	"github.com/rekindle-io/rekindle/snapshot/drift"
 )
 
 // planCreate makes the task of an object that git does not have.
@@ -22,8 +23,8 @@ func (a *adoption) planCreate(w Wanted) {
 	case field.Text(m, "kind") == "" || field.Text(m, "apiVersion") == "" || field.Text(m, "metadata", "name") == "":
 		a.refuse(w.ID, "", "", "its content has no apiVersion, kind and name")
 		return
-	case isSecret(w.ID):
-		a.refuse(w.ID, "", encryptInstead, "plain values of a Secret are not written into git")
+	case drift.Hides(w.ID):
+		a.refuse(w.ID, "", encryptInstead, plainValues)
 		return
 	case a.lookup(w.ID) != nil:
 		a.refuse(w.ID, "", "", "git has it already, at %s", a.lookup(w.ID).From)

@@ -23,8 +23,8 @@ func (a *adoption) planHelm(ctx context.Context, o *object.Object, w Wanted) {
 		return
 	}
 	for _, f := range w.Fields {
-		if isSecret(id) {
-			a.refuse(id, f.Path, encryptInstead, "%s, and plain values of a Secret are not written into git", by)
+		if drift.Hides(id) {
+			a.refuse(id, f.Path, encryptInstead, "%s, and "+plainValues, by)
 			continue
 		}
 		remedy := "change the template " + o.From.File

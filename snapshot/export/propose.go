@@ -22,6 +22,12 @@ const TrailerAdoptedFrom = "Adopted-From"
 type Proposal struct {
 	// Onto is the full SHA of the commit.
 	Onto string
+	// Part: there is more that could be proposed, and what the branch proposes
+	// already stays. Files then change the tree of Upon, an earlier proposal, as
+	// GoesOn returned it, unless that is empty. Otherwise they change Onto's, and
+	// what the branch proposed before is taken back.
+	Part bool
+	Upon string
 	// Files are new contents by path from the root of the tree; nil deletes.
 	Files map[string][]byte
 	// Message becomes that of the commit. Keep and Force say nothing here.
@@ -54,35 +60,72 @@ type Proposed struct {
 // and moves a branch to it, without force. Only what is new is sent: the
 // repository has the rest. A new branch gets one commit, whose parent is the
 // commit; a branch whose last commit is a proposal for the same cluster is gone
-// on with, so that it differs from the commit by just the files. Any other
-// branch is a *ForeignBranchError or *CheckedOutError. Work trees and indexes are
+// on with, so that it differs from the commit by just the files, and by what Upon
+// changes. Any other branch is a *ForeignBranchError or *CheckedOutError. Work trees and indexes are
 // never touched.
 //
 // Nothing is kept here: after an error the same call can be made again. Of opts,
 // CacheDir, Contents and MaxDeleted are not used.
 func Propose(ctx context.Context, target Target, origin Origin, p Proposal, opts Options) (Proposed, error) {
-	if err := errors.Join(target.check(), p.Message.check()); err != nil {
+	if err := p.Message.check(); err != nil {
 		return Proposed{}, err
 	}
-	if !plumbing.IsHash(p.Onto) || len(p.Files) == 0 {
-		return Proposed{}, fmt.Errorf("export: nothing to propose: %d files onto %q", len(p.Files), p.Onto)
+	if len(p.Files) == 0 {
+		return Proposed{}, fmt.Errorf("export: nothing to propose onto %q", p.Onto)
 	}
-	if opts.Getenv == nil || opts.Now == nil {
-		return Proposed{}, errors.New("export: Getenv and Now must be set")
-	}
-	opts, err := opts.complete()
+	w, done, err := newProposing(target, origin, p.Onto, opts)
 	if err != nil {
 		return Proposed{}, err
+	}
+	defer done()
+	return w.propose(ctx, p)
+}
+
+// GoesOn returns the SHA of the proposal that another one for a part of the same
+// drift goes on from: the branch's last commit, when it changes the commit onto.
+// It is empty when there is no such branch, or onto has it in its history. What
+// a branch proposes onto another commit is a *SupersededError, somebody else's
+// branch a *ForeignBranchError or *CheckedOutError.
+func GoesOn(ctx context.Context, target Target, origin Origin, onto string, opts Options) (string, error) {
+	w, done, err := newProposing(target, origin, onto, opts)
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	tip, err := w.tip(ctx)
+	switch {
+	case err != nil || tip == nil || w.reaches(tip.Hash):
+		return "", err
+	case !w.isOnto(tip):
+		return "", &SupersededError{Repo: w.to.String(), Branch: target.Branch, Commit: tip.Hash.String(), Had: trailer(tip.Message, TrailerSourceCommit), Onto: onto}
+	}
+	return tip.Hash.String(), nil
+}
+
+// newProposing opens the target; done closes it.
+func newProposing(target Target, origin Origin, onto string, opts Options) (w *proposing, done func(), err error) {
+	if err := target.check(); err != nil {
+		return nil, nil, err
+	}
+	if !plumbing.IsHash(onto) {
+		return nil, nil, fmt.Errorf("export: %q is no commit to propose onto", onto)
+	}
+	if opts.Getenv == nil || opts.Now == nil {
+		return nil, nil, errors.New("export: Getenv and Now must be set")
+	}
+	if opts, err = opts.complete(); err != nil {
+		return nil, nil, err
 	}
 	to, local, _, err := reach(target, opts)
 	if err != nil {
-		return Proposed{}, err
+		return nil, nil, err
 	}
-	if local != nil {
-		defer func() { _ = local.close() }() // it was only read
+	done = func() {
+		if local != nil {
+			_ = local.close() // it was only read
+		}
 	}
-	w := &proposing{target: target, opts: opts, to: to, origin: origin, onto: plumbing.NewHash(p.Onto), new: map[plumbing.Hash]newObject{}}
-	return w.propose(ctx, p)
+	return &proposing{target: target, opts: opts, to: to, origin: origin, onto: plumbing.NewHash(onto), new: map[plumbing.Hash]newObject{}}, done, nil
 }
 
 // CheckProposal tells whether proposals may go to the target at all, as far as
@@ -110,7 +153,7 @@ func (w *proposing) propose(ctx context.Context, p Proposal) (Proposed, error) {
 	if err != nil {
 		return Proposed{}, err
 	}
-	base, err := w.origin.Commit(w.onto)
+	base, err := w.base(p, tip)
 	if err != nil {
 		return Proposed{}, err
 	}
@@ -133,6 +176,17 @@ func (w *proposing) propose(ctx context.Context, p Proposal) (Proposed, error) {
 		u.Old = tip.Hash
 	}
 	return r, w.push(ctx, u)
+}
+
+// base returns the commit whose tree is changed.
+func (w *proposing) base(p Proposal, tip *object.Commit) (*object.Commit, error) {
+	switch {
+	case !p.Part, p.Upon == "" && (tip == nil || w.reaches(tip.Hash)):
+		return w.origin.Commit(w.onto)
+	case tip != nil && tip.Hash.String() == p.Upon && w.isOnto(tip):
+		return tip, nil
+	}
+	return nil, &source.Error{Kind: source.ErrMoved, Repo: w.to.String(), What: "branch " + w.target.Branch + " was moved by somebody else meanwhile", Next: "run it again"}
 }
 
 // tip returns the last commit of the branch, which must be ours; nil when there

@@ -239,7 +239,7 @@ func (a *app) printDiff(f patch.File) {
 // printAdoptNext says what to do with what was made.
 func (a *app) printAdoptNext(m *rebuild.Adoption, req rebuild.AdoptRequest, err error) {
 	t := a.Terminal
-	if len(m.Files) == 0 || err != nil && !errors.As(err, new(*rebuild.NotAdoptedError)) {
+	if len(m.Files) == 0 && m.Proposed == nil || err != nil && !errors.As(err, new(*rebuild.NotAdoptedError)) {
 		return
 	}
 	if m.Proposed == nil {
