@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -32,6 +33,8 @@ type Executor struct {
 	Leases  Leases
 	// Now is the clock. Required.
 	Now func() time.Time
+	// By is who asks for the runs; may be empty.
+	By string
 	// Chance is where IDs of new runs come from. Required by Start.
 	Chance io.Reader
 	// Observe, if set, gets every event of the run, in order, from one goroutine
@@ -52,7 +55,7 @@ type Executor struct {
 var ErrAborted = errors.New("the run is being aborted")
 
 // Start takes the lease, begins a new run and executes it. ID (when empty),
-// Created, Steps and Process of r are filled in. When the lease is held or the
+// Created, Steps, By (when empty) and Process of r are filled in. When the lease is held or the
 // journal cannot be written, nothing was begun and the returned Run has no ID.
 func (x *Executor) Start(ctx context.Context, r Run, defs []Def) (Run, error) {
 	if err := x.validate(defs); err != nil {
@@ -67,7 +70,7 @@ func (x *Executor) Start(ctx context.Context, r Run, defs []Def) (Run, error) {
 			}
 			r.ID = id
 		}
-		r.Created, r.Outcome, r.Steps = x.now(), "", merge(nil, defs)
+		r.Created, r.Outcome, r.Steps, r.By = x.now(), "", merge(nil, defs), cmp.Or(r.By, x.By)
 		out, err := x.start(ctx, r, defs)
 		var taken *ExistsError
 		if given || try == 10 || !errors.As(err, &taken) {

@@ -37,6 +37,8 @@ type Run struct {
 	Ended   time.Time       `json:"ended,omitzero"`
 	// Attempts counts the executions: 1 after the first start, 2 after a resume.
 	Attempts int `json:"attempts"`
+	// By is who asked for it: a person's name, or "schedule".
+	By string `json:"by,omitempty"`
 	// Process is the one that executes, or executed last.
 	Process Process `json:"process,omitzero"`
 	// AbortAsked is when somebody asked a live run to stop for good.

@@ -166,7 +166,12 @@ func writeOnce(file string, content []byte) ([]byte, error) {
 }
 
 func (a *app) executor() *run.Executor {
-	return &run.Executor{Journal: a.store, Leases: a.store.Leases(), Now: a.Now, Chance: a.Rand, Redact: a.redact, Log: a.log}
+	return &run.Executor{Journal: a.store, Leases: a.store.Leases(), Now: a.Now, Chance: a.Rand, By: a.user(), Redact: a.redact, Log: a.log}
+}
+
+// user is who types: the person behind sudo, too.
+func (a *app) user() string {
+	return cmp.Or(a.Getenv("SUDO_USER"), a.Getenv("USER"), a.Getenv("LOGNAME"), "somebody")
 }
 
 // redact takes the secrets that the environment holds out of a text. Nothing is
