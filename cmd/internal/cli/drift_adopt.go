@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -100,13 +98,7 @@ func (a *app) adoptRequest(cmd *cobra.Command, drift rebuild.DriftRequest, f ado
 	if err != nil {
 		return req, err
 	}
-	for _, name := range c.Names() {
-		if other := c.Clusters[name].Source; name != req.Cluster && other.Repo == req.Source.Repo && other.Path != req.Source.Path {
-			req.Roots = append(req.Roots, path.Clean("./"+other.Path))
-		}
-	}
-	slices.Sort(req.Roots)
-	req.Roots = slices.Compact(req.Roots)
+	req.Roots = otherRoots(c, req.Cluster, req.Source)
 	return req, nil
 }
 
