@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/rekindle-io/rekindle/cmd/internal/config"
+	"github.com/rekindle-io/rekindle/cmd/internal/declared"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/render"
 )
@@ -74,11 +75,11 @@ func (a *app) request(cmd *cobra.Command, args []string, f *requestFlags, w want
 	var q asked
 	q.Source.Revision = "HEAD"
 	if len(args) > 0 {
-		declared, err := a.declared(args[0])
+		cluster, err := a.declared(args[0])
 		if err != nil {
 			return q, err
 		}
-		q = askedOf(declared)
+		q = asked{declared.Request(cluster)}
 	}
 	if err := f.override(cmd.Flags(), &q); err != nil {
 		return q, err
@@ -148,28 +149,6 @@ func (a *app) declared(name string) (config.Cluster, error) {
 		return config.Cluster{}, err
 	}
 	return c.Cluster(name)
-}
-
-func askedOf(c config.Cluster) asked {
-	var q asked
-	q.Cluster, q.Provider, q.Settings = c.Name, c.Provider, c.Settings
-	q.Source = rebuild.Source{
-		Repo: c.Source.Repo, Path: c.Source.Path, Revision: c.Source.Revision,
-		Kind: render.Kind(c.Source.Kind), Exclude: c.Source.Exclude,
-		Helm: render.HelmOptions{
-			Release: c.Source.Helm.Release, Namespace: c.Source.Helm.Namespace,
-			ValuesFiles: c.Source.Helm.Values, Set: c.Source.Helm.Set,
-		},
-	}
-	q.Wait, q.Prune, q.Convert, q.AllowUnserved = c.Restore.Wait.Duration, c.Restore.Prune, c.Restore.Convert, c.Restore.AllowUnserved
-	if s := c.Source.RequireSigned; s != nil {
-		q.Source.RequireSigned = true
-		q.Source.AllowedSigners = slices.Clone(s.Keyrings)
-		if s.AllowedSigners != "" {
-			q.Source.AllowedSigners = append(q.Source.AllowedSigners, s.AllowedSigners)
-		}
-	}
-	return q
 }
 
 // override lays the flags that were given over q.
