@@ -3,29 +3,32 @@ package run
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
 )
 
-// prune deletes the oldest finished runs beyond the number kept, with their
-// events, leaving room for the one that begins. Unfinished runs stay: they hold
-// what is needed to resume.
-func (s *Store) prune(tx *bbolt.Tx) error {
+// prune deletes what a journal need not keep when a run begins at now, with its
+// events: finished runs beyond the number kept, and those that ended too long
+// ago. Unfinished runs stay, since they hold what is needed to resume; so does
+// the last run of each recipe on each cluster that was done, since others go by
+// what it did (the commit that verified, how long it took).
+func (s *Store) prune(tx *bbolt.Tx, now time.Time) error {
 	runs := tx.Bucket([]byte(bucketRuns))
 	var finished []Run
 	err := runs.ForEach(func(k, raw []byte) error {
 		r, err := s.decodeRun(k, raw)
 		if err == nil && !r.Outcome.Unfinished() {
-			finished = append(finished, Run{ID: string(k), Created: r.Created})
+			finished = append(finished, Run{ID: string(k), Created: r.Created, Ended: r.Ended, Cluster: r.Cluster, Recipe: r.Recipe, Outcome: r.Outcome})
 		}
 		return err
 	})
-	if err != nil || len(finished) <= s.opts.KeepRuns {
+	if err != nil {
 		return err
 	}
 	slices.SortFunc(finished, newestFirst)
-	for _, r := range finished[s.opts.KeepRuns:] {
+	for _, r := range Expired(finished, now, s.opts.KeepRuns, s.opts.KeepFor) {
 		if err := runs.Delete([]byte(r.ID)); err != nil {
 			return err
 		}
@@ -35,4 +38,24 @@ func (s *Store) prune(tx *bbolt.Tx) error {
 		}
 	}
 	return nil
+}
+
+// Expired chooses of finished runs, newest first, those that a journal need not
+// keep at now: beyond the number to keep, or ended longer ago than keepFor (0
+// means any time), but never the last one done of a recipe on a cluster.
+func Expired(finished []Run, now time.Time, keep int, keepFor time.Duration) []Run {
+	type deed struct{ cluster, recipe string }
+	known := map[deed]bool{}
+	var expired []Run
+	for n, r := range finished {
+		last := r.Outcome == Done && !known[deed{r.Cluster, r.Recipe}]
+		if r.Outcome == Done {
+			known[deed{r.Cluster, r.Recipe}] = true
+		}
+		old := keepFor > 0 && !r.Ended.IsZero() && now.Sub(r.Ended) > keepFor
+		if !last && (n >= keep || old) {
+			expired = append(expired, r)
+		}
+	}
+	return expired
 }

@@ -17,8 +17,11 @@ import (
 // StoreOptions tune a Store; the zero value is right for a person's machine.
 type StoreOptions struct {
 	// KeepRuns is how many finished runs stay; older ones are pruned when a run
-	// begins. 0 means 200. Unfinished runs always stay.
+	// begins. 0 means 200. KeepFor is for how long they stay; 0: any time.
+	// Unfinished runs always stay, and the last one done of each recipe on each
+	// cluster.
 	KeepRuns int
+	KeepFor  time.Duration
 	// EventCap is the most events kept per run. 0 means 100,000.
 	EventCap uint64
 	// LockTimeout is how long a call waits for other processes to finish their
@@ -99,7 +102,7 @@ func (s *Store) Begin(ctx context.Context, r Run) error {
 		if runs.Get([]byte(r.ID)) != nil {
 			return &ExistsError{ID: r.ID}
 		}
-		if err := s.prune(tx); err != nil {
+		if err := s.prune(tx, r.Created); err != nil {
 			return err
 		}
 		return runs.Put([]byte(r.ID), raw)

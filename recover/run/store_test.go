@@ -27,7 +27,7 @@ func TestStoreConforms(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return openStore(t, dir, run.StoreOptions{KeepRuns: l.KeepRuns, EventCap: l.EventCap})
+		return openStore(t, dir, run.StoreOptions{KeepRuns: l.KeepRuns, KeepFor: l.KeepFor, EventCap: l.EventCap})
 	})
 }
 

@@ -21,6 +21,7 @@ import (
 // Limits are the retention that the journal under test is to be opened with.
 type Limits struct {
 	KeepRuns int
+	KeepFor  time.Duration
 	EventCap uint64
 }
 
@@ -66,6 +67,7 @@ func Conform(t *testing.T, open Open) {
 	t.Run("update", func(t *testing.T) { update(t, open(t, wide())) })
 	t.Run("events", func(t *testing.T) { events(t, open(t, wide())) })
 	t.Run("cap", func(t *testing.T) { eventCap(t, open(t, Limits{KeepRuns: 5, EventCap: 3})) })
+	t.Run("age", func(t *testing.T) { aged(t, open(t, Limits{KeepRuns: 100, KeepFor: 10 * time.Minute, EventCap: 100})) })
 	t.Run("retention", func(t *testing.T) { retention(t, open(t, Limits{KeepRuns: 2, EventCap: 100})) })
 	t.Run("records", func(t *testing.T) { records(t, open(t, wide())) })
 	t.Run("resolve", func(t *testing.T) { resolve(t, open(t, wide())) })
@@ -231,6 +233,29 @@ func retention(t *testing.T, j run.Journal) {
 	}
 	if _, err := j.Events(ctx, aRun(1, "").ID, 0, 0); !run.IsNotFound(err) {
 		t.Errorf("events of a pruned run: %v", err)
+	}
+}
+
+// aged: what ended long ago goes, but not the last success of a cluster.
+func aged(t *testing.T, j run.Journal) {
+	ended := func(n int, cluster string, o run.Outcome) run.Run {
+		r := aRun(n, cluster)
+		r.Outcome, r.Ended = o, at(n)
+		begin(t, j, r)
+		return r
+	}
+	ended(1, "dev", run.Done)
+	verified := ended(2, "dev", run.Done)
+	ended(3, "dev", run.Failed)
+	another := ended(4, "prod", run.Done)
+	late := aRun(50, "dev")
+	begin(t, j, late)
+	var got []string
+	for _, r := range must(j.Runs(t.Context(), run.Filter{}))(t) {
+		got = append(got, r.ID)
+	}
+	if want := []string{late.ID, another.ID, verified.ID}; !cmp.Equal(got, want) {
+		t.Error(cmp.Diff(want, got))
 	}
 }
 

@@ -62,7 +62,7 @@ func (m *Memory) Begin(ctx context.Context, r run.Run) error {
 		return &run.ExistsError{ID: r.ID}
 	}
 	finished := m.sorted(func(r run.Run) bool { return !r.Outcome.Unfinished() })
-	for _, old := range finished[min(len(finished), m.limits.KeepRuns):] {
+	for _, old := range run.Expired(finished, r.Created, m.limits.KeepRuns, m.limits.KeepFor) {
 		delete(m.runs, old.ID)
 		delete(m.events, old.ID)
 	}
