@@ -86,6 +86,11 @@ func (d *drifting) compareAndWrite(ctx context.Context, s *run.Scope) error {
 	c := d.result.Counts
 	s.Eventf(run.LevelInfo, "drift.compared", "%d changed, %d missing, %d unexpected; %d live objects taken", c.Changed, c.Missing, c.Unexpected, d.result.LeftOut.Taken)
 	d.report.Commit = d.commit
+	if s.Run().Recipe == DriftRecipe { // as a part of another run it has no report of its own
+		if err := s.Result(ctx, &Report{Commit: d.commit}); err != nil {
+			return err
+		}
+	}
 	// Secrets would let everybody who can read the branch try passwords.
 	d.result.Fingerprint = object.FingerprintOf(files.digests)
 	return d.writeReport(ctx, files)

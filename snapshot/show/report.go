@@ -97,6 +97,8 @@ type Object struct {
 	Note string `json:"note,omitempty"`
 	// By is who is likely to have made an unexpected object, and when.
 	By *Author `json:"by,omitempty"`
+	// Restored: an earlier restore made the unexpected object.
+	Restored bool `json:"restored,omitempty"`
 }
 
 // Field is one field that differs. A side that does not have it is null.
@@ -253,7 +255,7 @@ func changed(c drift.Change, times bool) Object {
 }
 
 func unexpected(u drift.Unexpected, times bool) Object {
-	o := Object{Drift: Unexpected, ID: u.ID}
+	o := Object{Drift: Unexpected, ID: u.ID, Restored: u.Restored}
 	if u.Restored {
 		o.Note = "an earlier restore made it"
 	}

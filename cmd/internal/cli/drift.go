@@ -74,7 +74,7 @@ CLUSTER is declared in rekindle.yaml; flags win over what is declared there.`,
 	cmd.Flags().StringVar(&f.format, "format", "text", strings.Join(formats(), ", "))
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print the report as JSON")
 	cmd.Flags().BoolVar(&f.explain, "explain", false, "name what is left out, and why")
-	cmd.Flags().BoolVar(&f.all, "all", false, "show every line of long differences")
+	cmd.Flags().BoolVar(&f.all, "all", false, "show every difference and finding, however many")
 	cmd.Flags().BoolVar(&f.exitCode, "exit-code", false, "exit with 3 when the cluster differs")
 	which.register(cmd.Flags())
 	_ = cmd.Flags().MarkHidden("at") // --against says it better
@@ -208,8 +208,9 @@ func (a *app) printDriftReport(d *rebuild.Drift, req rebuild.DriftRequest, f dri
 	case "junit":
 		raw, err = d.JUnit()
 	default:
-		a.printLines(d, f)
+		n := a.printLines(d, f)
 		a.printExport(d, req.Export)
+		a.printDriftNext(d, req, n)
 		return nil
 	}
 	if err == nil {
@@ -218,22 +219,22 @@ func (a *app) printDriftReport(d *rebuild.Drift, req rebuild.DriftRequest, f dri
 	return err
 }
 
-// maxDriftLines is how many lines of difference one object takes at most.
-const maxDriftLines = 40
-
-func (a *app) printLines(d *rebuild.Drift, f driftFlags) {
+// printLines prints the report, and returns how many lines that took.
+func (a *app) printLines(d *rebuild.Drift, f driftFlags) (n int) {
 	t := a.Terminal
-	opts := show.LineOptions{Width: t.Width, MaxLines: maxDriftLines}
+	opts := show.Folded(t.Width)
 	if f.all {
-		opts.MaxLines = 0
+		opts = show.LineOptions{Width: t.Width}
 	}
 	for line := range d.Lines(opts) {
+		n++
 		for _, span := range line {
 			t.Outf("%s", t.Paint(painted(span.Style), span.Text))
 		}
 		t.Outf("\n")
 	}
 	a.printLeftOut(d.LeftOut, f.explain)
+	return n
 }
 
 // painted is how a terminal shows a style of a report.

@@ -214,7 +214,7 @@ func (a *app) superseded(ctx context.Context, r run.Run) (newer string, err erro
 		return "", err
 	}
 	for _, n := range list {
-		if n.Outcome != run.Refused && n.Provider == r.Provider && n.Created.After(r.Created) {
+		if rebuild.Touched(n) && n.Provider == r.Provider && n.Created.After(r.Created) {
 			return n.ID, nil
 		}
 	}

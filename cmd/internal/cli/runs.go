@@ -91,40 +91,6 @@ func (a *app) stateOf(ctx context.Context, r run.Run) (string, error) {
 	return string(run.Interrupted), nil // its process is gone
 }
 
-func (a *app) runsShowCommand() *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use: "show RUN", Short: "Show the report of a run", Args: exactly("RUN"), ValidArgsFunction: a.completeRuns,
-		Long: `Show the report of a run. RUN is its ID, the beginning of it, or its last part.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx := cmd.Context()
-			r, err := run.Resolve(ctx, a.store, args[0])
-			if err != nil {
-				return a.unknownRun(err)
-			}
-			report, err := rebuild.ReportOf(r)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return a.Terminal.JSON(report)
-			}
-			state, err := a.stateOf(ctx, r)
-			if err != nil {
-				return err
-			}
-			if state == string(run.Interrupted) {
-				report.Outcome = run.Interrupted
-			}
-			a.printReport(report)
-			a.printError(r)
-			return a.printEnding(ctx, r, report)
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
-	return cmd
-}
-
 // requestOf is what a restore was asked for.
 func requestOf(r run.Run) (rebuild.Request, error) {
 	var req rebuild.Request
@@ -158,10 +124,6 @@ func (a *app) printError(r run.Run) {
 func (a *app) printEnding(ctx context.Context, r run.Run, report *rebuild.Report) error {
 	if report.Outcome == "" {
 		a.Terminal.Outf("\nUnder way in process %d on %s: rekindle runs events %s --follow\n", r.Process.PID, r.Process.Host, r.ID)
-		return nil
-	}
-	if r.Recipe == rebuild.DeleteRecipe && report.Outcome != run.Done {
-		a.printNext(ctx, report, rebuild.Request{}, "rekindle clusters delete "+quote(r.Cluster))
 		return nil
 	}
 	req, err := requestOf(r)

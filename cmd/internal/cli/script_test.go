@@ -305,6 +305,10 @@ var masks = []struct {
 	{regexp.MustCompile(`(just now|\d+ min ago)`), "just now"},
 	{regexp.MustCompile(`\d+ MB`), "1000 MB"},
 	{regexp.MustCompile(`, at [0-9a-f]{12}\b`), ", at 0123456789ab"}, // a commit of now
+	{regexp.MustCompile(`\b[0-9a-f]{12}( on [a-z]|.* --path live)`), "0123456789ab${1}"},
+	{regexp.MustCompile(`(rekindle/\S+ is at|has changed since) [0-9a-f]{12}\b`), "$1 0123456789ab"},
+	{regexp.MustCompile(`at 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ`), "at 2026-11-20T18:00:00Z"},
+	{regexp.MustCompile(`began( +)20\d\d-\d\d-\d\d \d\d:\d\dZ`), "began${1}2026-11-20 18:00Z"},
 }
 
 // lengths are times taken, with the spaces before them: in a column they are as
