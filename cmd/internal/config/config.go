@@ -141,16 +141,16 @@ func (c *Config) CheckProviders(registry *providers.Registry) error {
 	for _, name := range c.Names() {
 		cl := c.Clusters[name]
 		p, err := registry.Get(cl.Provider)
-		field := "provider"
-		if err == nil {
-			err, field = p.Check(cl.Settings), "settings"
-		}
 		if err != nil {
 			problems = append(problems, Problem{
-				Position: c.Position("clusters", name, field),
-				Field:    joinPath("clusters", name, field),
+				Position: c.Position("clusters", name, "provider"),
+				Field:    joinPath("clusters", name, "provider"),
 				Message:  err.Error(),
 			})
+			continue
+		}
+		if err := p.Check(cl.Settings); err != nil {
+			problems = append(problems, c.settingsProblems(name, err)...)
 		}
 	}
 	return invalid(problems)

@@ -67,7 +67,7 @@ func TestLoadFillsEveryField(t *testing.T) {
 				Drill:    &Drill{At: Texts{"0 3 * * 0"}, Provider: "kind", Settings: map[string]any{"workers": 2}},
 			},
 			Protected: true,
-			Teardown:  Teardown{AcceptDataLoss: []string{"shop/cache-*"}, Stuck: "proceed", DeadAPI: "proceed", Wait: Span{20 * time.Minute}},
+			Teardown:  Teardown{AcceptDataLoss: []string{"shop/cache-*"}, Stuck: "proceed", Silent: "last-export", Wait: Span{20 * time.Minute}},
 			CarryOver: []Selection{{Namespace: "shop", Name: "*-tls"}},
 			Labels:    map[string]string{"team": "shop"},
 		},
@@ -118,7 +118,9 @@ func TestLoadFillsEveryField(t *testing.T) {
 	}
 }
 
-func day(year int, month time.Month, d int) Date { return Date{time.Date(year, month, d, 0, 0, 0, 0, time.UTC)} }
+func day(year int, month time.Month, d int) Date {
+	return Date{time.Date(year, month, d, 0, 0, 0, 0, time.UTC)}
+}
 
 // unscheduled and careful are the defaults.
 func unscheduled() Schedule {
@@ -126,7 +128,7 @@ func unscheduled() Schedule {
 }
 
 func careful() Teardown {
-	return Teardown{Stuck: "fail", DeadAPI: "fail", Wait: Span{10 * time.Minute}}
+	return Teardown{Stuck: "fail", Silent: "fail", Wait: Span{10 * time.Minute}}
 }
 
 func TestLoadMinimal(t *testing.T) {
@@ -148,7 +150,7 @@ func TestLoadMinimal(t *testing.T) {
 		Name:     "dev",
 		Source:   Source{Repo: "git@example.com:a/b.git", Revision: "HEAD", Kind: "auto"},
 		Provider: "local", Restore: Restore{Wait: Duration{10 * time.Minute}},
-		Drift: Drift{Export: Export{Branch: "rekindle/dev"}},
+		Drift:    Drift{Export: Export{Branch: "rekindle/dev"}},
 		Schedule: unscheduled(), Teardown: careful(),
 	}
 	if diff := cmp.Diff(want, c.Clusters["dev"], cmpopts.EquateEmpty()); diff != "" {
@@ -314,9 +316,14 @@ type picky struct{ providers.Provider }
 func (picky) Name() string { return "picky" }
 func (picky) Check(s providers.Settings) error {
 	var into struct {
-		Nodes int `json:"nodes"`
+		Nodes int               `json:"nodes"`
+		Ports []map[string]int  `json:"ports"`
+		Ways  map[string]string `json:"ways"`
 	}
-	return s.Decode(&into)
+	if err := s.Decode(&into); err != nil || into.Nodes < 9 {
+		return err
+	}
+	return errors.Join(errors.New("settings.nodes: too many"), errors.New("settings.ports[1].host: 0 is no port"), errors.New("settings: they do not go together: leave one out"))
 }
 
 func TestCheckProviders(t *testing.T) {
@@ -328,13 +335,26 @@ func TestCheckProviders(t *testing.T) {
   a: {source: {repo: r}, provider: pick}
   b: {source: {repo: r}, provider: picky, settings: {nodes: 2}}
   c: {source: {repo: r}, provider: picky, settings: {node: 2}}
+  d:
+    source: {repo: r}
+    provider: picky
+    settings:
+      nodes: 9
+      ports:
+        - {host: 1}
+        - {host: 0}
+  e: {source: {repo: r}, provider: picky, settings: {nodes: many}}
 `))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []string{
 		`f.yaml:2:36: clusters.a.provider: unknown provider "pick", did you mean "picky"? (known: [picky])`,
-		`f.yaml:4:53: clusters.c.settings: settings: unknown field "node"`,
+		`f.yaml:4:54: clusters.c.settings.node: unknown field`,
+		`f.yaml:9:7: clusters.d.settings.nodes: too many`,
+		`f.yaml:9:7: clusters.d.settings: they do not go together: leave one out`,
+		`f.yaml:12:12: clusters.d.settings.ports[1].host: 0 is no port`,
+		`f.yaml:13:54: clusters.e.settings.nodes: want int, have string`,
 	}
 	if diff := cmp.Diff(want, strings.Split(c.CheckProviders(registry).Error(), "\n")); diff != "" {
 		t.Errorf("problems (-want +have):\n%s", diff)

@@ -51,7 +51,7 @@ type Drill struct {
 type Teardown struct {
 	AcceptDataLoss []string `yaml:"acceptDataLoss" doc:"Globs of volume claims (namespace/name) whose data may go although nothing saves it."`
 	Stuck          string   `yaml:"stuck" enum:"fail,proceed" default:"fail" doc:"What to do when load balancers or volumes do not go within their time: end without deleting the cluster, or go on and name them."`
-	DeadAPI        string   `yaml:"deadAPI" enum:"fail,proceed" default:"fail" doc:"What to do when the cluster does not answer, so that nothing can be exported: end, or delete it all the same when an earlier export is there."`
+	Silent         string   `yaml:"silent" enum:"fail,last-export" default:"fail" doc:"What to do when the cluster does not answer, so that nothing can be exported: end, or delete it all the same when an earlier export is there. Nobody knows then what its volumes hold, so that it needs acceptDataLoss: [*/*] as well."`
 	Wait           Span     `yaml:"wait" default:"10m" doc:"How long each wait may take."`
 }
 
