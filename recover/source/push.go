@@ -67,11 +67,19 @@ func (r *Remote) Push(ctx context.Context, u RefUpdate, pack Pack) error {
 	case errors.Is(own, ErrAuth):
 		own.Err = nil
 		own.What = "the server does not let us push to " + u.Branch
-		own.Next = "check that the account may write to the repository: " + strings.Replace(authHint(r.loc, r.creds), "may read", "may write to", 1)
+		own.Next = pushHint(r.loc, r.creds)
 	case errors.Is(own, ErrUnreachable) && ctx.Err() == nil && said.String() != "":
 		own.Err = errors.Join(own.Err, errors.New("the server said: "+oneLine(r.creds.scrub(said.String()))))
 	}
 	return own
+}
+
+// pushHint says what may make a server take a push.
+func pushHint(l location, creds credentials) string {
+	if l.kind != sshRemote && creds.password != "" {
+		return "check that the token is valid, and that its account may write to this repository"
+	}
+	return authHint(l, creds) + "; its account must be allowed to write to the repository"
 }
 
 func (r *Remote) push(ctx context.Context, u RefUpdate, pack Pack, said *boundedBuffer) error {
