@@ -1,0 +1,140 @@
+package calendar
+
+import (
+	"strings"
+	"time"
+)
+
+// clock writes t for a person who reads it at now: "20:00" on the same day,
+// "Fri 20:00" within a week, "Fri 18 Dec 20:00" or with its year beyond.
+func (c *Calendar) clock(t, now time.Time) string {
+	t, now = t.In(c.zone), now.In(c.zone)
+	switch days := dateOf(t) - dateOf(now); {
+	case days == 0:
+		return t.Format("15:04")
+	case days > -7 && days < 7:
+		return t.Format("Mon 15:04")
+	case t.Year() == now.Year():
+		return t.Format("Mon 2 Jan 15:04")
+	}
+	return t.Format("Mon 2 Jan 2006 15:04")
+}
+
+// reason is the sentence for people.
+func (q *question) reason(now time.Time, v verdict, d Decision, pause *held) string {
+	if pause != nil {
+		return q.quote("paused", *pause, now) + "; " + q.wanted(now, v, d)
+	}
+	return q.wanted(now, v, d)
+}
+
+func (q *question) wanted(now time.Time, v verdict, d Decision) string {
+	switch {
+	case v.idle && v.state == Asleep:
+		return "no schedule: nothing brings it up"
+	case v.idle:
+		return "no schedule: it stays until somebody takes it down"
+	case !v.expired.IsZero():
+		return "asleep since " + q.clock(v.expired, now) + ": its time to live of " + lifetime(q.ttl) + " is over"
+	case v.word != nil:
+		return q.quote(spoken(v.word.Kind), *v.word, now)
+	case !q.scheduled && v.state == Asleep:
+		return "asleep: nothing brings it up, there is a time to live of " + lifetime(q.ttl) + " and no schedule"
+	case !q.scheduled:
+		return "awake until " + q.clock(v.end, now) + ": time to live of " + lifetime(q.ttl)
+	}
+	return q.scheduledReason(now, v.state, d.Since)
+}
+
+// scheduledReason is that of the calendar: since when, and what made it so.
+func (q *question) scheduledReason(now time.Time, s State, since time.Time) string {
+	var b strings.Builder
+	b.WriteString(string(s))
+	if !since.IsZero() {
+		b.WriteString(" since " + q.clock(since, now))
+		if h := q.endedAt(since, s); h != nil {
+			b.WriteString(", when the " + string(h.Kind) + by(*h) + " ended")
+		}
+	}
+	b.WriteString(": ")
+	if at, ok := q.lastTo(s, now); ok {
+		b.WriteString(q.cause(at))
+	} else {
+		b.WriteString(q.always(s))
+	}
+	if r, ok := q.days.at(reached(now, q.zone).date()); ok && r.state == s && s == Asleep {
+		if text := q.days.say(r); !strings.Contains(b.String(), text) {
+			b.WriteString("; " + text)
+		}
+	}
+	return b.String()
+}
+
+// always says why a calendar without events is what it is.
+func (c *Calendar) always(s State) string {
+	if p, ok := c.pattern.(*windows); ok && s == Awake {
+		return p.texts() + " (" + c.zone.String() + ")"
+	}
+	return "the schedule never says otherwise (" + c.zone.String() + ")"
+}
+
+// endedAt is the word whose end let the calendar decide again at t.
+func (q *question) endedAt(t time.Time, s State) *held {
+	for i := range q.words {
+		if h := &q.words[i]; h.until.Equal(t) && (h.Kind == Pause || h.wants() != s) {
+			return h
+		}
+	}
+	return nil
+}
+
+func spoken(k WordKind) string {
+	switch k {
+	case Keep:
+		return "kept"
+	case Wake:
+		return "woken"
+	case Sleep:
+		return "put to sleep"
+	case Pause:
+		return "paused"
+	}
+	return "teardown skipped"
+}
+
+func by(h held) string {
+	if h.By == "" {
+		return ""
+	}
+	return " of " + h.By
+}
+
+// quote says who decided, until when, and why: "kept by ada until 23:00: demo".
+func (q *question) quote(verb string, h held, now time.Time) string {
+	var b strings.Builder
+	b.WriteString(verb)
+	if h.By != "" {
+		b.WriteString(" by " + h.By)
+	}
+	if h.Kind == Wake || h.Kind == Sleep {
+		b.WriteString(" " + q.clock(h.Said, now))
+	}
+	if !h.until.IsZero() {
+		b.WriteString(" until " + q.clock(h.until, now))
+	}
+	if h.Why != "" {
+		b.WriteString(": " + h.Why)
+	}
+	return b.String()
+}
+
+// lifetime writes a TTL without its zero parts: 8h, 1h30m.
+func lifetime(d time.Duration) string {
+	s := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(s, zero) {
+			s = s[:len(s)-2]
+		}
+	}
+	return s
+}
