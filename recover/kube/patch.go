@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -45,19 +44,6 @@ func (c *Cluster) Merge(ctx context.Context, kind object.Kind, namespace, name s
 		return fmt.Errorf("%s: %w", id, ErrNotFound)
 	case err != nil:
 		return fmt.Errorf("changing %s: %w", id, err)
-	}
-	return nil
-}
-
-// Answers asks the API server once for a small answer, within the deadline of
-// ctx; an error says why there was none. Unlike Ready it does not wait.
-func (c *Cluster) Answers(ctx context.Context) error {
-	err := c.send(ctx, call{method: http.MethodGet, path: "/version"}, func(res *http.Response) error {
-		_, err := io.Copy(io.Discard, io.LimitReader(res.Body, errorBody))
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("the API server at %s: %w", c.host.Host, err)
 	}
 	return nil
 }

@@ -1,0 +1,230 @@
+package teardown
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/rekindle-io/rekindle/providers"
+	"github.com/rekindle-io/rekindle/recover/kube"
+	"github.com/rekindle-io/rekindle/recover/rebuild"
+	"github.com/rekindle-io/rekindle/recover/run"
+)
+
+// target is what the check step journals: the cluster that this run is about, and
+// no other of its name.
+type target struct {
+	ID string `json:"id,omitempty"`
+	// Absent: there was none, and nothing was known of one.
+	Absent bool `json:"absent,omitempty"`
+	// Gone: the provider has none of that name any more, but the journal knows of
+	// one; parts may be left.
+	Gone bool `json:"gone,omitempty"`
+	// Silent is why the API server cannot be asked; the request proceeds.
+	Silent string `json:"silent,omitempty"`
+	// Earlier is the teardown that had begun to take this cluster apart.
+	Earlier *earlier `json:"earlier,omitempty"`
+	// Losses are accepted.
+	Losses []Loss `json:"losses,omitempty"`
+}
+
+// earlier is what a teardown before this one has done.
+type earlier struct {
+	Run     string    `json:"run"`
+	Export  *Exported `json:"export"`
+	Drained bool      `json:"drained,omitempty"`
+}
+
+// living tells whether there is a cluster that can be read, and that nobody has
+// begun to take apart.
+func (t target) living() bool { return !t.Absent && !t.Gone && t.Silent == "" && t.Earlier == nil }
+
+// check is where every guard but those of the export stands. Nothing has been
+// touched so far. Once this run has begun to take the cluster apart, it only
+// recalls which one.
+func (t *teardown) check(ctx context.Context, s *run.Scope) error {
+	known, err := s.Recall(&t.target)
+	if err != nil {
+		return err
+	}
+	if known && begun(s.Run()) {
+		return nil
+	}
+	if t.req.Protected {
+		return &rebuild.RefusedError{Reason: fmt.Sprintf("cluster %q is protected", t.req.Cluster), Remedy: "take protected: true out of rekindle.yaml"}
+	}
+	was := t.target.ID
+	t.target = target{}
+	found, err := t.find(ctx, was)
+	if err != nil {
+		return err
+	}
+	if found != nil {
+		err = t.judge(ctx, s, *found)
+	}
+	return errors.Join(err, s.Made(ctx, t.target)) // what was refused is in the report, too
+}
+
+// find looks for the cluster, and fills in which one it is. It returns nil when the
+// provider has none.
+func (t *teardown) find(ctx context.Context, was string) (*providers.Cluster, error) {
+	if providers.Borrows(t.provider) {
+		return nil, &rebuild.RefusedError{
+			Reason: fmt.Sprintf("cluster %q is somebody else's (provider %s) and is never deleted", t.req.Cluster, t.req.Provider),
+			Remedy: "rekindle clusters delete " + t.req.Cluster + " removes what restores made in it, and gives it back",
+		}
+	}
+	rec, recorded, err := t.e.Rebuild.Recorded(ctx, t.req.Provider, t.req.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	found, err := t.provider.Find(ctx, t.req.Cluster)
+	switch {
+	case errors.Is(err, providers.ErrNotFound) && was != "":
+		t.target.ID, t.target.Gone = was, true
+		return nil, nil
+	case errors.Is(err, providers.ErrNotFound) && recorded:
+		t.target.ID, t.target.Gone = rec.ID, true
+		return nil, nil
+	case errors.Is(err, providers.ErrNotFound):
+		t.target.Absent = true
+		return nil, nil
+	case err != nil:
+		return nil, rebuild.Guarded(err)
+	case was != "" && was != found.ID:
+		return nil, rebuild.Guarded(&providers.TakenError{Provider: t.req.Provider, Name: t.req.Cluster, Wanted: was, Have: found.ID})
+	case !recorded:
+		return nil, &rebuild.RefusedError{
+			Reason: fmt.Sprintf("cluster %q was not restored from here: what is in it is not known", t.req.Cluster),
+			Remedy: "restore it once from here, or remove it with: rekindle clusters delete " + t.req.Cluster,
+		}
+	case rec.ID != found.ID:
+		return nil, rebuild.Guarded(&providers.TakenError{Provider: t.req.Provider, Name: t.req.Cluster, Wanted: rec.ID, Have: found.ID})
+	}
+	t.target.ID = found.ID
+	return &found, nil
+}
+
+// judge asks the guards about a cluster that is there and is ours.
+func (t *teardown) judge(ctx context.Context, s *run.Scope, found providers.Cluster) error {
+	var err error
+	if t.target.Earlier, err = t.dismantled(ctx, s.Run().ID); err != nil {
+		return err
+	}
+	if t.target.Earlier != nil {
+		s.Eventf(run.LevelInfo, "check.earlier", "run %s has begun to take this cluster apart: its export holds what it was", t.target.Earlier.Run)
+		return nil
+	}
+	if t.export == nil && t.req.Silent != SilentAbandon {
+		return &rebuild.RefusedError{Reason: fmt.Sprintf("the state of cluster %q would be lost: there is no branch to export it to", t.req.Cluster),
+			Remedy: "name one in rekindle.yaml (drift.export), or with --export-branch"}
+	}
+	cluster, err := t.reach(ctx, found)
+	var silent *silentError
+	switch {
+	case errors.As(err, &silent):
+		return t.withoutAnswer(s, silent)
+	case err != nil:
+		return err
+	case t.export == nil:
+		return &rebuild.RefusedError{Reason: fmt.Sprintf("cluster %q answers, and its state would be lost: there is no branch to export it to", t.req.Cluster),
+			Remedy: "name one in rekindle.yaml (drift.export)"}
+	}
+	if err := t.e.Rebuild.RefuseUnproved(ctx, t.req.DriftRequest); err != nil {
+		return err
+	}
+	t.target.Losses, err = t.losses(ctx, s, cluster)
+	return err
+}
+
+// dismantled finds the teardown that had begun to take this very cluster apart,
+// unless a restore has brought it back since.
+func (t *teardown) dismantled(ctx context.Context, self string) (*earlier, error) {
+	runs, err := t.e.Rebuild.Journal.Runs(ctx, run.Filter{Cluster: t.req.Cluster})
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range runs { // newest first
+		if r.ID == self || r.Provider != t.req.Provider {
+			continue
+		}
+		if r.Recipe == rebuild.Recipe && rebuild.Touched(r) {
+			return nil, nil
+		}
+		if r.Recipe != Recipe || !rebuild.Dismantled(r) {
+			continue
+		}
+		report, err := ReportOf(r)
+		if err != nil {
+			return nil, err
+		}
+		if report.ID != t.target.ID {
+			return nil, nil
+		}
+		drain, _ := r.Step(stepDrain)
+		return &earlier{Run: r.ID, Export: report.Export, Drained: drain.State == run.StepDone}, nil
+	}
+	return nil, nil
+}
+
+// silentError: the API server cannot be asked.
+type silentError struct {
+	cluster string
+	state   providers.State
+	err     error
+}
+
+func (e *silentError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("cluster %q is %s", e.cluster, e.state)
+	}
+	return fmt.Sprintf("cluster %q does not answer: %v", e.cluster, e.err)
+}
+
+func (e *silentError) Unwrap() error { return e.err }
+
+// reach connects to the cluster and waits until it answers. The error is a
+// *silentError when it does not.
+func (t *teardown) reach(ctx context.Context, found providers.Cluster) (*kube.Cluster, error) {
+	if found.State != providers.StateRunning {
+		return nil, &silentError{cluster: found.Name, state: found.State}
+	}
+	cluster, err := t.e.Rebuild.Reach(ctx, t.provider, found.Name)
+	var stopped *providers.NotRunningError
+	if errors.As(err, &stopped) {
+		return nil, &silentError{cluster: found.Name, state: stopped.State}
+	}
+	if err != nil {
+		return nil, err
+	}
+	answering, cancel := context.WithTimeout(ctx, t.req.Waits.Answer)
+	defer cancel()
+	if _, err := cluster.Version(answering); err != nil {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return nil, &silentError{cluster: found.Name, state: found.State, err: err}
+	}
+	return cluster, nil
+}
+
+// withoutAnswer decides what becomes of a cluster that cannot be asked.
+func (t *teardown) withoutAnswer(s *run.Scope, silent *silentError) error {
+	if t.req.Silent != SilentLastExport && t.req.Silent != SilentAbandon {
+		remedy := "mend it, or agree with --silent last-export (what was exported last suffices) or --silent abandon"
+		switch silent.state {
+		case providers.StateStopped:
+			remedy = "start it with: rekindle clusters start " + t.req.Cluster
+		case providers.StateCreating, providers.StateDeleting:
+			remedy = "remove it with: rekindle clusters delete " + t.req.Cluster
+		}
+		return &rebuild.RefusedError{Reason: silent.Error() + ": its state cannot be exported", Remedy: remedy}
+	}
+	if !t.req.AllowDataLoss {
+		return &rebuild.RefusedError{Reason: silent.Error() + ": whether its volumes hold data that nothing saves is not known",
+			Remedy: "--allow-data-loss goes on all the same"}
+	}
+	t.target.Silent = silent.Error()
+	s.Eventf(run.LevelWarn, "check.silent", "%s: going on without it, as was decided (%s)", silent, t.req.Silent)
+	return nil
+}

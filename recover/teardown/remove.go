@@ -1,0 +1,117 @@
+package teardown
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rekindle-io/rekindle/providers"
+	"github.com/rekindle-io/rekindle/recover/run"
+)
+
+// remove has the provider delete the cluster of the journaled id, and tries again
+// within the deadline: clouds refuse for a while what still hangs together.
+func (t *teardown) remove(ctx context.Context, s *run.Scope) error {
+	if t.target.Absent {
+		s.Skip("there is no cluster of that name")
+		return nil
+	}
+	if err := t.lastWord(ctx, s); err != nil {
+		return err
+	}
+	within, cancel := context.WithTimeout(ctx, t.req.Waits.Delete)
+	defer cancel()
+	s.Eventf(run.LevelInfo, "cluster.delete", "deleting cluster %s (%s)", t.req.Cluster, t.target.ID)
+	err := t.again(within, s, "cluster.delete-failed", func() error {
+		return t.e.Rebuild.RemoveCluster(within, s, t.provider, t.req.Cluster, t.target.ID)
+	})
+	if err != nil && ctx.Err() == nil && within.Err() != nil {
+		return fmt.Errorf("cluster %s (%s) was not deleted within %s: %w", t.req.Cluster, t.target.ID, t.req.Waits.Delete, err)
+	}
+	return err
+}
+
+// again tries something until it succeeds, a guard refuses it, or ctx ends. It
+// returns the last error that says more than that.
+func (t *teardown) again(ctx context.Context, s *run.Scope, typ string, try func() error) error {
+	first := cmp.Or(t.e.Retry, time.Second)
+	var last error
+	for wait := first; ; wait = min(2*wait, 30*first) {
+		err := try()
+		var chosen interface{ Outcome() run.Outcome }
+		if err == nil || errors.As(err, &chosen) {
+			return err
+		}
+		if last == nil || ctx.Err() == nil {
+			last = err
+		}
+		if ctx.Err() != nil || pause(ctx, wait) != nil {
+			return last
+		}
+		s.Eventf(run.LevelWarn, typ, "trying again: %v", err)
+	}
+}
+
+// lasting is what the leftovers step journals.
+type lasting struct {
+	Leftovers []providers.Leftover `json:"leftovers,omitempty"`
+}
+
+// LeftoversError: the cluster is gone, and something of it is still there.
+type LeftoversError struct {
+	Cluster string
+	List    []providers.Leftover
+}
+
+func (e *LeftoversError) Error() string {
+	var words []string
+	for _, l := range e.List {
+		words = append(words, l.What)
+	}
+	return fmt.Sprintf("cluster %q is deleted, but these are left of it: %s", e.Cluster, few(words))
+}
+
+// Hint says what to do about them.
+func (e *LeftoversError) Hint() string {
+	return "remove them by hand; rekindle doctor shows what is left"
+}
+
+// awaitNothingLeft asks the provider until nothing of this cluster is left.
+func (t *teardown) awaitNothingLeft(ctx context.Context, s *run.Scope) error {
+	finder, can := t.provider.(providers.LeftoverFinder)
+	switch {
+	case t.target.Absent:
+		s.Skip("there is no cluster of that name")
+		return nil
+	case !can:
+		s.Skip(fmt.Sprintf("provider %s cannot look for what is left", t.req.Provider))
+		return nil
+	}
+	within, cancel := context.WithTimeout(ctx, t.req.Waits.Leftovers)
+	defer cancel()
+	var left []providers.Leftover
+	err := t.again(within, s, "leftovers", func() error {
+		found, err := finder.Leftovers(within)
+		if err != nil {
+			return fmt.Errorf("what is left of cluster %s cannot be told: %w", t.req.Cluster, err)
+		}
+		if left = t.ours(found); len(left) > 0 {
+			return &LeftoversError{Cluster: t.req.Cluster, List: left}
+		}
+		return nil
+	})
+	return errors.Join(err, s.Made(ctx, lasting{Leftovers: left}))
+}
+
+// ours are the leftovers of this cluster, as far as can be told.
+func (t *teardown) ours(all []providers.Leftover) []providers.Leftover {
+	var list []providers.Leftover
+	for _, l := range all {
+		if l.ID == t.target.ID || l.ID == "" && l.Cluster == t.req.Cluster {
+			list = append(list, l)
+		}
+	}
+	return list
+}
