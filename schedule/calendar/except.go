@@ -19,6 +19,7 @@ const (
 func parseExceptions(list []Exception, zone *time.Location, complain func(string, error)) days {
 	marked := map[date]mark{}
 	var reasons []string
+	total := 0
 	for i, x := range list {
 		field := fmt.Sprintf("except[%d]", i)
 		wrong := func(part string, err error) { complain(field+part, err) }
@@ -34,12 +35,12 @@ func parseExceptions(list []Exception, zone *time.Location, complain func(string
 		for _, s := range parseException(x, zone, wrong) {
 			m.reason = len(reasons)
 			reasons = append(reasons, s.reason)
-			for d := s.from; d <= s.to; d++ {
-				marked[d] = m
-			}
-			if len(marked) > mostDays {
+			if total += int(s.to-s.from) + 1; total > mostDays {
 				wrong("", fmt.Errorf("more than %d days of exceptions", mostDays))
 				return days{}
+			}
+			for d := s.from; d <= s.to; d++ {
+				marked[d] = m
 			}
 		}
 	}
