@@ -9,7 +9,10 @@ import (
 	"unicode"
 
 	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
+
+	"github.com/rekindle-io/rekindle/recover/source"
 )
 
 // Trailer is one "Key: value" at the end of a commit's message.
@@ -24,6 +27,11 @@ type Message struct {
 	// Keep names the files that stay as the branch has them when they were not
 	// put: what could not be listed is unknown, not gone. nil keeps none.
 	Keep func(path string) bool
+	// Replace is asked before a file that was put takes the place of another one
+	// that the branch has, which was reads: false leaves the branch's, an error ends
+	// the commit. It is asked again, with other files, when the branch has moved. nil
+	// replaces all.
+	Replace func(path string, was func() ([]byte, error)) (bool, error)
 	// Force lets the commit delete any number of files.
 	Force bool
 }
@@ -69,16 +77,17 @@ func (b *Branch) Commit(message Message) (Result, error) {
 
 // commitLocked commits onto b.base.
 func (b *Branch) commitLocked(message Message) (Result, error) {
-	files, r, err := b.merge(message)
+	m, err := b.merge(message)
 	if err != nil {
 		return Result{}, err
 	}
-	t := newTreeBuilder(files)
+	r := m.result
+	t := newTreeBuilder(m.files, m.modes)
 	root, err := t.build()
 	if err != nil {
 		return Result{}, err
 	}
-	r.Tree, r.Files = root.String(), len(files)
+	r.Tree, r.Files = root.String(), len(m.files)
 	b.message, b.head = &message, b.base.commit
 	if root == b.base.tree {
 		r.Unchanged = true
@@ -97,40 +106,105 @@ func (b *Branch) commitLocked(message Message) (Result, error) {
 	return r, err
 }
 
+// merged is what becomes of the base with what was put.
+type merged struct {
+	files  map[string]plumbing.Hash
+	modes  map[string]filemode.FileMode
+	result Result
+	// live and gone are files below Live: all that the base has, and those that go.
+	live int
+	gone []string
+}
+
 // merge adds to what was put what is to be kept of the base, and counts.
-func (b *Branch) merge(message Message) (map[string]plumbing.Hash, Result, error) {
-	var r Result
-	files := maps.Clone(b.files)
-	var gone []string
-	live := 0
-	for path, h := range b.base.files {
-		isLive := strings.HasPrefix(path, Live+"/")
-		if isLive {
-			live++
+func (b *Branch) merge(message Message) (*merged, error) {
+	m := &merged{files: maps.Clone(b.files), modes: map[string]filemode.FileMode{}}
+	var refused error
+	for path := range b.base.files {
+		if err := b.meet(m, message, path); err != nil && refused == nil {
+			refused = err // after all were asked about: it may name them
 		}
-		now, there := b.files[path]
-		switch {
-		case there && now != h:
-			r.Changed++
-		case there:
-		case !isOurs(path) && CheckPath(path) == nil:
-			files[path] = h
-		case message.Keep != nil && message.Keep(path) && CheckPath(path) == nil:
-			files[path] = h
-			r.Kept++
-		default:
-			r.Deleted++
-			if isLive {
-				gone = append(gone, path)
+	}
+	if refused != nil {
+		return nil, refused
+	}
+	m.result.Added = len(m.files) - (len(b.base.files) - m.result.Deleted)
+	if !message.Force && m.tooMuch(b.opts.MaxDeleted) {
+		slices.Sort(m.gone)
+		return nil, &MassDeletionError{Repo: b.to.String(), Branch: b.target.Branch, Deleted: len(m.gone), Total: m.live, Examples: m.gone[:min(3, len(m.gone))]}
+	}
+	return m, nil
+}
+
+// tooMuch tells whether more goes than a cluster loses by itself: most of many
+// files, or all that there are.
+func (m *merged) tooMuch(most float64) bool {
+	if len(m.gone) > FewDeleted && float64(len(m.gone)) > most*float64(m.live) {
+		return true
+	}
+	if len(m.gone) == 0 {
+		return false
+	}
+	for path := range m.files {
+		if isLive(path) {
+			return false
+		}
+	}
+	return true
+}
+
+func isLive(path string) bool { return strings.HasPrefix(path, Live+"/") }
+
+// meet decides about one file of the base.
+func (b *Branch) meet(m *merged, message Message, path string) error {
+	h, mode := b.base.files[path], b.base.modes[path]
+	keep := func() {
+		m.files[path] = h
+		if mode != 0 {
+			m.modes[path] = mode
+		}
+	}
+	if isLive(path) {
+		m.live++
+	}
+	now, there := b.files[path]
+	switch {
+	case there && (now != h || mode != 0):
+		replace := true
+		if message.Replace != nil {
+			var err error
+			if replace, err = message.Replace(path, func() ([]byte, error) { return b.content(path, h) }); err != nil {
+				return err
 			}
 		}
+		if !replace {
+			keep()
+			return nil
+		}
+		m.result.Changed++
+	case there:
+	case !isOurs(path):
+		keep()
+	case message.Keep != nil && message.Keep(path) && CheckPath(path) == nil:
+		keep()
+		m.result.Kept++
+	default:
+		m.result.Deleted++
+		if isLive(path) {
+			m.gone = append(m.gone, path)
+		}
 	}
-	r.Added = len(files) - (len(b.base.files) - r.Deleted)
-	if !message.Force && len(gone) > FewDeleted && float64(len(gone)) > b.opts.MaxDeleted*float64(live) {
-		slices.Sort(gone)
-		return nil, r, &MassDeletionError{Repo: b.to.String(), Branch: b.target.Branch, Deleted: len(gone), Total: live, Examples: gone[:3]}
+	return nil
+}
+
+// content reads a file that the base has.
+func (b *Branch) content(path string, h plumbing.Hash) ([]byte, error) {
+	if !b.own.has(h) {
+		return nil, &source.Error{Kind: source.ErrHistory, Repo: b.to.String(), What: "the file " + path + " of branch " + b.target.Branch + " is not in this clone",
+			Next: "fetch it there (git fetch --refetch), or name the repository that was cloned"}
 	}
-	return files, r, nil
+	content, _, err := b.own.reader(h).Raw(h, maxRead)
+	return content, err
 }
 
 // isOurs tells whether exports write what is at path; anything else on the

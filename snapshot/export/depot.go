@@ -34,6 +34,7 @@ const (
 //
 //	NAME.git    the folders of the branch's tip, and what was not pushed yet
 //	NAME.lock   flock held by the one process that exports
+//	NAME.reflock which file is its lock in a repository on this machine
 //	.new-NAME-* a depot in the making, or on its way out
 //
 // All but what was not pushed can be fetched again.

@@ -64,14 +64,18 @@ func (e *CheckedOutError) Is(target error) bool { return target == ErrRefused }
 // MassDeletionError: the commit would delete most of what the branch has.
 type MassDeletionError struct {
 	Repo, Branch string
-	// Deleted of Total files below the folder Live; Examples are some of them.
+	// Deleted of Total files below the folder Live; Examples are up to three of them.
 	Deleted, Total int
 	Examples       []string
 }
 
 func (e *MassDeletionError) Error() string {
-	return fmt.Sprintf("the export to branch %s of %s is refused: it would delete %d of %d files below %s/ (%s, …); check that the cluster is whole and all of it could be read, or force the export",
-		e.Branch, e.Repo, e.Deleted, e.Total, Live, strings.Join(e.Examples, ", "))
+	more := ""
+	if e.Deleted > len(e.Examples) {
+		more = ", …"
+	}
+	return fmt.Sprintf("the export to branch %s of %s is refused: it would delete %d of %d files below %s/ (%s%s); check that the cluster is whole and all of it could be read, or force the export",
+		e.Branch, e.Repo, e.Deleted, e.Total, Live, strings.Join(e.Examples, ", "), more)
 }
 
 // Is makes it an ErrRefused.

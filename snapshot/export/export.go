@@ -19,6 +19,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -149,6 +150,12 @@ func Open(ctx context.Context, target Target, opts Options) (*Branch, error) {
 	b.own.lender = local
 	if err := b.own.lock(ctx); err != nil {
 		return nil, err
+	}
+	if local != nil {
+		local.note = filepath.Join(b.own.root, b.own.name+".reflock")
+		if err := local.settle(target.ref()); err != nil {
+			return nil, errors.Join(local.unwritable(err), b.own.close())
+		}
 	}
 	if err := b.begin(ctx); err != nil {
 		return nil, errors.Join(err, b.own.close())

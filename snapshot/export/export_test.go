@@ -368,3 +368,130 @@ func TestPutRefuses(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestNothingLeftIsRefused: also of a small cluster, all at once does not go by
+// itself.
+func TestNothingLeftIsRefused(t *testing.T) {
+	repo, opts := bare(t), options(t)
+	exported(t, target(repo.Dir), opts, files{"README.md": "x\n", "live/x": "1\n"})
+	b := open(t, target(repo.Dir), opts)
+	defer closed(t, b)
+	put(t, b, files{"README.md": "nothing\n"})
+	_, err := b.Commit(message())
+	var mass *export.MassDeletionError
+	if !errors.As(err, &mass) || mass.Deleted != 1 || mass.Total != 1 || !strings.Contains(err.Error(), "(live/x);") {
+		t.Fatalf("got %v", err)
+	}
+	force := message()
+	force.Force = true
+	if r, err := b.Commit(force); err != nil || r.Deleted != 1 {
+		t.Fatalf("got %+v, %v", r, err)
+	}
+}
+
+// TestReplace: who puts a file may prefer the one that the branch has, also the
+// one that it has got meanwhile.
+func TestReplace(t *testing.T) {
+	for name, place := range places(t) {
+		t.Run(name, func(t *testing.T) {
+			repo, url, opts := place(t)
+			opts.Contents = true
+			to := target(url)
+			exported(t, to, opts, files{"live/a": "as good\n", "live/b": "1\n", "live/c": "1\n"})
+			b := open(t, to, opts)
+			defer closed(t, b)
+			put(t, b, files{"live/a": "A\n", "live/b": "2\n", "live/c": "1\n"})
+			m := message()
+			asked := map[string]string{}
+			m.Replace = func(path string, was func() ([]byte, error)) (bool, error) {
+				content, err := was()
+				asked[path] += string(content)
+				return string(content) != "as good\n", err
+			}
+			if r, err := b.Commit(m); err != nil || r.Changed != 1 || fmt.Sprint(asked) != "map[live/a:as good\n live/b:1\n]" {
+				t.Fatalf("got %+v, %v, asked about %q", r, err, asked)
+			}
+			elsewhere := opts
+			elsewhere.CacheDir = t.TempDir()
+			exported(t, to, elsewhere, files{"live/a": "another\n", "live/b": "as good\n", "live/c": "2\n"})
+			if _, err := b.Push(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			same(t, on(repo, branch), files{"live/a": "A\n", "live/b": "as good\n", "live/c": "1\n"})
+
+			refusing := open(t, to, elsewhere)
+			defer closed(t, refusing)
+			put(t, refusing, files{"live/a": "B\n", "live/b": "B\n", "live/c": "B\n"})
+			var all []string
+			no := errors.New("not these")
+			m.Replace = func(path string, _ func() ([]byte, error)) (bool, error) { all = append(all, path); return true, no }
+			if _, err := refusing.Commit(m); !errors.Is(err, no) || len(all) != 3 {
+				t.Errorf("got %v after %v", err, all)
+			}
+		})
+	}
+}
+
+// TestClonesThatLackThings: a clone without history will do, and one without files
+// says which one it would have to show.
+func TestClonesThatLackThings(t *testing.T) {
+	origin := bare(t)
+	origin.Git("config", "uploadpack.allowAnySHA1InWant", "true")
+	for i := range 3 {
+		exported(t, target(origin.Dir), options(t), files{"live/a": fmt.Sprintln(i), "live/b": "1\n"})
+	}
+	clone := func(flag string) *gitserver.Repository {
+		dir := filepath.Join(t.TempDir(), "clone")
+		origin.Git("clone", "--quiet", "--bare", flag, "--branch", branch, "--single-branch", "file://"+origin.Dir, dir)
+		return gitserver.Open(t, dir)
+	}
+	shallow := clone("--depth=1")
+	if r := exported(t, target(shallow.Dir), options(t), files{"live/a": "4\n", "live/b": "1\n"}); r.Changed != 1 || r.Deleted != 0 {
+		t.Errorf("got %+v", r)
+	}
+	same(t, on(shallow, branch), files{"live/a": "4\n", "live/b": "1\n"})
+	shallow.Git("fsck", "--strict", "--full")
+	shallow.Git("push", "--quiet", origin.Dir, branch)
+	same(t, on(origin, branch), files{"live/a": "4\n", "live/b": "1\n"})
+
+	// The other way: the server's repository is the shallow one.
+	server := gitserver.ServeHTTP(t, filepath.Dir(shallow.Dir))
+	shallow.Git("config", "http.receivepack", "true")
+	exported(t, target(server.URL+"/clone"), options(t), files{"live/a": "5\n", "live/b": "1\n"})
+	same(t, on(shallow, branch), files{"live/a": "5\n", "live/b": "1\n"})
+
+	partial := clone("--filter=blob:none")
+	b := open(t, target(partial.Dir), options(t))
+	defer closed(t, b)
+	put(t, b, files{"live/a": "6\n", "live/b": "1\n"})
+	m := message()
+	m.Replace = func(_ string, was func() ([]byte, error)) (bool, error) { _, err := was(); return true, err }
+	if _, err := b.Commit(m); !errors.Is(err, source.ErrHistory) || !strings.Contains(err.Error(), "live/a") || !strings.Contains(err.Error(), "--refetch") {
+		t.Errorf("got %v", err)
+	}
+	m.Replace = nil
+	if _, err := b.Commit(m); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Push(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := partial.Git("show", branch+":live/a"); got != "6" && got != "6\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestOtherFormatsAreRefused: what is written must be what git reads there.
+func TestOtherFormatsAreRefused(t *testing.T) {
+	host := gitserver.Repo(t)
+	for _, flag := range []string{"--ref-format=reftable", "--object-format=sha256"} {
+		dir := filepath.Join(t.TempDir(), "other.git")
+		if out, err := host.Try("init", "--quiet", "--bare", flag, dir); err != nil {
+			t.Logf("this git knows no %s: %s", flag, out)
+			continue
+		}
+		if _, err := export.Open(t.Context(), target(dir), options(t)); !errors.Is(err, source.ErrUnsupported) {
+			t.Errorf("%s: got %v", flag, err)
+		}
+	}
+}

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/go-git/go-git/v5/config"
 	"github.com/go-git/go-git/v5/plumbing"
@@ -25,7 +24,9 @@ import (
 type localRepository struct {
 	display, gitDir, common string // common holds objects and refs
 	hooks                   string // where they are, once check has looked
-	objects                 *source.Objects
+	// note is a file that a later process reads, see refLock; "" when none would.
+	note    string
+	objects *source.Objects
 }
 
 var _ remote = (*localRepository)(nil)
@@ -179,14 +180,15 @@ func (l *localRepository) Push(ctx context.Context, u source.RefUpdate, pack sou
 		return err
 	}
 	if err := l.move(ctx, u, lock); err != nil {
-		return errors.Join(err, os.Remove(lock.Name()))
+		return errors.Join(err, os.Remove(lock.name), lock.drop())
 	}
+	_ = lock.drop() // the branch has moved; the next export sweeps what stays
 	return nil
 }
 
 // move writes the new commit into the lock file and renames it to the ref's.
 // After that the lock's name may be another process's.
-func (l *localRepository) move(ctx context.Context, u source.RefUpdate, lock *os.File) error {
+func (l *localRepository) move(ctx context.Context, u source.RefUpdate, lock *refLock) error {
 	defer lock.Close()
 	now, err := l.Fetch(ctx, u.Branch, "", nil, false)
 	if err != nil {
@@ -199,32 +201,7 @@ func (l *localRepository) move(ctx context.Context, u source.RefUpdate, lock *os
 	if err = errors.Join(err, lock.Sync(), lock.Close()); err != nil {
 		return l.unwritable(err)
 	}
-	return l.unwritable(os.Rename(lock.Name(), strings.TrimSuffix(lock.Name(), ".lock")))
-}
-
-// lockRef makes git's lock file, for which it waits a little.
-func (l *localRepository) lockRef(ctx context.Context, file string) (*os.File, error) {
-	const tries = 40
-	for try := 0; ; try++ {
-		f, err := os.OpenFile(file+".lock", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-		if err == nil {
-			return f, nil
-		}
-		if !errors.Is(err, fs.ErrExist) {
-			return nil, l.unwritable(err)
-		}
-		if try == tries {
-			return nil, &source.Error{Kind: source.ErrRejected, Repo: l.display, What: "another process has locked the branch: " + file + ".lock is there",
-				Next: "wait for it; when no git process works there, remove the file"}
-		}
-		timer := time.NewTimer(lockPoll)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, ctx.Err()
-		case <-timer.C:
-		}
-	}
+	return l.unwritable(os.Rename(lock.name, strings.TrimSuffix(lock.name, ".lock")))
 }
 
 // install copies the pack into the repository, readable for whoever can read

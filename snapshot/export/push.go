@@ -199,10 +199,14 @@ func (w *walk) folder(h plumbing.Hash, depth int) error {
 		return err
 	}
 	for _, e := range entries {
-		if e.Mode != filemode.Dir {
+		switch e.Mode {
+		case filemode.Submodule: // a commit of another repository
+		case filemode.Dir:
+			if err := w.folder(e.Hash, depth+1); err != nil {
+				return err
+			}
+		default:
 			w.add(e.Hash)
-		} else if err := w.folder(e.Hash, depth+1); err != nil {
-			return err
 		}
 	}
 	return nil

@@ -8,8 +8,7 @@ func (b *Branch) Read(path string) ([]byte, error) {
 	if !there || !b.own.has(h) {
 		return nil, nil
 	}
-	content, _, err := b.own.reader(h).Raw(h, maxRead)
-	return content, err
+	return b.content(path, h)
 }
 
 // maxRead bounds what is read of one file, in bytes: an object of a cluster is

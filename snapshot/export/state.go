@@ -32,7 +32,10 @@ const (
 type state struct {
 	commit, tree plumbing.Hash
 	files        map[string]plumbing.Hash
-	folders      []plumbing.Hash
+	// modes are those of the files that are no regular ones, which no export makes:
+	// programs, symbolic links, submodules.
+	modes   map[string]filemode.FileMode
+	folders []plumbing.Hash
 }
 
 // objects calls f for every object of the commit.
@@ -90,7 +93,7 @@ func (b *Branch) read(tip plumbing.Hash) (*state, error) {
 
 // state reads a commit and all of its folders.
 func (d *depot) state(commit plumbing.Hash) (*state, error) {
-	s := &state{commit: commit, files: map[string]plumbing.Hash{}}
+	s := &state{commit: commit, files: map[string]plumbing.Hash{}, modes: map[string]filemode.FileMode{}}
 	if commit.IsZero() {
 		return s, nil
 	}
@@ -106,7 +109,7 @@ func (d *depot) state(commit plumbing.Hash) (*state, error) {
 	for h := range r.read {
 		s.folders = append(s.folders, h)
 	}
-	r.list(s.tree, "", s.files)
+	r.list(s.tree, "", s)
 	return s, nil
 }
 
@@ -157,13 +160,15 @@ func (r *folderReader) tooMuch() error {
 		What: fmt.Sprintf("commit %s has more than %d files or %d levels of folders, which no export has", r.commit, maxFiles, maxDepth)}
 }
 
-func (r *folderReader) list(folder plumbing.Hash, prefix string, files map[string]plumbing.Hash) {
+func (r *folderReader) list(folder plumbing.Hash, prefix string, s *state) {
 	for _, e := range r.read[folder] {
-		switch e.Mode {
-		case filemode.Dir:
-			r.list(e.Hash, prefix+e.Name+"/", files)
-		case filemode.Regular:
-			files[prefix+e.Name] = e.Hash
+		if e.Mode == filemode.Dir {
+			r.list(e.Hash, prefix+e.Name+"/", s)
+			continue
+		}
+		s.files[prefix+e.Name] = e.Hash
+		if e.Mode != filemode.Regular {
+			s.modes[prefix+e.Name] = e.Mode
 		}
 	}
 }

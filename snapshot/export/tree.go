@@ -2,18 +2,22 @@ package export
 
 import (
 	"bytes"
+	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
 )
 
 // treeBuilder makes git's folders of a flat list of files. The same files give
 // the same objects.
 type treeBuilder struct {
 	files   map[string]plumbing.Hash
-	paths   []string // sorted by bytes, which is git's own order of entries
+	modes   map[string]filemode.FileMode // of those that are no regular files
+	paths   []string                     // sorted by bytes, which is git's own order of entries
 	folders []builtFolder
 }
 
@@ -22,8 +26,8 @@ type builtFolder struct {
 	content []byte
 }
 
-func newTreeBuilder(files map[string]plumbing.Hash) *treeBuilder {
-	return &treeBuilder{files: files, paths: slices.Sorted(maps.Keys(files))}
+func newTreeBuilder(files map[string]plumbing.Hash, modes map[string]filemode.FileMode) *treeBuilder {
+	return &treeBuilder{files: files, modes: modes, paths: slices.Sorted(maps.Keys(files))}
 }
 
 // build returns the root's name; folders has every folder, the root last.
@@ -48,7 +52,7 @@ func (t *treeBuilder) folder(paths []string, skip int) plumbing.Hash {
 		name, _, isFolder := strings.Cut(paths[i][skip:], "/")
 		if !isFolder {
 			h := t.files[paths[i]]
-			content.WriteString("100644 " + name + "\x00")
+			fmt.Fprintf(&content, "%o %s\x00", uint32(cmp.Or(t.modes[paths[i]], filemode.Regular)), name)
 			content.Write(h[:])
 			i++
 			continue

@@ -25,7 +25,7 @@ func TestTreesAreGits(t *testing.T) {
 		for _, parts := range rapid.SliceOfN(rapid.SliceOfN(name, 1, 4), 1, 12).Draw(t, "paths") {
 			files[strings.Join(parts, "/")] = blob
 		}
-		b := newTreeBuilder(files)
+		b := newTreeBuilder(files, nil)
 		root, err := b.build()
 		if err != nil {
 			for path := range files {
@@ -169,13 +169,17 @@ func TestHostileBranch(t *testing.T) {
 				t.Fatal(err)
 			}
 			r, err := b.Commit(Message{Subject: "Export", Keep: func(string) bool { return true }})
-			if err != nil || r.Files != 1 || r.Kept != 0 {
-				t.Fatalf("got %+v, %v: only plain files can be kept", r, err)
+			if err != nil || r.Files != 5 || r.Added != 1 || r.Kept != 0 {
+				t.Fatalf("got %+v, %v: what people put there stays as it is", r, err)
 			}
 			if _, err := b.Push(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if got := repo.Git("ls-tree", "-r", "--name-only", "b"); got != "live/x" {
+			want := repo.Git("ls-tree", "-r", tt.tree) // and one file
+			if got := repo.Git("ls-tree", "-r", "b", "link", "module", "program", "file:x"); got != want {
+				t.Errorf("got\n%s\nwant\n%s", got, want)
+			}
+			if got := repo.Git("ls-tree", "--name-only", "b", "live/"); got != "live/x" {
 				t.Errorf("got %s", got)
 			}
 		})
