@@ -1,0 +1,114 @@
+package server
+
+import (
+	"encoding/json"
+	"sync"
+	"time"
+
+	"github.com/rekindle-io/rekindle/cmd/internal/control/api"
+)
+
+// feedBytes is how much memory the changes may take that are kept for readers
+// who are behind.
+const feedBytes = 8 << 20
+
+// feed numbers changes and keeps the last of them. Readers hold a place in it and
+// nothing else; who falls behind what is kept is told so.
+type feed struct {
+	id  string
+	now func() time.Time
+
+	mu sync.Mutex
+	// kept are the last changes as lines; kept[0] has the number first.
+	kept    [][]byte
+	first   uint64
+	size    int
+	most    int
+	readers map[*reader]bool
+}
+
+func newFeed(id string, most int, now func() time.Time) *feed {
+	return &feed{id: id, now: now, first: 1, most: most, readers: map[*reader]bool{}}
+}
+
+func (f *feed) publish(c api.Change) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c.Feed, c.Time, c.Seq = f.id, f.now(), f.first+uint64(len(f.kept))
+	if c.Run != nil {
+		brief := c.Run.Brief()
+		c.Run = &brief
+	}
+	line, err := json.Marshal(c)
+	if err != nil { // raw JSON from a journal that is none: tell that something changed
+		line, _ = json.Marshal(api.Change{Feed: c.Feed, Time: c.Time, Seq: c.Seq, Kind: c.Kind, Name: c.Name})
+	}
+	line = append(line, '\n')
+	f.kept, f.size = append(f.kept, line), f.size+len(line)
+	for len(f.kept) > f.most || f.size > feedBytes && len(f.kept) > 1 {
+		f.size -= len(f.kept[0])
+		f.kept[0] = nil
+		f.kept, f.first = f.kept[1:], f.first+1
+	}
+	for r := range f.readers {
+		r.tell()
+	}
+}
+
+// position is the number of the last change; 0 when there was none.
+func (f *feed) position() uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.first + uint64(len(f.kept)) - 1
+}
+
+// sign is a line that is no change.
+func (f *feed) sign(kind api.ChangeKind, seq uint64, message string) api.Change {
+	return api.Change{Feed: f.id, Seq: seq, Time: f.now(), Kind: kind, Message: message}
+}
+
+// join adds a reader behind the change of that number.
+func (f *feed) join(at uint64) *reader {
+	r := &reader{f: f, at: at, news: make(chan struct{}, 1)}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.readers[r] = true
+	return r
+}
+
+// reader is one place in the feed.
+type reader struct {
+	f    *feed
+	at   uint64
+	news chan struct{}
+}
+
+func (r *reader) tell() {
+	select {
+	case r.news <- struct{}{}:
+	default:
+	}
+}
+
+func (r *reader) leave() {
+	r.f.mu.Lock()
+	defer r.f.mu.Unlock()
+	delete(r.f.readers, r)
+}
+
+// next returns the lines behind the reader's place and moves it. Missed tells that
+// some are not kept, or that the place was never reached: it is at the end then.
+func (r *reader) next(most int) (ready [][]byte, missed bool) {
+	f := r.f
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	end := f.first + uint64(len(f.kept)) - 1
+	if r.at+1 < f.first || r.at > end {
+		r.at = end
+		return nil, true
+	}
+	from := r.at + 1 - f.first
+	ready = append(ready, f.kept[from:min(from+uint64(most), uint64(len(f.kept)))]...)
+	r.at += uint64(len(ready))
+	return ready, false
+}
