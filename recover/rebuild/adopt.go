@@ -215,16 +215,17 @@ func (a *adopting) make(ctx context.Context) error {
 		}); err != nil {
 			return err
 		}
-		differ, err := a.prove(ctx, r)
+		differ, orders, err := a.prove(ctx, r, wanted)
 		if err != nil {
 			return err
 		}
-		if len(differ) == 0 {
+		if len(differ)+len(orders) == 0 {
 			break
 		}
 		if round == maxRounds {
-			return fmt.Errorf("cluster %s keeps changing while its values are adopted: %s: wait until it is at rest, then run this again", a.req.Cluster, differ[0])
+			return fmt.Errorf("cluster %s keeps changing while its values are adopted: wait until it is at rest, then run this again", a.req.Cluster)
 		}
+		wanted.widen(orders)
 		refused = append(refused, differ...)
 		wanted.leaveOut(differ)
 		r = &adopt.Result{Refused: r.Refused}

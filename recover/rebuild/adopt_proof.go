@@ -16,20 +16,21 @@ import (
 
 // prove compares the cluster with what the changed manifests render to, as far as
 // they were changed, and refuses what still differs: what the server makes of a
-// value only it knows.
-func (a *adopting) prove(ctx context.Context, r *adopt.Result) ([]adopt.Refusal, error) {
+// value only it knows. Where just the order of a list is another one it returns
+// what the list is to become.
+func (a *adopting) prove(ctx context.Context, r *adopt.Result, w *wanted) ([]adopt.Refusal, map[object.ID][]drift.Field, error) {
 	if len(r.Adopted) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	rendered, err := render.Render(ctx, r.Overlay.On(a.base), a.renderOptions(a.catalogue))
 	if err != nil {
-		return nil, fmt.Errorf("render the changed manifests: %w", err)
+		return nil, nil, fmt.Errorf("render the changed manifests: %w", err)
 	}
 	p, err := plan.Make(rendered.Objects, plan.Options{
 		Commit: a.commit.SHA, Catalogue: a.catalogue, Exists: func(object.ID) bool { return true }, Convert: a.req.Convert,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("plan what the changed manifests say: %w", err)
+		return nil, nil, fmt.Errorf("plan what the changed manifests say: %w", err)
 	}
 	paths := map[object.ID][]string{}
 	for _, x := range r.Adopted {
@@ -43,13 +44,14 @@ func (a *adopting) prove(ctx context.Context, r *adopt.Result) ([]adopt.Refusal,
 	}
 	rules, err := ignore.Compile(a.req.Ignore, a.e.Now())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	report, err := drift.Compare(ctx, live{a.cluster}, concerned, drift.Options{Restored: a.ours, Ignore: rules})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return remaining(report, paths), nil
+	orders, err := a.orders(ctx, report, concerned, rendered.Objects, w)
+	return remaining(report, paths, orders), orders, err
 }
 
 // liveID is the identity of an adopted object in the cluster: git may leave out
@@ -72,8 +74,9 @@ func (a *adopting) liveID(id object.ID) object.ID {
 	return id
 }
 
-// remaining are the adopted paths in which the cluster differs all the same.
-func remaining(report *drift.Report, paths map[object.ID][]string) []adopt.Refusal {
+// remaining are the adopted paths in which the cluster differs all the same, but
+// for lists that only have to be put in order.
+func remaining(report *drift.Report, paths map[object.ID][]string, orders map[object.ID][]drift.Field) []adopt.Refusal {
 	const remedy = "run this again when the cluster is at rest, or change it by hand"
 	var list []adopt.Refusal
 	for _, m := range report.Missing {
@@ -82,7 +85,8 @@ func remaining(report *drift.Report, paths map[object.ID][]string) []adopt.Refus
 	for _, c := range report.Changed {
 		for _, path := range paths[c.ID] {
 			for _, f := range c.Fields {
-				if path == "" || overlap(path, f.Path) {
+				ordered := slices.ContainsFunc(orders[c.ID], func(o drift.Field) bool { return o.Path == f.Path })
+				if !ordered && (path == "" || overlap(path, f.Path)) {
 					list = append(list, adopt.Refusal{ID: c.ID, Path: path, Reason: "the cluster would still differ from git, at " + f.Path, Remedy: remedy})
 					break
 				}
