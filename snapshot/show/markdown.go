@@ -303,7 +303,8 @@ func (m *page) recoverability(r *recoverability.Report) {
 }
 
 // asides are what a reader may want to know besides: kinds that could not be
-// listed, rules to look at, and what rules ignored.
+// listed, objects that could not be exported, rules to look at, and what rules
+// ignored.
 func (m *page) asides(r *Report) {
 	if len(r.Unknown) > 0 {
 		m.b.WriteString("\n## Could not be listed\n\n")
@@ -311,6 +312,13 @@ func (m *page) asides(r *Report) {
 			u := r.Unknown[i]
 			return fmt.Sprintf("- %s: %s\n", code(u.Kind), text(u.Reason))
 		}), "kind")
+	}
+	if len(r.NotExported) > 0 {
+		m.b.WriteString("\n## Could not be exported\n\nThese are as an earlier export had them, or absent:\n\n")
+		m.cut(m.items(len(r.NotExported), func(i int) string {
+			o := r.NotExported[i]
+			return fmt.Sprintf("- %s: %s\n", code(o.ID.String()), text(o.Reason))
+		}), "object")
 	}
 	var rules []string
 	for _, s := range r.Rules {

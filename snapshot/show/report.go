@@ -38,6 +38,9 @@ type Report struct {
 	Objects []Object `json:"objects"`
 	// Unknown are the kinds that could not be listed, sorted.
 	Unknown []Unknown `json:"unknown,omitempty"`
+	// NotExported are live objects that an export has no file of, or one of an
+	// earlier time, sorted by identity.
+	NotExported []NotExported `json:"notExported,omitempty"`
 	// Ignored are the differences that do not count, because a rule says so or
 	// because they are a controller's business.
 	Ignored []Ignored `json:"ignored,omitempty"`
@@ -125,6 +128,12 @@ type Unknown struct {
 	Reason string `json:"reason"`
 	// Objects are those that the commit has of it.
 	Objects []object.ID `json:"objects,omitempty"`
+}
+
+// NotExported is a live object that could not be written into an export.
+type NotExported struct {
+	ID     object.ID `json:"object"`
+	Reason string    `json:"reason"`
 }
 
 // Ignored is a difference that does not count.
