@@ -39,11 +39,16 @@ type Cluster struct {
 	Made    time.Time `json:"made,omitzero" doc:"When the cluster that is there was made."`
 	Run     *RunRef   `json:"run,omitempty" doc:"The run that works on it now."`
 	LastRun *RunRef   `json:"lastRun,omitempty" doc:"The last run on it that has ended."`
+	// Doing is what the schedule is about to do or does.
+	Doing   string `json:"doing,omitempty" enum:"recreate,teardown,warning,drill" doc:"What goes on by the schedule."`
+	Waiting bool   `json:"waiting,omitempty" doc:"It waits for its turn: too much goes on at once."`
 	// LastError is cleared by the next run that ends well.
-	LastError  string `json:"lastError,omitempty" doc:"Why the last attempt to bring it where it should be failed."`
-	LeadTimeMS int64  `json:"leadTimeMs,omitempty" doc:"How long before it is wanted awake its restore begins."`
-	RTOs       []RTO  `json:"rtos,omitempty" doc:"How long its last restores took, oldest first."`
-	Drift      *Drift `json:"drift,omitempty" doc:"What the last comparison with its commit found."`
+	LastError  string    `json:"lastError,omitempty" doc:"Why the last attempt to bring it where it should be failed."`
+	Attempts   int       `json:"attempts,omitempty" doc:"How often that was tried in vain."`
+	RetryAt    time.Time `json:"retryAt,omitzero" doc:"When it is tried again."`
+	LeadTimeMS int64     `json:"leadTimeMs,omitempty" doc:"How long before it is wanted awake its restore begins."`
+	RTOs       []RTO     `json:"rtos,omitempty" doc:"How long its last restores took, oldest first."`
+	Drift      *Drift    `json:"drift,omitempty" doc:"What the last comparison with its commit found."`
 }
 
 // Source is where a cluster's manifests come from; never with credentials.
@@ -130,6 +135,7 @@ type Word struct {
 	Said  time.Time `json:"said" doc:"When."`
 	By    string    `json:"by" doc:"Who: the user at the socket, or the name in the client's certificate."`
 	Why   string    `json:"why,omitempty" doc:"Why."`
+	From  time.Time `json:"from,omitzero" doc:"When it begins to hold; absent: when it was said."`
 	Until time.Time `json:"until,omitzero" doc:"When it ends; absent: when it is taken back."`
 }
 

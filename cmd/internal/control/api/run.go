@@ -59,13 +59,20 @@ type StartRequest struct {
 	Agree    bool   `json:"agree,omitempty" doc:"restore: consent to changes on a cluster that exists."`
 	Fresh    bool   `json:"fresh,omitempty" doc:"restore: delete the cluster first."`
 	// The pointers override what rekindle.yaml says when they are there.
-	Prune         *bool  `json:"prune,omitempty" doc:"restore: remove what an earlier restore made and this commit lacks."`
-	Convert       *bool  `json:"convert,omitempty" doc:"restore, drill: convert removed API versions where that is mechanical."`
-	AllowUnserved *bool  `json:"allowUnserved,omitempty" doc:"restore, drill: go on without objects whose kind is not served."`
-	AllowDataLoss bool   `json:"allowDataLoss,omitempty" doc:"restore, teardown: accept that data is lost which nothing saves."`
-	Export        bool   `json:"export,omitempty" doc:"drift: export the live state into git."`
-	Provider      string `json:"provider,omitempty" maxLength:"40" doc:"drill: the provider of the throwaway cluster. Empty: as declared."`
-	WaitMS        int64  `json:"waitMs,omitempty" minimum:"0" doc:"restore, drill: how long objects may take to become healthy. 0: as declared."`
+	Prune         *bool `json:"prune,omitempty" doc:"restore: remove what an earlier restore made and this commit lacks."`
+	Convert       *bool `json:"convert,omitempty" doc:"restore, drill: convert removed API versions where that is mechanical."`
+	AllowUnserved *bool `json:"allowUnserved,omitempty" doc:"restore, drill: go on without objects whose kind is not served."`
+	AllowDataLoss bool  `json:"allowDataLoss,omitempty" doc:"restore, teardown: accept that data is lost which nothing saves."`
+	// AcceptLoss and the decisions after it are added to what rekindle.yaml says.
+	AcceptLoss []string `json:"acceptLoss,omitempty" maxItems:"100" maxLength:"320" doc:"teardown: globs, namespace/name, of claims and Secrets that may be lost although nothing saves them."`
+	Unread     string   `json:"unread,omitempty" enum:"fail,proceed" doc:"teardown: when a part of the cluster cannot be read. Empty: fail."`
+	Silent     string   `json:"silent,omitempty" enum:"fail,last-export,abandon" doc:"teardown: when the API server does not answer. Empty: as declared."`
+	Stuck      string   `json:"stuck,omitempty" enum:"fail,proceed" doc:"teardown: when something outside of the cluster could not be removed in time. Empty: as declared."`
+	WarnMS     int64    `json:"warnMs,omitempty" minimum:"0" doc:"teardown: how long before anything is done people are warned. 0: not at all."`
+
+	Export   bool   `json:"export,omitempty" doc:"drift: export the live state into git."`
+	Provider string `json:"provider,omitempty" maxLength:"40" doc:"drill: the provider of the throwaway cluster. Empty: as declared."`
+	WaitMS   int64  `json:"waitMs,omitempty" minimum:"0" doc:"restore, drill: how long objects may take to become healthy. 0: as declared."`
 
 	// Key is the request's Idempotency-Key and By who asks; the server fills them in.
 	Key string `json:"-"`

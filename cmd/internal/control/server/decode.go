@@ -124,6 +124,7 @@ type requestField struct {
 	required  bool
 	enum      []string
 	maxLength int
+	maxItems  int
 	minimum   *int64
 	pattern   string
 }
@@ -141,6 +142,7 @@ func requestFields(t reflect.Type) []requestField {
 			field.enum = strings.Split(e, ",")
 		}
 		field.maxLength, _ = strconv.Atoi(f.Tag.Get("maxLength"))
+		field.maxItems, _ = strconv.Atoi(f.Tag.Get("maxItems"))
 		if n, err := strconv.ParseInt(f.Tag.Get("minimum"), 10, 64); err == nil {
 			field.minimum = &n
 		}
@@ -174,6 +176,22 @@ func checkLimits(v reflect.Value, fields []requestField) error {
 			if err := f.checkText(value.String()); err != nil {
 				return err
 			}
+		case value.Kind() == reflect.Slice:
+			if err := f.checkList(value); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (f requestField) checkList(list reflect.Value) error {
+	if f.maxItems > 0 && list.Len() > f.maxItems {
+		return invalid(f.name, "has more than %d items", f.maxItems)
+	}
+	for i := range list.Len() {
+		if err := f.checkText(list.Index(i).String()); err != nil {
+			return err
 		}
 	}
 	return nil

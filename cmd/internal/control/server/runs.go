@@ -77,7 +77,6 @@ func (s *Server) startRun(w http.ResponseWriter, r *asked) error {
 // checkStart refuses what a recipe does not know, so that nobody believes in a
 // flag that is ignored.
 func checkStart(req api.StartRequest) error {
-	all := []api.Recipe{api.Restore, api.Teardown, api.Compare, api.Drill}
 	only := func(field string, set bool, recipes ...api.Recipe) error {
 		if set && !slices.Contains(recipes, req.Recipe) {
 			return invalid(field, "is not for %s", req.Recipe).WithHint("leave it out")
@@ -93,10 +92,14 @@ func checkStart(req api.StartRequest) error {
 		only("convert", req.Convert != nil, api.Restore, api.Drill),
 		only("allowUnserved", req.AllowUnserved != nil, api.Restore, api.Drill),
 		only("allowDataLoss", req.AllowDataLoss, api.Restore, api.Teardown),
+		only("acceptLoss", req.AcceptLoss != nil, api.Teardown),
+		only("unread", req.Unread != "", api.Teardown),
+		only("silent", req.Silent != "", api.Teardown),
+		only("stuck", req.Stuck != "", api.Teardown),
+		only("warnMs", req.WarnMS != 0, api.Teardown),
 		only("export", req.Export, api.Compare),
 		only("provider", req.Provider != "", api.Drill),
 		only("waitMs", req.WaitMS != 0, api.Restore, api.Drill),
-		only("recipe", true, all...),
 	)
 	if err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 
 // schemas are JSON Schemas (draft 2020-12) of Go types by name, as they are
 // needed. The tags of the fields say the rest: json, doc, enum, and for requests
-// required, maxLength, minimum and pattern.
+// required, maxLength, maxItems, minimum and pattern.
 type schemas map[string]any
 
 // of is a reference to the schema of a struct's type, or a schema.
@@ -130,6 +130,10 @@ func jsonFields(t reflect.Type) []jsonField {
 
 // limits adds to a schema what the tags of a field say.
 func (f jsonField) limits(p map[string]any) {
+	if n, err := strconv.Atoi(f.Tag.Get("maxItems")); err == nil {
+		p["maxItems"] = n
+		p = p["items"].(map[string]any) // the other limits are on each
+	}
 	if words := f.Tag.Get("enum"); words != "" {
 		p["enum"] = strings.Split(words, ",")
 	}

@@ -39,14 +39,16 @@ type Backend interface {
 	Cluster(ctx context.Context, name string) (api.Cluster, error)
 	// Schedule tells what the calendar brings from <= at < to.
 	Schedule(ctx context.Context, name string, from, to time.Time) (api.Schedule, error)
-	// Say records a word; by is who says it. It is durable when Say returns.
+	// Say records a word; by is who says it. It is durable when Say returns. A word
+	// that makes no sense of this cluster is an api.Invalid problem.
 	Say(ctx context.Context, name string, word api.WordRequest, by string) (api.Said, error)
 	// Unsay ends the words of that kind, or gives api.UnknownWord.
 	Unsay(ctx context.Context, name string, kind api.WordKind, by string) (api.Decision, error)
 
 	// Runs are those of the journal that match, newest first.
 	Runs(ctx context.Context, f run.Filter) ([]api.Run, error)
-	// Run finds a run by what a person types, as run.Resolve does.
+	// Run finds a run by what a person types, as run.Resolve does. It is asked for
+	// whole IDs often, so that it tries run.Journal's Run first.
 	Run(ctx context.Context, typed string) (api.Run, error)
 	// Events is run.Journal's.
 	Events(ctx context.Context, id string, since uint64, limit int) ([]run.Event, error)
