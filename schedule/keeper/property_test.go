@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -108,10 +109,17 @@ func live(t *testing.T, specs []calendar.Spec, seed uint64, troubles bool) []str
 		d.clusters = append(d.clusters, Cluster{Name: names[i], Calendar: c, Warn: warn, Late: late})
 	}
 	d.world = newSimulation(names...)
-	d.world.slow = func() time.Duration { return time.Duration(1+rng.IntN(8)) * time.Minute }
+	var mu sync.Mutex
+	chance := rand.New(rand.NewPCG(seed, 2)) // the world's own
+	roll := func(n int) int {
+		mu.Lock()
+		defer mu.Unlock()
+		return chance.IntN(n)
+	}
+	d.world.slow = func() time.Duration { return time.Duration(1+roll(8)) * time.Minute }
 	if troubles {
 		d.world.fail = func(calendar.State, Job) error {
-			if rng.IntN(4) == 0 {
+			if roll(4) == 0 {
 				return errors.New("no capacity")
 			}
 			return nil
@@ -142,6 +150,10 @@ func (d *daemon) happen(rng *rand.Rand, name string, troubles bool) {
 	case what == 0 && d.keeper != nil:
 		d.stop()
 	case d.keeper == nil:
+		if troubles && rng.IntN(2) == 0 {
+			d.world.byHand(name, []calendar.State{calendar.Awake, calendar.Asleep}[rng.IntN(2)])
+		}
+		time.Sleep(time.Duration(rng.Int64N(int64(3 * time.Hour))))
 		d.start()
 	case what < 6:
 		w := calendar.Word{Kind: []calendar.WordKind{calendar.Keep, calendar.Skip, calendar.Wake, calendar.Sleep, calendar.Pause}[rng.IntN(5)],
@@ -178,8 +190,9 @@ func (d *daemon) rightful(to calendar.State, j Job) error {
 			return fmt.Errorf("%s late", by)
 		}
 	case calendar.Awake:
-		soon := d.clusters[i].Calendar.Decide(now.Add(10*time.Minute), words, calendar.Facts{})
-		if decision.State != calendar.Awake && soon.State != calendar.Awake || decision.Hold {
+		soon := !decision.Until.IsZero() && decision.Until.Sub(now) <= 10*time.Minute &&
+			d.clusters[i].Calendar.Decide(decision.Until, words, calendar.Facts{}).State == calendar.Awake
+		if decision.State != calendar.Awake && !soon || decision.Hold {
 			return fmt.Errorf("but it is wanted %s (hold %v): %s", decision.State, decision.Hold, decision.Reason)
 		}
 	}
@@ -204,8 +217,11 @@ func (d *daemon) settle(names []string) {
 			if decision.Hold || busy || young || soon {
 				continue
 			}
-			tooShort := status.Last != nil && status.Last.Ending != Done
-			if there != (decision.State == calendar.Awake) && !tooShort {
+			given := status.Last != nil && status.Last.Ending != Done // it was too late, say
+			if p := d.world.clusters[name].person; p != nil && p.To != decision.State && p.At.After(decision.Since) {
+				given = true // a person decided otherwise since
+			}
+			if there != (decision.State == calendar.Awake) && !given {
 				d.world.fault("%s is there: %v, but it is wanted %s (%s), doing %q, last %+v\n%+v\n%s", name, there, decision.State, decision.Reason,
 					status.Doing, status.Last, d.clusters[i].Calendar.Events(time.Now().Add(-48*time.Hour), time.Now().Add(24*time.Hour)),
 					strings.Join(d.world.clusters[name].log[max(0, len(d.world.clusters[name].log)-6):], "\n"))
