@@ -1,16 +1,10 @@
 package rebuild
 
 import (
-	"fmt"
 	"slices"
 	"strings"
-	"sync"
-
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/rekindle-io/rekindle/recover/object"
-	"github.com/rekindle-io/rekindle/recover/sops"
 	"github.com/rekindle-io/rekindle/snapshot/capture"
 	"github.com/rekindle-io/rekindle/snapshot/drift"
 	"github.com/rekindle-io/rekindle/snapshot/ignore"
@@ -101,91 +95,4 @@ func (d *drifting) undescribed(group string) (reason string, failed bool) {
 		}
 	}
 	return "", false
-}
-
-// digested compares Secrets of which the commit has digests alone with the live
-// ones, as they come by.
-type digested struct {
-	key    []byte
-	wanted map[object.ID]*object.Object
-
-	mu      sync.Mutex
-	fields  map[object.ID][]drift.Field // of those that were seen
-	matches int                         // values that are the same
-	unknown string                      // why Secrets could not be listed
-}
-
-var _ drift.Observer = (*digested)(nil)
-
-// digested is nil when the commit has none.
-func (d *drifting) digested() (*digested, error) {
-	if len(d.rendered.Digests) == 0 {
-		return nil, nil
-	}
-	key, err := d.e.SealKey()
-	if err != nil {
-		return nil, err
-	}
-	g := &digested{key: key, wanted: map[object.ID]*object.Object{}, fields: map[object.ID][]drift.Field{}}
-	for _, o := range d.rendered.Digests {
-		g.wanted[o.ID()] = o
-	}
-	return g, nil
-}
-
-// See compares one live Secret.
-func (g *digested) See(s drift.Sighting) error {
-	want := g.wanted[s.ID]
-	if want == nil {
-		return nil
-	}
-	have, err := sops.Digest(object.Canonical(s.Live), g.key)
-	if err != nil {
-		return fmt.Errorf("compare %s: %w", s.ID, err)
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.fields[s.ID] = drift.Both(object.Canonical(want.Unstructured), object.Canonical(&unstructured.Unstructured{Object: have}))
-	data, _ := have["data"].(map[string]any)
-	for name, digest := range data {
-		if value, _ := want.Object["data"].(map[string]any); value[name] == digest {
-			g.matches++
-		}
-	}
-	return nil
-}
-
-// Listed notes that Secrets could not be listed.
-func (g *digested) Listed(kind object.Kind, err error) {
-	if err != nil && kind.GroupKind() == (schema.GroupKind{Kind: "Secret"}) {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		g.unknown = err.Error()
-	}
-}
-
-// add puts what was found into a comparison, for which these Secrets are not
-// unexpected any more.
-func (g *digested) add(b beside) {
-	if g == nil {
-		return
-	}
-	foreign := g.matches == 0 // as it is with the key of another machine
-	for id, want := range g.wanted {
-		fields, seen := g.fields[id]
-		switch {
-		case !b.admit(id, want.GetLabels()):
-		case g.unknown != "":
-			b.unknown(id, g.unknown)
-		case !seen:
-			b.miss(drift.Missing{ID: id, From: want.From})
-		case len(fields) > 0:
-			c := drift.Change{ID: id, From: want.From, Fields: fields}
-			if foreign {
-				c.Unconfirmed = "none of the digests fits, so they may have been made with the key of another machine"
-			}
-			b.change(c)
-		}
-	}
-	b.raw.Unexpected = slices.DeleteFunc(b.raw.Unexpected, func(u drift.Unexpected) bool { return g.wanted[u.ID] != nil })
 }

@@ -51,6 +51,9 @@ type ExportTarget struct {
 	// Recipients are the public keys that Secrets are encrypted for. Without any,
 	// the export holds digests of their values.
 	Recipients []string `json:"recipients,omitempty"`
+	// ReplaceEncrypted lets digests take the place of Secrets that the branch has
+	// encrypted, which is refused otherwise.
+	ReplaceEncrypted bool `json:"replaceEncrypted,omitempty"`
 	// Push brings the commit onto the branch; without it the commit waits here.
 	Push bool `json:"push,omitempty"`
 	// Force exports a cluster whose last restore was not verified, and deletes
@@ -68,6 +71,8 @@ type Drift struct {
 	Export *export.Result `json:"export,omitempty"`
 	// Pushed: the branch has a commit now that it did not have before.
 	Pushed bool `json:"pushed,omitempty"`
+	// Notes say what else a person should know of the export, in sentences.
+	Notes []string `json:"notes,omitempty"`
 	// Run is the journaled run of the export.
 	Run string `json:"run,omitempty"`
 
@@ -130,6 +135,7 @@ type drifting struct {
 	req        DriftRequest
 	recipients sops.Recipients
 	branch     *export.Branch
+	files      *liveFiles // once they were written
 	result     *Drift
 }
 

@@ -2,14 +2,11 @@ package rebuild
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"path"
 	"strings"
 
 	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/recover/run"
-	"github.com/rekindle-io/rekindle/snapshot/drift"
 	"github.com/rekindle-io/rekindle/snapshot/export"
 	"github.com/rekindle-io/rekindle/snapshot/show"
 )
@@ -80,6 +77,7 @@ func (d *drifting) compareAndWrite(ctx context.Context, s *run.Scope) error {
 	if err != nil {
 		return err
 	}
+	d.files = files
 	if err := d.compare(ctx, files); err != nil {
 		return err
 	}
@@ -93,12 +91,16 @@ func (d *drifting) compareAndWrite(ctx context.Context, s *run.Scope) error {
 	}
 	// Secrets would let everybody who can read the branch try passwords.
 	d.result.Fingerprint = object.FingerprintOf(files.digests)
+	d.result.NotExported = files.notExported()
+	for _, gap := range d.result.NotExported {
+		s.Eventf(run.LevelWarn, "export.gap", "%s is not exported: %s", gap.ID, gap.Reason)
+	}
 	return d.writeReport(ctx, files)
 }
 
 // commitFiles makes the commit, unless nothing has changed.
 func (d *drifting) commitFiles(_ context.Context, s *run.Scope) error {
-	unknown := unknownFiles(d.result.raw)
+	unknown := unknownFiles(d.result.raw, d.files.listed)
 	c := d.result.Counts
 	r, err := d.branch.Commit(export.Message{
 		Subject: "Export of " + d.req.Cluster + ": " + summary(c),
@@ -107,13 +109,17 @@ func (d *drifting) commitFiles(_ context.Context, s *run.Scope) error {
 			{Key: export.TrailerDrift, Value: fmt.Sprintf("changed=%d missing=%d unexpected=%d unknown=%d", c.Changed, c.Missing, c.Unexpected, c.Unknown)},
 			{Key: export.TrailerFingerprint, Value: d.result.Fingerprint},
 		},
-		Keep:  unknown,
-		Force: d.req.Export.Force,
+		Keep:    func(path string) bool { return unknown(path) || d.files.isGap(path) },
+		Replace: d.files.replace,
+		Force:   d.req.Export.Force,
 	})
 	if err != nil {
 		return refusedExport(err)
 	}
 	d.result.Export = &r
+	if d.result.Notes = d.files.notes(); len(d.result.Notes) > 0 {
+		s.Eventf(run.LevelWarn, "export.keys", "%s", strings.Join(d.result.Notes, "; "))
+	}
 	if r.Unchanged {
 		s.Eventf(run.LevelInfo, "export.unchanged", "nothing has changed since %.12s", r.Commit)
 	} else {
@@ -149,60 +155,7 @@ func (d *drifting) push(ctx context.Context, s *run.Scope) error {
 	if err != nil {
 		return refusedExport(err)
 	}
-	d.result.Export, d.result.Pushed = &r, waited
+	d.result.Export, d.result.Pushed, d.result.Notes = &r, waited, d.files.notes()
 	s.Eventf(run.LevelInfo, "export.pushed", "%s is at %.12s", d.req.Export.Branch, r.Commit)
 	return nil
-}
-
-// refusedExport makes a run that a guard of the export ended a refused one.
-func refusedExport(err error) error {
-	var mass *export.MassDeletionError
-	switch {
-	case errors.As(err, &mass):
-		return forcible{guarded{err}}
-	case errors.Is(err, export.ErrRefused):
-		return guarded{err}
-	}
-	return err
-}
-
-// forcible is a guard's word that a person may overrule.
-type forcible struct{ guarded }
-
-// Hint says how.
-func (forcible) Hint() string {
-	return "look at what would go (rekindle drift without --export); if the cluster is right as it is, add --force"
-}
-
-// unknownFiles tells which files of an earlier export are about objects that
-// could not be listed: they are unknown, not gone.
-func unknownFiles(r *drift.Report) func(string) bool {
-	var kinds, groups []string
-	for _, u := range r.Unknown {
-		kinds = append(kinds, u.Kind)
-	}
-	for name := range r.Unlisted {
-		if group, _, ok := strings.Cut(name, "/"); ok { // a version of a group that could not be described
-			groups = append(groups, group)
-		} else {
-			kinds = append(kinds, name)
-		}
-	}
-	folders := map[string]bool{}
-	for _, kind := range kinds {
-		name, group, _ := strings.Cut(kind, ".")
-		folders[path.Base(path.Dir(export.Path(object.ID{Group: group, Kind: name, Name: "x"})))] = true
-	}
-	return func(file string) bool {
-		folder := path.Base(path.Dir(file))
-		if folders[folder] {
-			return true
-		}
-		for _, group := range groups {
-			if strings.HasSuffix(folder, "."+group) {
-				return true
-			}
-		}
-		return false
-	}
 }

@@ -36,7 +36,7 @@ func (d *drifting) writeReport(ctx context.Context, files *liveFiles) error {
 	}
 	same := show.Of(show.Input{Cluster: d.result.Cluster, Commit: commit, Drift: d.result.raw,
 		Rules: d.result.Rules, Recoverability: d.result.Recoverability})
-	same.Fingerprint = d.result.Fingerprint
+	same.Fingerprint, same.NotExported = d.result.Fingerprint, d.result.NotExported
 	raw, err := same.JSON()
 	if err != nil {
 		return err

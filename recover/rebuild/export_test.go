@@ -60,7 +60,7 @@ func (e *exporter) equip(engine *rebuild.Engine, caches string) {
 		return os.Getenv(name)
 	}
 	engine.ExportDir = filepath.Join(caches, "exports")
-	engine.SealKey = func() ([]byte, error) { return key, nil }
+	engine.SealKey = func(string) ([]byte, error) { return key, nil }
 	engine.Source.Getenv = getenv
 	engine.Secrets = &sops.Opener{Getenv: getenv}
 }

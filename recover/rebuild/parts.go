@@ -67,7 +67,7 @@ func (e *Engine) Proven(ctx context.Context, cluster string, target ExportTarget
 func (e *Engine) exportOptions(target ExportTarget) export.Options {
 	return export.Options{
 		CacheDir: e.ExportDir, Getenv: e.Source.Getenv, Now: e.Now, Progress: e.Source.Progress,
-		Contents: len(target.Recipients) > 0, // or unchanged Secrets would be encrypted anew
+		Contents: true, // what the branch has of Secrets decides what becomes of them
 	}
 }
 

@@ -109,8 +109,8 @@ type Engine struct {
 	// ExportDir is a folder for the exports' own repositories, in the cache.
 	ExportDir string
 	// SealKey returns the key, sops.KeySize bytes and always the same, under which
-	// an export knows unchanged Secrets.
-	SealKey func() ([]byte, error)
+	// exports of a cluster know unchanged Secrets.
+	SealKey func(cluster string) ([]byte, error)
 	// Version of rekindle, stamped into the inventory of each cluster.
 	Version string
 }

@@ -117,7 +117,7 @@ func newEngine(state, binary string, tethered bool, getenv func(string) string) 
 		Executor: &run.Executor{Journal: p.store, Leases: p.store.Leases(), Now: time.Now, Chance: rand.Reader, FlushEvery: time.Millisecond},
 		Source:   source.Options{CacheDir: filepath.Join(state, "cache"), Getenv: getenv, Now: time.Now},
 		Secrets:  &sops.Opener{Getenv: getenv}, ExportDir: filepath.Join(state, "exports"),
-		SealKey: func() ([]byte, error) { return bytes.Repeat([]byte{7}, sops.KeySize), nil },
+		SealKey: func(string) ([]byte, error) { return bytes.Repeat([]byte{7}, sops.KeySize), nil },
 		Now:     time.Now, Rand: rand.Reader, Log: slog.New(slog.DiscardHandler), Version: "test",
 	}}, p, nil
 }

@@ -24,6 +24,7 @@ type driftFlags struct {
 	against, format                string
 	export, push, force            bool
 	repo, branch                   string
+	replaceEncrypted               bool
 	recipients                     []string
 	explain, asJSON, exitCode, all bool
 }
@@ -71,6 +72,7 @@ CLUSTER is declared in rekindle.yaml; flags win over what is declared there.`,
 	cmd.Flags().StringVar(&f.repo, "export-repo", "", "`REPOSITORY` to export into (default: the source's own)")
 	cmd.Flags().StringVar(&f.branch, "export-branch", "", "`BRANCH` to export to (default: rekindle/CLUSTER)")
 	cmd.Flags().StringArrayVar(&f.recipients, "recipient", nil, "age `KEY` to encrypt Secrets for (repeatable)")
+	cmd.Flags().BoolVar(&f.replaceEncrypted, "replace-encrypted", false, "let digests take the place of Secrets that the branch has encrypted")
 	cmd.Flags().StringVar(&f.format, "format", "text", strings.Join(formats(), ", "))
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print the report as JSON")
 	cmd.Flags().BoolVar(&f.explain, "explain", false, "name what is left out, and why")
@@ -119,7 +121,10 @@ func (a *app) driftRequest(cmd *cobra.Command, args []string, which *requestFlag
 	if err != nil || !f.export {
 		return req, err
 	}
-	req.Export, err = exportTarget(cmd, &req, f, declared)
+	if req.Export, err = exportTarget(cmd, &req, f, declared); err != nil {
+		return req, err
+	}
+	_, err = a.sealKey(req.Cluster) // before anything is journaled
 	return req, err
 }
 
@@ -127,7 +132,7 @@ func (a *app) driftRequest(cmd *cobra.Command, args []string, which *requestFlag
 func exportTarget(cmd *cobra.Command, req *rebuild.DriftRequest, f *driftFlags, declared config.Export) (*rebuild.ExportTarget, error) {
 	to := &rebuild.ExportTarget{
 		Repo: cmp.Or(declared.Repo, req.Source.Repo), Branch: cmp.Or(declared.Branch, "rekindle/"+req.Cluster),
-		Recipients: declared.Recipients, Push: f.push, Force: f.force,
+		Recipients: declared.Recipients, ReplaceEncrypted: f.replaceEncrypted, Push: f.push, Force: f.force,
 	}
 	override(cmd.Flags(), "recipient", &to.Recipients, f.recipients)
 	if _, err := sops.ParseRecipients(to.Recipients); err != nil {
@@ -306,6 +311,12 @@ func (a *app) printExport(d *rebuild.Drift, target *rebuild.ExportTarget) {
 		t.Outf("\nExport: nothing has changed since %s on %s (%s)\n", commit, target.Branch, count(e.Files, "file"))
 	}
 	if e.Kept > 0 {
-		t.Outf("  %s kept as they were: what could not be listed is unknown, not gone\n", count(e.Kept, "file"))
+		t.Outf("  %s kept as they were: what could not be listed or written is unknown, not gone\n", count(e.Kept, "file"))
+	}
+	for _, gap := range d.NotExported {
+		t.Outf("  %s: %s\n", t.Paint(terminal.Warn, "not exported "+gap.ID.String()), gap.Reason)
+	}
+	for _, note := range d.Notes {
+		t.Outf("  %s %s: %s names its file, keyFile under drift.export in rekindle.yaml, too\n", t.Paint(terminal.Warn, "note:"), note, envExportKeyFile)
 	}
 }

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -124,47 +122,6 @@ func (a *app) engine() *rebuild.Engine {
 	}
 }
 
-// sealKey returns the key by which exports know unchanged Secrets: it is made
-// once, and kept in the state directory.
-func (a *app) sealKey() ([]byte, error) {
-	file := filepath.Join(a.flags.stateDir, "export.key")
-	key, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		key = make([]byte, sops.KeySize)
-		if _, err = io.ReadFull(a.Rand, key); err == nil {
-			key, err = writeOnce(file, key)
-		}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("the key of exported Secrets: %w", err)
-	}
-	if len(key) != sops.KeySize {
-		return nil, fmt.Errorf("the key of exported Secrets: %s has %d bytes, not %d: remove it, and each Secret is encrypted anew once", file, len(key), sops.KeySize)
-	}
-	return key, nil
-}
-
-// writeOnce writes a file that only its owner can read, unless another process
-// has written it meanwhile, and returns what it holds.
-func writeOnce(file string, content []byte) ([]byte, error) {
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return nil, err
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(file), ".key-*") // mode 0600
-	if err != nil {
-		return nil, err
-	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(content)
-	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
-		return nil, err
-	}
-	if err := os.Link(tmp.Name(), file); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, err
-	}
-	return os.ReadFile(file)
-}
-
 func (a *app) executor() *run.Executor {
 	return &run.Executor{Journal: a.store, Leases: a.store.Leases(), Now: a.Now, Chance: a.Rand, By: a.user(), Redact: a.redact, Log: a.log}
 }
@@ -177,7 +134,7 @@ func (a *app) user() string {
 // redact takes the secrets that the environment holds out of a text. Nothing is
 // meant to put them there; this is the net below.
 func (a *app) redact(text string) string {
-	secrets := []string{a.Getenv(source.EnvToken), a.Getenv(source.EnvSSHPassphrase)}
+	secrets := []string{a.Getenv(source.EnvToken), a.Getenv(source.EnvSSHPassphrase), a.Getenv(envExportKey)}
 	for _, secret := range append(secrets, strings.Fields(a.Getenv(sops.EnvKey))...) {
 		if len(secret) >= 6 {
 			text = strings.ReplaceAll(text, secret, "***")

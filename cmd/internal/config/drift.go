@@ -53,6 +53,8 @@ type Export struct {
 	// Branch is filled in by Load.
 	Branch     string   `yaml:"branch" doc:"The branch to export to, which is nobody else's. Empty: rekindle/ and the cluster's name."`
 	Recipients []string `yaml:"recipients" doc:"Public keys of age (age1…) or SSH that Secrets are encrypted for. Without any, an export holds no more than digests of them."`
+	// KeyFile is an absolute path, or empty.
+	KeyFile string `yaml:"keyFile" doc:"A file with the key by which exports know unchanged Secrets, relative to this file: 32 random bytes, in hexadecimal or base64. The same for all who export to the branch. Empty: a key of this machine's own."`
 }
 
 // Date is a day in UTC, written 2026-12-31. The zero value is no day.
@@ -161,6 +163,9 @@ func (k *checker) export(c *Cluster) {
 			"drift", "export", "branch")
 	}
 	e.Branch = branch
+	if e.KeyFile != "" {
+		e.KeyFile = k.absolute(e.KeyFile)
+	}
 	if _, err := sops.ParseRecipients(e.Recipients); err != nil {
 		at := "recipients"
 		var broken *sops.RecipientError

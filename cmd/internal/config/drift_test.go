@@ -74,3 +74,15 @@ func TestRulesKnowTheirPlace(t *testing.T) {
 		t.Errorf("exclude (-want +have):\n%s", diff)
 	}
 }
+
+func TestKeyFileIsRelativeToTheFile(t *testing.T) {
+	for text, want := range map[string]string{"keys/export": "/etc/rekindle/keys/export", "/run/key": "/run/key", "''": ""} {
+		c, err := Load("/etc/rekindle/f.yaml", []byte(drifting("export: {keyFile: "+text+"}")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if have := c.Clusters["dev"].Drift.Export.KeyFile; have != want {
+			t.Errorf("%s is %q, want %q", text, have, want)
+		}
+	}
+}
