@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/recover/object/raw"
 )
 
 const (
@@ -70,14 +71,26 @@ func (c *Cluster) List(ctx context.Context, kind object.Kind, opts ListOptions, 
 	return err
 }
 
+// Scan is List for who can do without decoding most of the objects. What each is
+// given is good until it returns.
+func (c *Cluster) Scan(ctx context.Context, kind object.Kind, opts ListOptions, each func(*raw.Object) error) error {
+	_, err := c.pages(ctx, opts, &page{kind: kind, glance: each})
+	return err
+}
+
 // list is List that returns the resource version of the first try of the first
 // page, from which a watch misses nothing.
 func (c *Cluster) list(ctx context.Context, kind object.Kind, opts ListOptions, each func(*unstructured.Unstructured) error) (string, error) {
+	return c.pages(ctx, opts, &page{kind: kind, each: each})
+}
+
+// pages reads all pages of a list.
+func (c *Cluster) pages(ctx context.Context, opts ListOptions, p *page) (string, error) {
 	query := opts.query()
 	query.Set("limit", strconv.Itoa(pageSize))
-	p := &page{kind: kind, each: each, parser: &parser{}, handed: make(map[name]bool, pageSize)}
+	p.handed = make(map[name]bool, pageSize)
 	for {
-		r := call{method: http.MethodGet, path: pathOf(kind, opts.Namespace, ""), query: query, accept: acceptJSON}
+		r := call{method: http.MethodGet, path: pathOf(p.kind, opts.Namespace, ""), query: query, accept: acceptJSON}
 		if opts.MetadataOnly {
 			r.accept = acceptListMetadata
 		}
@@ -87,7 +100,7 @@ func (c *Cluster) list(ctx context.Context, kind object.Kind, opts ListOptions, 
 			continue
 		}
 		if err != nil {
-			return "", fmt.Errorf("listing %s: %w", nameOf(kind), err)
+			return "", fmt.Errorf("listing %s: %w", nameOf(p.kind), err)
 		}
 		if p.next == "" {
 			return p.version, nil
@@ -124,13 +137,15 @@ func nameOf(kind object.Kind) string { return kind.GroupVersionResource().GroupR
 // page reads the pages of a list, one after the other, as they come in.
 type page struct {
 	kind object.Kind
-	each func(*unstructured.Unstructured) error
+	// One of them is set: each is handed objects, glance what was not decoded yet.
+	each   func(*unstructured.Unstructured) error
+	glance func(*raw.Object) error
 
 	version string // the first one; items come from that or a newer state
 	next    string
 	handed  map[name]bool // what each has seen of this page, or since one broke off
 	broke   bool          // a page did
-	parser  *parser
+	decoder raw.Decoder
 }
 
 // read may be called again after the transfer broke. The first page then comes
@@ -195,7 +210,7 @@ func (p *page) field(v *values, key string) error {
 	if key == "items" {
 		return p.items(v)
 	}
-	raw, err := v.value()
+	text, err := v.value()
 	if err != nil || key != "metadata" {
 		return err
 	}
@@ -203,7 +218,7 @@ func (p *page) field(v *values, key string) error {
 		ResourceVersion string `json:"resourceVersion"`
 		Continue        string `json:"continue"`
 	}
-	if err := json.Unmarshal(raw, &meta); err != nil {
+	if err := json.Unmarshal(text, &meta); err != nil {
 		return err
 	}
 	p.version, p.next = or(p.version, meta.ResourceVersion), meta.Continue
@@ -235,35 +250,59 @@ func (p *page) items(v *values) error {
 		if err != nil || !more {
 			return err
 		}
-		raw, err := v.value()
+		item, err := v.value()
 		if err != nil {
 			return err
 		}
-		u, err := p.parser.decode(raw, p.kind)
-		if err != nil {
-			return &ownError{cause: err}
-		}
-		id := name{u.GetNamespace(), u.GetName()}
-		if p.handed[id] {
-			continue
-		}
-		p.handed[id] = true
-		if err := p.each(u); err != nil {
+		if err := p.item(item); err != nil {
 			return &ownError{cause: err}
 		}
 	}
 }
 
-// decode reads one object. Items of lists and partial metadata do not say
-// their kind, so it is set.
-func decode(raw []byte, kind object.Kind) (*unstructured.Unstructured, error) {
-	return new(parser).decode(raw, kind)
+// item hands over one object, unless it was.
+func (p *page) item(b []byte) error {
+	if p.glance != nil {
+		o, err := p.decoder.Glance(b, p.kind.GroupVersionKind)
+		if err != nil {
+			return unreadable(p.kind, err)
+		}
+		if !p.first(o.Metadata()) {
+			return nil
+		}
+		return p.glance(o)
+	}
+	u, err := decodeWith(&p.decoder, b, p.kind)
+	if err != nil || !p.first(u) {
+		return err
+	}
+	return p.each(u)
 }
 
-func (p *parser) decode(raw []byte, kind object.Kind) (*unstructured.Unstructured, error) {
-	content, err := p.object(raw)
+// first tells whether an object was not handed over yet, and notes that it is.
+func (p *page) first(u *unstructured.Unstructured) bool {
+	id := name{u.GetNamespace(), u.GetName()}
+	if p.handed[id] {
+		return false
+	}
+	p.handed[id] = true
+	return true
+}
+
+func unreadable(kind object.Kind, err error) error {
+	return fmt.Errorf("an object of %s cannot be read: %w", nameOf(kind), err)
+}
+
+// decode reads one object. Items of lists and partial metadata do not say
+// their kind, so it is set.
+func decode(b []byte, kind object.Kind) (*unstructured.Unstructured, error) {
+	return decodeWith(new(raw.Decoder), b, kind)
+}
+
+func decodeWith(d *raw.Decoder, b []byte, kind object.Kind) (*unstructured.Unstructured, error) {
+	content, err := d.Object(b)
 	if err != nil {
-		return nil, fmt.Errorf("an object of %s cannot be read: %w", nameOf(kind), err)
+		return nil, unreadable(kind, err)
 	}
 	if content == nil {
 		return nil, fmt.Errorf("an object of %s is null", nameOf(kind))

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/rekindle-io/rekindle/recover/object/field"
 )
@@ -29,14 +31,17 @@ func Canonical(u *unstructured.Unstructured) map[string]any {
 }
 
 // Form is Canonical for who only reads: it shares with u what it does not
-// change.
+// change, and is u's own content when there is nothing to change.
 func Form(u *unstructured.Unstructured) map[string]any {
+	gk := u.GroupVersionKind().GroupKind()
+	strip := kindStamps[gk.String()]
+	nulls := BuiltIn(gk.Group) && hasNull(u.Object)
+	if strip == nil && !nulls && isCanonical(u.Object) {
+		return u.Object
+	}
 	content := shallow(u.Object)
 	delete(content, "status")
 	content["metadata"] = canonicalMetadata(u)
-	gk := u.GroupVersionKind().GroupKind()
-	strip := kindStamps[gk.String()]
-	nulls := BuiltIn(gk.Group) && hasNull(content)
 	switch {
 	case nulls:
 		content = runtime.DeepCopyJSON(content)
@@ -52,6 +57,31 @@ func Form(u *unstructured.Unstructured) map[string]any {
 		strip(content, &ownership{u: u})
 	}
 	return content
+}
+
+// Allocatable tells whether content, which is in canonical form and has no
+// managedFields, sets a field that servers allocate as well: whether the canonical
+// form of the live object keeps it depends on who owns it, not on its value alone.
+func Allocatable(gk schema.GroupKind, content map[string]any) bool {
+	for _, path := range allocated[gk] {
+		if sets(content, path) {
+			return true
+		}
+	}
+	return false
+}
+
+// sets tells whether value has a field at path, in any of a list's items.
+func sets(value any, path []string) bool {
+	if list, ok := value.([]any); ok {
+		return slices.ContainsFunc(list, func(item any) bool { return sets(item, path) })
+	}
+	if len(path) == 0 {
+		return true
+	}
+	m, _ := value.(map[string]any)
+	below, ok := m[path[0]]
+	return ok && sets(below, path[1:])
 }
 
 // CanonicalJSON returns the canonical form of u as deterministic bytes.
@@ -86,11 +116,14 @@ func Fingerprint(s *Set) string {
 // FingerprintOf returns the fingerprint of objects whose digests are known.
 func FingerprintOf(digests map[ID]Digest) string {
 	h := sha256.New()
+	var line []byte
 	for _, id := range slices.SortedFunc(maps.Keys(digests), ID.Compare) {
 		d := digests[id]
-		fmt.Fprintf(h, "%q %q %q %q ", id.Group, id.Kind, id.Namespace, id.Name)
-		h.Write(d[:])
-		h.Write([]byte{'\n'})
+		line = line[:0]
+		for _, part := range []string{id.Group, id.Kind, id.Namespace, id.Name} {
+			line = append(strconv.AppendQuote(line, part), ' ')
+		}
+		h.Write(append(append(line, d[:]...), '\n'))
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
@@ -118,6 +151,43 @@ func canonicalMetadata(u *unstructured.Unstructured) map[string]any {
 		}
 	}
 	return kept
+}
+
+// isCanonical tells that nothing is stamped on content, whatever its kind, as it is
+// with most objects from git.
+func isCanonical(content map[string]any) bool {
+	meta, ok := content["metadata"].(map[string]any)
+	_, status := content["status"]
+	if !ok || status || hasTemplateStamps(content) {
+		return false
+	}
+	for key, value := range meta {
+		switch key {
+		case "name", "namespace":
+			ok = value != ""
+		case "labels":
+			ok = isOwn(value, stampedLabel)
+		case "annotations":
+			ok = isOwn(value, stampedAnnotation)
+		default:
+			ok = false
+		}
+		if !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// isOwn tells whether value is a map with something in it, and nothing stamped.
+func isOwn(value any, stamped func(key string) bool) bool {
+	m, _ := value.(map[string]any)
+	for key := range m {
+		if stamped(key) {
+			return false
+		}
+	}
+	return len(m) > 0
 }
 
 func without(value any, stamped func(key string) bool) map[string]any {

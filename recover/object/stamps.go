@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/rekindle-io/rekindle/recover/object/field"
 )
 
@@ -87,6 +89,18 @@ var kindStamps = map[string]func(content map[string]any, owned *ownership){
 	"Job.batch":                             jobStamps,
 	"ClusterRole.rbac.authorization.k8s.io": aggregatedRules,
 	"CustomResourceDefinition.apiextensions.k8s.io": crdStamps,
+}
+
+// allocated are the fields that stamps drop unless somebody owns them.
+var allocated = map[schema.GroupKind][][]string{
+	{Kind: "Service"}: {
+		{"spec", "clusterIP"}, {"spec", "clusterIPs"}, {"spec", "ipFamilies"}, {"spec", "ipFamilyPolicy"},
+		{"spec", "healthCheckNodePort"}, {"spec", "ports", "nodePort"},
+	},
+	{Kind: "PersistentVolumeClaim"}: {{"spec", "volumeName"}},
+	{Kind: "Pod"}:                   {{"spec", "nodeName"}},
+	{Group: "batch", Kind: "Job"}:   {{"metadata", "labels"}},
+	{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}: {{"spec", "conversion", "webhook", "clientConfig", "caBundle"}},
 }
 
 // serviceStamps drops the addresses and ports that the server allocated. None

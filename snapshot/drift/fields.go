@@ -3,10 +3,11 @@ package drift
 import (
 	"fmt"
 	"maps"
-	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
+
+	"github.com/rekindle-io/rekindle/recover/object/raw"
 )
 
 // Field is one field in which two objects differ.
@@ -56,7 +57,7 @@ func covers(want, have any) bool {
 		h, ok := have.([]any)
 		return ok && slices.EqualFunc(w, h, covers)
 	}
-	return equal(want, have)
+	return raw.Equal(want, have)
 }
 
 // Both compares two objects field by field, in both directions.
@@ -123,7 +124,7 @@ func (c *comparer) values(path string, want, have any) {
 			return
 		}
 	}
-	if !equal(want, have) {
+	if !raw.Equal(want, have) {
 		c.differ(path, want, have)
 	}
 }
@@ -201,35 +202,6 @@ func lineUp(a, b []any) bool {
 		ny, _ := nameOf(y)
 		return nx == ny
 	})
-}
-
-func equal(a, b any) bool {
-	if x, ok := a.(string); ok {
-		y, ok := b.(string)
-		return ok && x == y
-	}
-	if x, ok := a.(int64); ok {
-		if y, ok := b.(int64); ok {
-			return x == y
-		}
-	}
-	if x, ok := number(a); ok {
-		y, ok := number(b)
-		return ok && x == y
-	}
-	return reflect.DeepEqual(a, b)
-}
-
-func number(v any) (float64, bool) {
-	switch n := v.(type) {
-	case int64:
-		return float64(n), true
-	case float64:
-		return n, true
-	case int:
-		return float64(n), true
-	}
-	return 0, false
 }
 
 var plainKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
