@@ -12,6 +12,7 @@ import (
 	"github.com/rekindle-io/rekindle/recover/convert"
 	"github.com/rekindle-io/rekindle/recover/kube"
 	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/recover/object/raw"
 	"github.com/rekindle-io/rekindle/recover/run"
 	"github.com/rekindle-io/rekindle/recover/sops"
 	"github.com/rekindle-io/rekindle/recover/source"
@@ -161,9 +162,9 @@ func (d *drifting) compare(ctx context.Context, to drift.Observer) error {
 	wanted := expected(d.plan, d.catalogue)
 	survey := recoverability.New(recoverability.Options{Expected: objectsOf(wanted), Removed: removed})
 	tally := capture.NewTally(d.req.Explain)
-	watchers, whole := observers{survey, acquaintance{rules}}, survey.Needs
+	watchers, whole, bodies := observers{inGit{survey}, acquaintance{rules}}, survey.Needs, inGit{survey}.needs
 	if to != nil {
-		watchers, whole = append(watchers, to), drift.Everything
+		watchers, whole, bodies = append(watchers, to), drift.Everything, drift.Everything
 	}
 	secrets, err := d.digested()
 	if err != nil {
@@ -174,7 +175,7 @@ func (d *drifting) compare(ctx context.Context, to drift.Observer) error {
 	}
 	raw, err := drift.Compare(ctx, onlooker{live{d.cluster}}, wanted, drift.Options{
 		Commit: d.commit.SHA, Catalogue: d.catalogue, Capture: filter, Restored: d.ours,
-		Ignore: rules, Tolerant: true, Observer: watchers, Whole: whole, Tally: tally,
+		Ignore: rules, Tolerant: true, Observer: watchers, Whole: whole, Bodies: bodies, Tally: tally,
 	})
 	if err != nil {
 		return err
@@ -210,6 +211,12 @@ func objectsOf(list []drift.Expected) []*object.Object {
 // server forbids is no word about the object.
 type onlooker struct{ live }
 
+var _ drift.Scanner = onlooker{}
+
+func (o onlooker) Scan(ctx context.Context, kind object.Kind, metadataOnly bool, each func(*raw.Object) error) error {
+	return served(o.cluster.Scan(ctx, kind, kube.ListOptions{MetadataOnly: metadataOnly}, each))
+}
+
 func (o onlooker) DryRun(ctx context.Context, kind object.Kind, u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	stored, err := o.live.DryRun(ctx, kind, u)
 	var refused refusal
@@ -235,6 +242,22 @@ func (o observers) Listed(kind object.Kind, err error) {
 	for _, one := range o {
 		one.Listed(kind, err)
 	}
+}
+
+// inGit is a survey that is not shown the Secrets which are in git: it has nothing
+// to say of them, and takes a Secret without a body for one that nobody may read.
+type inGit struct{ *recoverability.Survey }
+
+func (i inGit) See(s drift.Sighting) error {
+	if s.Expected != nil && isSecret(s.ID) {
+		return nil
+	}
+	return i.Survey.See(s)
+}
+
+// needs tells of which kinds the survey looks at objects that are in git.
+func (i inGit) needs(kind schema.GroupKind) bool {
+	return i.Needs(kind) && kind != schema.GroupKind{Kind: "Secret"} || kind == schema.GroupKind{Group: "storage.k8s.io", Kind: "StorageClass"}
 }
 
 // acquaintance shows rules which objects there are, so that they can tell that

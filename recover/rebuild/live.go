@@ -10,6 +10,7 @@ import (
 
 	"github.com/rekindle-io/rekindle/recover/kube"
 	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/recover/object/field"
 	"github.com/rekindle-io/rekindle/snapshot/drift"
 )
 
@@ -19,7 +20,11 @@ type live struct{ cluster *kube.Cluster }
 var _ drift.Cluster = live{}
 
 func (l live) List(ctx context.Context, kind object.Kind, metadataOnly bool, each func(*unstructured.Unstructured) error) error {
-	err := l.cluster.List(ctx, kind, kube.ListOptions{MetadataOnly: metadataOnly}, each)
+	return served(l.cluster.List(ctx, kind, kube.ListOptions{MetadataOnly: metadataOnly}, each))
+}
+
+// served names the error of a list of what the server does not serve.
+func served(err error) error {
 	if apierrors.IsNotFound(err) {
 		return fmt.Errorf("%w: %w", drift.ErrNotServed, err)
 	}
@@ -50,6 +55,7 @@ func (e refusal) Unwrap() error { return e.ApplyError }
 // label alone does not do: controllers copy the labels of a Service to its
 // EndpointSlices.
 func restored(u *unstructured.Unstructured) bool {
-	return u.GetLabels()[partOfLabel] == inventoryID &&
-		u.GetAnnotations()[object.AppliedAnnotation] != "" && len(u.GetOwnerReferences()) == 0
+	applied, _ := field.Map(u.Object, "metadata", "annotations")[object.AppliedAnnotation].(string)
+	return field.Map(u.Object, "metadata", "labels")[partOfLabel] == inventoryID && applied != "" &&
+		len(field.List(u.Object, "metadata", "ownerReferences")) == 0
 }

@@ -64,6 +64,9 @@ type Options struct {
 	// Whole tells of which kinds Observer has to see more than metadata of what the
 	// commit does not have; Everything of all. Nil: of none, which is cheapest.
 	Whole func(schema.GroupKind) bool
+	// Bodies tells of which kinds Observer has to see more than metadata of what is
+	// just as the commit says. Nil: of all, which is dearest.
+	Bodies func(schema.GroupKind) bool
 	// Tally, when set, counts which live objects belong into an export and why
 	// others do not.
 	Tally *capture.Tally
@@ -87,14 +90,15 @@ type Observer interface {
 type Sighting struct {
 	ID   object.ID
 	Kind object.Kind
-	// Live is as the server sent it, managedFields included. It has nothing but
-	// metadata when the commit has no object of its kind and Options.Whole does not
-	// ask for more.
+	// Live is as the server sent it, managedFields included. It may have nothing but
+	// metadata, and no fieldsV1 in it, when the commit does not have the object and
+	// Options.Whole does not ask for more, or when it is just as the commit says and
+	// Options.Bodies does not ask for more.
 	Live *unstructured.Unstructured
 	// Expected is the commit's object; nil when it has none.
 	Expected *object.Object
 	// Canonical is the canonical form of Live (object.Form); nil when the commit
-	// does not have the object. Not to be changed.
+	// does not have the object, and when Live is metadata alone. Not to be changed.
 	Canonical map[string]any
 	// Verdict says whether the object belongs into an export.
 	Verdict capture.Verdict
@@ -270,7 +274,7 @@ func stopped(err error) bool {
 // a list that broke off nothing counts.
 func (c *comparison) listKind(ctx context.Context, kind object.Kind, metadataOnly bool) error {
 	p := c.newPart(kind)
-	err := c.cluster.List(ctx, kind, metadataOnly, p.meet)
+	err := c.list(ctx, p, metadataOnly)
 	if c.opts.Observer != nil {
 		c.opts.Observer.Listed(kind, err)
 	}

@@ -13,8 +13,11 @@ import (
 // part is what the list of one kind brings. It is the comparison's own only once
 // the list was whole.
 type part struct {
-	c          *comparison
-	kind       object.Kind
+	c    *comparison
+	kind object.Kind
+	// showWhole and showBodies are what Options.Whole and Bodies say of the kind.
+	showWhole, showBodies bool
+
 	seen       []object.ID
 	digests    []object.Digest
 	namespaces []string
@@ -29,6 +32,10 @@ type part struct {
 
 func (c *comparison) newPart(kind object.Kind) *part {
 	p := &part{c: c, kind: kind, replicas: map[object.ID]int64{}}
+	if c.opts.Observer != nil {
+		p.showWhole = c.opts.Whole != nil && c.opts.Whole(kind.GroupKind())
+		p.showBodies = c.opts.Bodies == nil || c.opts.Bodies(kind.GroupKind())
+	}
 	if c.opts.Tally != nil {
 		p.tally = c.opts.Tally.Fork()
 	}
@@ -63,12 +70,21 @@ func (c *comparison) take(p *part) {
 	}
 }
 
-// meet takes one live object.
-func (p *part) meet(u *unstructured.Unstructured) error {
-	id := object.ID{Group: p.kind.Group, Kind: p.kind.Kind, Namespace: u.GetNamespace(), Name: u.GetName()}
+func (p *part) idOf(u *unstructured.Unstructured) object.ID {
+	return object.ID{Group: p.kind.Group, Kind: p.kind.Kind, Namespace: u.GetNamespace(), Name: u.GetName()}
+}
+
+// met notes that an object exists.
+func (p *part) met(id object.ID) {
 	if id.Group == "" && id.Kind == "Namespace" {
 		p.namespaces = append(p.namespaces, id.Name)
 	}
+}
+
+// meet takes one live object.
+func (p *part) meet(u *unstructured.Unstructured) error {
+	id := p.idOf(u)
+	p.met(id)
 	s := Sighting{ID: id, Kind: p.kind, Live: u}
 	e, wanted := p.c.wanted[id]
 	switch {
@@ -83,8 +99,13 @@ func (p *part) meet(u *unstructured.Unstructured) error {
 		}
 		s.Verdict = p.stranger(id, u)
 	}
+	return p.show(s)
+}
+
+// show counts an object and shows it to who observes.
+func (p *part) show(s Sighting) error {
 	if p.tally != nil {
-		p.tally.Count(id, s.Verdict)
+		p.tally.Count(s.ID, s.Verdict)
 	}
 	if p.c.opts.Observer == nil {
 		return nil
@@ -102,14 +123,24 @@ func (p *part) compare(id object.ID, e Expected, u *unstructured.Unstructured) m
 	want := p.c.mind(id, whole)
 	s := suspect{expected: e, live: u, form: live, fields: Set(want, live)}
 	current := object.DigestOf(whole)
-	p.seen = append(p.seen, id)
-	p.digests = append(p.digests, digestOf(current, whole, want, live, s.fields))
 	var contested bool
 	s.byHand, contested = others(whole, live, u)
 	s.terminating = u.GetDeletionTimestamp() != nil
 	p.leave(id, whole, live, s.fields)
 	p.keepReplicas(id, live)
 	stamp := stampOf(u)
+	p.note(id, u, current, digestOf(current, whole, want, live, s.fields), stamp)
+	if len(s.fields)+len(s.byHand) > 0 || contested || s.terminating || stamp != "" && stamp != current.Short() {
+		p.suspects = append(p.suspects, s)
+	}
+	return live
+}
+
+// note takes down an expected object that is there: the digests of what the commit
+// says and of what the cluster holds of it, and what was applied last.
+func (p *part) note(id object.ID, u *unstructured.Unstructured, current, held object.Digest, stamp string) {
+	p.seen = append(p.seen, id)
+	p.digests = append(p.digests, held)
 	restored := p.c.opts.Restored != nil && p.c.opts.Restored(u)
 	if stamp != current.Short() || !restored {
 		p.unstamped = append(p.unstamped, id)
@@ -117,10 +148,6 @@ func (p *part) compare(id object.ID, e Expected, u *unstructured.Unstructured) m
 	if !restored {
 		p.adopted = append(p.adopted, id)
 	}
-	if len(s.fields)+len(s.byHand) > 0 || contested || s.terminating || stamp != "" && stamp != current.Short() {
-		p.suspects = append(p.suspects, s)
-	}
-	return live
 }
 
 // digestOf returns the digest of live reduced to what want sets. Where nothing

@@ -28,6 +28,7 @@ import (
 	"github.com/rekindle-io/rekindle/providers/local"
 	"github.com/rekindle-io/rekindle/recover/kube"
 	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/recover/object/raw"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/run"
 	"github.com/rekindle-io/rekindle/recover/source"
@@ -293,7 +294,43 @@ func (s *server) compare(expected []*object.Object, change func(*drift.Options))
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	if opts.Ignore == nil { // rules count what they are asked
+		s.glance(list, opts, words(report))
+	}
 	return report, e
+}
+
+// scanner is a server that shows objects undecoded.
+type scanner struct{ *server }
+
+var _ drift.Scanner = scanner{}
+
+func (s scanner) Scan(ctx context.Context, kind object.Kind, metadataOnly bool, each func(*raw.Object) error) error {
+	return s.kube.Scan(ctx, kind, kube.ListOptions{MetadataOnly: metadataOnly}, each)
+}
+
+// glance compares once more, with as little decoded as can be, and wants the same
+// report. The cluster may change between the two, so both get another try.
+func (s *server) glance(list []drift.Expected, opts drift.Options, want string) {
+	s.t.Helper()
+	opts.Observer, opts.Tally = nil, nil
+	for tries := 0; ; tries++ {
+		quick, err := drift.Compare(s.t.Context(), scanner{s}, list, opts)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if words(quick) == want {
+			return
+		}
+		if tries == 5 {
+			s.t.Fatalf("undecoded it is another report (-decoded +undecoded):\n%s", cmp.Diff(want, words(quick)))
+		}
+		slow, err := drift.Compare(s.t.Context(), s, list, opts)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		want = words(slow)
+	}
 }
 
 // export is what an export of the server would write.

@@ -20,6 +20,7 @@ import (
 
 	"github.com/rekindle-io/rekindle/recover/kube"
 	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/recover/object/raw"
 	"github.com/rekindle-io/rekindle/snapshot/capture"
 	"github.com/rekindle-io/rekindle/snapshot/drift"
 	"github.com/rekindle-io/rekindle/snapshot/recoverability"
@@ -117,10 +118,17 @@ func listsOf(ctx context.Context, kubeconfig []byte, list []objects.Object) (*re
 // onlyLists is a clean cluster: nothing has to be confirmed.
 type onlyLists struct{ *kube.Cluster }
 
-var _ drift.Cluster = onlyLists{}
+var (
+	_ drift.Cluster = onlyLists{}
+	_ drift.Scanner = onlyLists{}
+)
 
 func (l onlyLists) List(ctx context.Context, kind object.Kind, metadataOnly bool, each func(*unstructured.Unstructured) error) error {
 	return l.Cluster.List(ctx, kind, kube.ListOptions{MetadataOnly: metadataOnly}, each)
+}
+
+func (l onlyLists) Scan(ctx context.Context, kind object.Kind, metadataOnly bool, each func(*raw.Object) error) error {
+	return l.Cluster.Scan(ctx, kind, kube.ListOptions{MetadataOnly: metadataOnly}, each)
 }
 
 func (onlyLists) DryRun(_ context.Context, _ object.Kind, u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
