@@ -31,6 +31,7 @@ const (
 // store is a view of an object store and its refs, as of when it was opened.
 // go-git's storage is not safe for concurrent use; every access holds mu.
 type store struct {
+	loose   loose // needs no mu
 	mu      sync.Mutex
 	git     *filesystem.Storage
 	lenders []*filesystem.Storage // object stores named in info/alternates
@@ -56,8 +57,8 @@ func openStore(gitDir, common string) (*store, error) {
 	if common == "" {
 		common = gitDir
 	}
-	var err error
-	if st.lenders, err = openAlternates(filepath.Join(common, "objects"), 0); err != nil {
+	st.loose.folders = []string{filepath.Join(common, "objects")}
+	if err := st.borrow(st.loose.folders[0], 0); err != nil {
 		return nil, err
 	}
 	shallows, err := git.Shallow()
@@ -75,16 +76,16 @@ func openStorage(dir billy.Filesystem) *filesystem.Storage {
 // maxAlternates bounds chains of repositories that borrow objects, as git does.
 const maxAlternates = 5
 
-// openAlternates opens the object stores that objects borrows from, see
+// borrow opens the object stores that objects borrows from, see
 // gitrepository-layout(5). go-git knows them in part only: not for sizes, not
 // by prefix, not by a relative path.
-func openAlternates(objects string, depth int) (lenders []*filesystem.Storage, err error) {
+func (s *store) borrow(objects string, depth int) error {
 	b, err := os.ReadFile(filepath.Join(objects, "info", "alternates"))
 	if errors.Is(err, fs.ErrNotExist) || depth > maxAlternates {
-		return nil, nil
+		return nil
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for line := range strings.Lines(string(b)) {
 		path := strings.TrimSpace(line)
@@ -95,16 +96,15 @@ func openAlternates(objects string, depth int) (lenders []*filesystem.Storage, e
 			path = filepath.Join(objects, path)
 		}
 		if filepath.Base(path) != "objects" {
-			return nil, &Error{Kind: ErrUnsupported, What: "borrows objects from " + path + ", which is no repository's objects folder", Next: "run git repack -a there"}
+			return &Error{Kind: ErrUnsupported, What: "borrows objects from " + path + ", which is no repository's objects folder", Next: "run git repack -a there"}
 		}
-		lenders = append(lenders, openStorage(osfs.New(filepath.Dir(path))))
-		more, err := openAlternates(path, depth+1)
-		if err != nil {
-			return nil, err
+		s.lenders = append(s.lenders, openStorage(osfs.New(filepath.Dir(path))))
+		s.loose.folders = append(s.loose.folders, path)
+		if err := s.borrow(path, depth+1); err != nil {
+			return err
 		}
-		lenders = append(lenders, more...)
 	}
-	return lenders, nil
+	return nil
 }
 
 // all are the object stores to look into, its own first.
@@ -168,6 +168,17 @@ var errTooLarge = errors.New("object too large")
 
 // raw reads an object and compares it with its name.
 func (s *store) raw(h plumbing.Hash, want plumbing.ObjectType, limit int64) ([]byte, plumbing.ObjectType, error) {
+	b, t, err := s.loose.read(h, limit)
+	switch {
+	case errors.Is(err, errNotLoose):
+		return s.rawPacked(h, want, limit)
+	case err == nil && want != plumbing.AnyObject && want != t:
+		return nil, 0, s.objectError(h, plumbing.ErrObjectNotFound)
+	}
+	return b, t, err
+}
+
+func (s *store) rawPacked(h plumbing.Hash, want plumbing.ObjectType, limit int64) ([]byte, plumbing.ObjectType, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	git, size, err := s.holder(h)

@@ -96,6 +96,7 @@ func (t *Tree) Open(name string) (fs.File, error) {
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
+	info.once.Do(func() { info.size = int64(len(b)) })
 	return &openFile{Reader: bytes.NewReader(b), info: info}, nil
 }
 
@@ -133,24 +134,25 @@ func (t *Tree) ReadDir(name string) ([]fs.DirEntry, error) {
 
 // Stat describes what name leads to; ModTime is the commit's.
 func (t *Tree) Stat(name string) (fs.FileInfo, error) {
-	return t.stat("stat", name, true)
-}
-
-// Lstat is Stat without following a symbolic link at the end.
-func (t *Tree) Lstat(name string) (fs.FileInfo, error) {
-	return t.stat("lstat", name, false)
-}
-
-func (t *Tree) stat(op, name string, follow bool) (fs.FileInfo, error) {
-	n, err := t.find(op, name, follow)
+	n, err := t.find("stat", name, true)
 	if err != nil {
 		return nil, err
 	}
 	info := t.info(n, path.Base(name))
 	if err := info.load(); err != nil {
-		return nil, &fs.PathError{Op: op, Path: name, Err: err}
+		return nil, &fs.PathError{Op: "stat", Path: name, Err: err}
 	}
 	return info, nil
+}
+
+// Lstat is Stat without following a symbolic link at the end, and without looking
+// at the object: its size is read when it is asked for, 0 when it cannot be.
+func (t *Tree) Lstat(name string) (fs.FileInfo, error) {
+	n, err := t.find("lstat", name, false)
+	if err != nil {
+		return nil, err
+	}
+	return t.info(n, path.Base(name)), nil
 }
 
 // ReadLink returns a symbolic link's target as the repository has it.
