@@ -68,6 +68,7 @@ func Main(ctx context.Context, p Process) int {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	a := &app{Process: p}
+	a.Terminal.Now = p.Now
 	go a.obey(ctx, cancel)
 
 	root := a.root() //nolint:contextcheck // the commands have it from cobra

@@ -14,6 +14,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"time"
 
 	"golang.org/x/term"
 )
@@ -36,11 +37,17 @@ type Terminal struct {
 	Width int
 	// Color allows colours on Out.
 	Color bool
+	// Now is the clock by which the redrawn line says how long something takes;
+	// without one it does not.
+	Now func() time.Time
 
 	mu      sync.Mutex
 	dumb    bool          // cannot redraw a line
 	live    string        // the line that is redrawn, "" when there is none
+	line    string        // the same whole and without the time
 	stage   string        // the last stage that Progress was given
+	since   time.Time     // when that was given first
+	ticking chan struct{} // closed when the time need not go on; nil: it does not
 	answers *bufio.Reader // over In
 	failed  error         // the first failed write to Out
 }

@@ -8,7 +8,9 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -163,6 +165,75 @@ func TestProgressOnATerminalIsOneLine(t *testing.T) {
 	if diff := cmp.Diff(want, both.String()); diff != "" {
 		t.Errorf("output (-want +have):\n%s", diff)
 	}
+}
+
+func TestALongStageSaysHowLong(t *testing.T) {
+	var out bytes.Buffer
+	now := time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC)
+	term := &Terminal{Err: &out, IsTTY: true, Width: 24, Now: func() time.Time { return now }}
+	still := func() { term.ticking = make(chan struct{}) } // only the test's own ticks
+	still()
+	shown := func(after time.Duration, do func()) string {
+		t.Helper()
+		now = now.Add(after)
+		out.Reset()
+		do()
+		return strings.ReplaceAll(out.String(), eraseLine, "<")
+	}
+	for i, step := range []struct {
+		after time.Duration
+		do    func()
+		want  string
+	}{
+		{0, func() { term.Progress("applying", "") }, "applying"},
+		{time.Second, term.tick, ""},
+		{time.Second, term.tick, "<applying  2 s"},
+		{0, term.tick, ""},
+		{time.Second, func() { term.Progress("applying:", "1 of 2") }, "<applying: 1 of 2  3 s"},
+		{2 * time.Minute, func() { term.Progress("applying:", "2 of 2, which is a lot") }, "<applying: 2 of …  2m03s"},
+		{0, func() { term.Errf("! Pod a\n") }, "<! Pod a\napplying: 2 of …  2m03s"},
+		{time.Second, func() { term.Progress("settling", "") }, "<settling"},
+		{2 * time.Hour, term.tick, "<settling  2h00m"},
+		{0, term.EndProgress, "<"},
+		{time.Second, term.tick, ""},
+		{time.Hour, func() { still(); term.Progress("settling", "") }, "settling"},
+	} {
+		if have := shown(step.after, step.do); have != step.want {
+			t.Errorf("%d: have %q, want %q", i, have, step.want)
+		}
+	}
+	term.EndProgress()
+}
+
+// The time goes on although nothing happens, and stops with the line.
+func TestTheTimeGoesOnByItself(t *testing.T) {
+	out := &written{more: make(chan string, 100)}
+	now := time.Now()
+	var calls atomic.Int64
+	term := &Terminal{Err: out, IsTTY: true, Width: 80, Now: func() time.Time { return now.Add(time.Duration(calls.Add(1)) * time.Minute) }}
+	term.Progress("settling", "")
+	deadline := time.After(30 * time.Second)
+	for ticks := 0; ticks < 2; {
+		select {
+		case text := <-out.more:
+			if strings.HasPrefix(text, "settling  ") {
+				ticks++
+			}
+		case <-deadline:
+			t.Fatal("the line stays as it is")
+		}
+	}
+	over := term.ticking
+	term.EndProgress()
+	<-over // closed, which ends what ticks
+}
+
+// written hands on what is written.
+type written struct{ more chan string }
+
+func (w *written) Write(b []byte) (int, error) {
+	w.more <- string(b)
+	return len(b), nil
 }
 
 func TestProgressElsewhereIsPlain(t *testing.T) {
