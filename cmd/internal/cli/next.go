@@ -174,6 +174,36 @@ func (a *app) goOn(r *rebuild.Report, req rebuild.Request) string {
 	return "rekindle runs resume " + r.Run
 }
 
+// remaking is the command that makes the cluster of a run anew, when the run may
+// have failed because of the settings that it was to be made with: taken up again
+// it would keep them. Empty for any other run.
+func (a *app) remaking(ctx context.Context, r *rebuild.Report, req rebuild.Request) string {
+	failed := slices.ContainsFunc(r.Steps, func(s rebuild.Timing) bool { return s.Step == "provision" && s.State == run.StepFailed })
+	if !failed || len(req.Settings) == 0 {
+		return ""
+	}
+	found, err := a.find(ctx, r)
+	switch {
+	case isGone(err):
+		return a.restoring(r, req)
+	case err == nil && !found.Borrowed && found.State == providers.StateCreating && (r.ID == "" || found.ID == r.ID):
+		return a.restoring(r, req) + " --fresh --confirm " + quote(r.Cluster) // nobody has had it yet
+	}
+	return ""
+}
+
+// find looks for the cluster of a report, also when ctx has ended: an
+// interrupted run says as well how it goes on.
+func (a *app) find(ctx context.Context, r *rebuild.Report) (providers.Cluster, error) {
+	p, err := a.providers.Get(r.Provider)
+	if err != nil {
+		return providers.Cluster{}, err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	return p.Find(ctx, r.Cluster)
+}
+
 // restoring is the command that restores the commit of a report.
 func (a *app) restoring(r *rebuild.Report, req rebuild.Request) string {
 	if req.Source.Repo == "" {
@@ -192,14 +222,7 @@ func (a *app) lost(ctx context.Context, r *rebuild.Report) bool {
 	if !slices.ContainsFunc(r.Steps, func(s rebuild.Timing) bool { return s.Step == "provision" && s.State == run.StepDone }) {
 		return false
 	}
-	p, err := a.providers.Get(r.Provider)
-	if err != nil {
-		return false
-	}
-	// An interrupted run says as well how it goes on.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	c, err := p.Find(ctx, r.Cluster)
+	c, err := a.find(ctx, r)
 	if err == nil && c.Borrowed && c.ID == "" { // it does not answer now
 		return false
 	}

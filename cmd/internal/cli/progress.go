@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rekindle-io/rekindle/cmd/internal/terminal"
+	"github.com/rekindle-io/rekindle/providers"
 	"github.com/rekindle-io/rekindle/recover/kube"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/run"
@@ -23,8 +24,9 @@ type watcher struct {
 	// prune: it was asked for, so that its being skipped is told.
 	prune bool
 
-	mu   sync.Mutex // guards what follows
-	step string
+	mu    sync.Mutex // guards what follows
+	words wording
+	step  string
 	// total is how many objects are planned, 0 while unknown.
 	total int
 	// objects counts what is done in the step.
@@ -48,6 +50,30 @@ func (a *app) watch(req rebuild.Request) *watcher {
 
 // settleEvery is how often a long settle is told about without a terminal.
 const settleEvery = 15 * time.Second
+
+// wording puts steps into words, as far as the events of a run tell how things
+// are.
+type wording struct {
+	// inPlace: the cluster was there before the run.
+	inPlace bool
+}
+
+// learn takes each event of a run, in order.
+func (w *wording) learn(ev run.Event) {
+	switch ev.Type {
+	case "target.found": // "cluster dev exists (running)"; what is half made is made now
+		w.inPlace = !strings.HasSuffix(ev.Message, "("+string(providers.StateCreating)+")")
+	case "cluster.delete":
+		w.inPlace = false
+	}
+}
+
+func (w *wording) doing(step string) string {
+	if step == "provision" && w.inPlace {
+		return "taking the cluster that is there"
+	}
+	return doing(step)
+}
 
 // doing says in words what a step does.
 func doing(step string) string {
@@ -99,6 +125,7 @@ func (w *watcher) observe(ev run.Event) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.words.learn(ev)
 	switch {
 	case ev.Type == run.StepBegin:
 		w.begun(ev)
@@ -119,7 +146,7 @@ func (w *watcher) begun(ev run.Event) {
 	w.forget()
 	switch {
 	case w.a.Terminal.IsTTY:
-		w.a.stage(doing(ev.Step), "")
+		w.a.stage(w.words.doing(ev.Step), "")
 	case ev.Step == "settle":
 		w.silence()
 		w.quiet = make(chan struct{})
@@ -210,7 +237,7 @@ func (w *watcher) ended(ev run.Event) {
 			extra += fmt.Sprintf(", %d not healthy", n)
 		}
 	}
-	t.Errf("%s %-9s %8s  %s%s\n", mark, ev.Step, took(time.Duration(d.SpentMS)*time.Millisecond), doing(ev.Step), extra)
+	t.Errf("%s %-9s %8s  %s%s\n", mark, ev.Step, took(time.Duration(d.SpentMS)*time.Millisecond), w.words.doing(ev.Step), extra)
 }
 
 // trouble prints what went wrong on the way, as it happens.
@@ -265,7 +292,7 @@ func (w *watcher) counted(ev run.Event) {
 	case n > 0:
 		detail = count(n, "object")
 	}
-	w.a.stage(doing(w.step), detail)
+	w.a.stage(w.words.doing(w.step), detail)
 }
 
 // took is a length of time as people read it: 0.3 s, 12.4 s, 3m05s.

@@ -55,6 +55,34 @@ func TestASettleThatDidNotSettleIsNotTicked(t *testing.T) {
 	}
 }
 
+// A cluster that is there is not made, and one that is deleted first is.
+func TestInPlaceIsNoMaking(t *testing.T) {
+	found := func(state string) run.Event {
+		return run.Event{Step: "target", Type: "target.found", Message: "cluster dev exists (" + state + ")"}
+	}
+	for name, tc := range map[string]struct {
+		events []run.Event
+		want   string
+	}{
+		"none":      {nil, "making the cluster"},
+		"in place":  {[]run.Event{found("running")}, "taking the cluster that is there"},
+		"half made": {[]run.Event{found("creating")}, "making the cluster"},
+		"anew":      {[]run.Event{found("running"), {Step: "remove", Type: "cluster.delete"}}, "making the cluster"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, out := quietly()
+			w := a.watch(rebuild.Request{})
+			defer w.stop()
+			for _, ev := range append(tc.events, ending("provision", run.StepDone, "")) {
+				w.observe(ev)
+			}
+			if want := "✓ provision    1.5 s  " + tc.want + "\n"; !strings.HasSuffix(out.String(), want) {
+				t.Errorf("have %q, want %q", out, want)
+			}
+		})
+	}
+}
+
 func TestInPlaceShowsWhatIsTakenOverAndWhatIsOnItsWayOut(t *testing.T) {
 	a, out := quietly()
 	id := func(name string) object.ID { return object.ID{Kind: "ConfigMap", Namespace: "shop", Name: name} }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -133,7 +134,7 @@ func (a *app) resuming(ctx context.Context, report *rebuild.Report, req rebuild.
 	if report.Outcome != run.Interrupted && report.Outcome != run.Failed || a.lost(ctx, report) {
 		return nil
 	}
-	return []string{a.goOn(report, req)}
+	return []string{cmp.Or(a.remaking(ctx, report, req), a.goOn(report, req))}
 }
 
 // endOf says in one error how a run ended and how it goes on.
@@ -161,6 +162,9 @@ func (a *app) afterwards(ctx context.Context, report *rebuild.Report, req rebuil
 	case report.Outcome == run.Unverified:
 		return lines(a.remedies(report, req))
 	case own == "" && reached(report, "provision"):
+		if anew := a.remaking(ctx, report, req); anew != "" {
+			return "when that is mended, here or in the settings of rekindle.yaml: " + anew
+		}
 		return "try again where it stopped: " + a.goOn(report, req)
 	}
 	return own

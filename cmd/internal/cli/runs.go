@@ -153,7 +153,7 @@ func (a *app) onwards(ctx context.Context, report *rebuild.Report, req rebuild.R
 	case report.Outcome == run.Unverified:
 		return a.remedies(report, req)
 	}
-	return []string{a.goOn(report, req)}
+	return []string{cmp.Or(a.remaking(ctx, report, req), a.goOn(report, req))}
 }
 
 // unknownRun adds to the error for a run that is not there how to find it.

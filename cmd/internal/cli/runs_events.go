@@ -41,6 +41,7 @@ that comes back goes on behind the event N. --json prints one event a line.`,
 // or when its process is gone.
 func (a *app) events(ctx context.Context, r run.Run, since uint64, follow, asJSON bool) error {
 	const portion = 1000
+	var words wording
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
 	for {
@@ -55,7 +56,8 @@ func (a *app) events(ctx context.Context, r run.Run, since uint64, follow, asJSO
 		}
 		for _, ev := range list {
 			since = ev.Seq
-			if err := a.printEvent(ev, asJSON); err != nil {
+			words.learn(ev)
+			if err := a.printEvent(ev, &words, asJSON); err != nil {
 				return err
 			}
 		}
@@ -76,7 +78,7 @@ func (a *app) events(ctx context.Context, r run.Run, since uint64, follow, asJSO
 	}
 }
 
-func (a *app) printEvent(ev run.Event, asJSON bool) error {
+func (a *app) printEvent(ev run.Event, words *wording, asJSON bool) error {
 	t := a.Terminal
 	if asJSON {
 		line, err := json.Marshal(ev)
@@ -91,7 +93,7 @@ func (a *app) printEvent(ev run.Event, asJSON bool) error {
 		text = ev.Object + ": " + ev.Message
 	}
 	if text == "" {
-		text = doing(ev.Step)
+		text = words.doing(ev.Step)
 	}
 	style, level := terminal.Faint, string(ev.Level)
 	switch ev.Level {

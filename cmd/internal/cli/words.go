@@ -63,8 +63,12 @@ func verifying(req rebuild.Request) rebuild.Request {
 	return req
 }
 
-// isDeclared tells whether rekindle.yaml, if it was read, says the same.
+// isDeclared tells whether rekindle.yaml, if it was read, says the same. Settings
+// are nowhere else, so for them it is read.
 func (a *app) isDeclared(req rebuild.Request) bool {
+	if a.loaded == nil && len(req.Settings) > 0 {
+		_, _ = a.config() // without one, the words are the long ones
+	}
 	if a.loaded == nil {
 		return false
 	}
