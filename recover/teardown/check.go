@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/rekindle-io/rekindle/providers"
-	"github.com/rekindle-io/rekindle/recover/kube"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/run"
 )
@@ -34,10 +33,6 @@ type earlier struct {
 	Export  *Exported `json:"export"`
 	Drained bool      `json:"drained,omitempty"`
 }
-
-// living tells whether there is a cluster that can be read, and that nobody has
-// begun to take apart.
-func (t target) living() bool { return !t.Absent && !t.Gone && t.Silent == "" && t.Earlier == nil }
 
 // check is where every guard but those of the export stands. Nothing has been
 // touched so far. Once this run has begun to take the cluster apart, it only
@@ -165,47 +160,6 @@ func (t *teardown) dismantled(ctx context.Context, self string) (*earlier, error
 		return &earlier{Run: r.ID, Export: report.Export, Drained: drain.State == run.StepDone}, nil
 	}
 	return nil, nil
-}
-
-// silentError: the API server cannot be asked.
-type silentError struct {
-	cluster string
-	state   providers.State
-	err     error
-}
-
-func (e *silentError) Error() string {
-	if e.err == nil {
-		return fmt.Sprintf("cluster %q is %s", e.cluster, e.state)
-	}
-	return fmt.Sprintf("cluster %q does not answer: %v", e.cluster, e.err)
-}
-
-func (e *silentError) Unwrap() error { return e.err }
-
-// reach connects to the cluster and waits until it answers. The error is a
-// *silentError when it does not.
-func (t *teardown) reach(ctx context.Context, found providers.Cluster) (*kube.Cluster, error) {
-	if found.State != providers.StateRunning {
-		return nil, &silentError{cluster: found.Name, state: found.State}
-	}
-	cluster, err := t.e.Rebuild.Reach(ctx, t.provider, found.Name)
-	var stopped *providers.NotRunningError
-	if errors.As(err, &stopped) {
-		return nil, &silentError{cluster: found.Name, state: stopped.State}
-	}
-	if err != nil {
-		return nil, err
-	}
-	answering, cancel := context.WithTimeout(ctx, t.req.Waits.Answer)
-	defer cancel()
-	if _, err := cluster.Version(answering); err != nil {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		return nil, &silentError{cluster: found.Name, state: found.State, err: err}
-	}
-	return cluster, nil
 }
 
 // withoutAnswer decides what becomes of a cluster that cannot be asked.

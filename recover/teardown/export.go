@@ -67,7 +67,7 @@ func (t *teardown) prove(ctx context.Context, s *run.Scope) error {
 		s.Skip("the cluster is abandoned, as was decided")
 		return nil
 	}
-	p, err := t.exported(s)
+	p, err := t.exported(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (t *teardown) lastExport(ctx context.Context, s *run.Scope, p proof, tip st
 }
 
 // exported is what is to be proved, and what it lacks.
-func (t *teardown) exported(s *run.Scope) (proof, error) {
+func (t *teardown) exported(ctx context.Context, s *run.Scope) (proof, error) {
 	to := &Exported{Repo: source.Redact(t.req.Export.Repo), Branch: t.req.Export.Branch}
 	switch {
 	case t.target.Silent != "":
@@ -128,9 +128,20 @@ func (t *teardown) exported(s *run.Scope) (proof, error) {
 	if err := t.refuseUnread(result); err != nil {
 		return proof{}, err
 	}
-	p := proof{Export: to}
-	if len(t.req.Export.Recipients) > 0 {
-		return p, nil // Secrets are in it
+	losses, err := t.lossesNow(ctx, s, result)
+	return proof{Export: to, Losses: losses}, err
+}
+
+// lossesNow judges again what would be lost, as time has passed since the check,
+// and now that it is known which Secrets the export lacks.
+func (t *teardown) lossesNow(ctx context.Context, s *run.Scope, result *rebuild.Drift) ([]Loss, error) {
+	cluster, err := t.living(ctx)
+	if err != nil {
+		return nil, err
+	}
+	losses, err := t.losses(ctx, s, cluster)
+	if err != nil || len(t.req.Export.Recipients) > 0 { // with recipients, Secrets are in the export
+		return losses, err
 	}
 	var secrets []recoverability.Finding
 	for _, f := range result.Recoverability.Findings {
@@ -138,9 +149,8 @@ func (t *teardown) exported(s *run.Scope) (proof, error) {
 			secrets = append(secrets, f)
 		}
 	}
-	var err error
-	p.Losses, err = t.acceptable(s, secrets, "Secrets that are in the cluster alone, and of which the export has digests only,")
-	return p, err
+	more, err := t.acceptable(s, secrets, "Secrets that are in the cluster alone, and of which the export has digests only,")
+	return append(losses, more...), err
 }
 
 // refuseUnread refuses to take down what could not be read, so that the export

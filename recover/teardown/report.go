@@ -3,6 +3,7 @@ package teardown
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/rekindle-io/rekindle/providers"
 	"github.com/rekindle-io/rekindle/recover/object"
@@ -112,11 +113,14 @@ func ReportOf(r run.Run) (*Report, error) {
 			return nil, fmt.Errorf("run %s: what step %s had made cannot be read: %w", r.ID, name, err)
 		}
 	}
-	report.ID, report.Absent, report.Silent, report.Losses = t.ID, t.Absent, t.Silent, append(t.Losses, p.Losses...)
+	report.ID, report.Absent, report.Silent, report.Losses = t.ID, t.Absent, t.Silent, t.Losses
+	if len(p.Losses) > 0 {
+		report.Losses = p.Losses
+	}
 	report.Export = p.Export
 	report.Suspended, report.Leftovers = s.Objects, left.Leftovers
 	report.Removed, report.Retained = d.Removed, d.Retained
-	report.Stuck = append(s.Stuck, d.Stuck...)
+	report.Stuck = slices.Concat(s.Stuck, d.Stuck)
 	if step, ok := r.Step(stepDelete); ok {
 		report.Deleted = step.State == run.StepDone
 	}

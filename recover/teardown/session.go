@@ -12,10 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"github.com/rekindle-io/rekindle/providers"
 	"github.com/rekindle-io/rekindle/recover/kube"
 	"github.com/rekindle-io/rekindle/recover/object"
-	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/run"
 )
 
@@ -159,8 +157,4 @@ func (e *StuckError) Error() string {
 // Hint says how it goes on.
 func (e *StuckError) Hint() string {
 	return fmt.Sprintf("when that is mended: rekindle runs resume %s; to go on all the same: rekindle teardown %s --stuck proceed", e.Run, e.Cluster)
-}
-
-func (t *teardown) taken(have string) error {
-	return rebuild.Guarded(&providers.TakenError{Provider: t.req.Provider, Name: t.req.Cluster, Wanted: t.target.ID, Have: have})
 }

@@ -3,10 +3,8 @@ package teardown
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
-	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/run"
 )
 
@@ -85,45 +83,4 @@ func (t *teardown) lastWord(ctx context.Context, s *run.Scope) error {
 		return err
 	}
 	return &keptError{err}
-}
-
-// alive connects to the cluster for the steps that take it apart. It returns nil
-// when the cluster need not be asked (again), having said why.
-func (t *teardown) alive(ctx context.Context, s *run.Scope) (*session, error) {
-	switch {
-	case t.target.Absent, t.target.Gone:
-		s.Skip("there is no cluster of that name")
-		return nil, nil
-	case t.target.Silent != "":
-		s.Skip(t.target.Silent)
-		return nil, nil
-	case t.target.Earlier != nil && t.target.Earlier.Drained:
-		s.Skip("run " + t.target.Earlier.Run + " has done it")
-		return nil, nil
-	}
-	found, err := t.provider.Find(ctx, t.req.Cluster)
-	if err != nil {
-		return nil, rebuild.Guarded(err)
-	}
-	if found.ID != t.target.ID {
-		return nil, t.taken(found.ID)
-	}
-	cluster, err := t.reach(ctx, found)
-	var silent *silentError
-	if errors.As(err, &silent) {
-		if t.req.Silent != SilentLastExport && t.req.Silent != SilentAbandon {
-			return nil, fmt.Errorf("%w: what is left of it outside cannot be removed (agree with --silent last-export)", err)
-		}
-		s.Eventf(run.LevelWarn, "teardown.silent", "%s: going on without it, as was decided", silent)
-		s.Skip(silent.Error())
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	catalogue, err := cluster.Discover(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &session{t: t, s: s, cluster: cluster, catalogue: catalogue}, nil
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/rekindle-io/rekindle/recover/sops"
 	"github.com/rekindle-io/rekindle/recover/source"
 	"github.com/rekindle-io/rekindle/recover/teardown"
+	"github.com/rekindle-io/rekindle/snapshot/capture"
 	"github.com/rekindle-io/rekindle/testenv"
 	"github.com/rekindle-io/rekindle/testenv/gitserver"
 )
@@ -362,3 +363,5 @@ spec:
   - metadata: {name: data, annotations: {rekindle.io/data-saved-by: a dump at night}}
     spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
 `
+
+func ruleFor(kind string) capture.Rule { return capture.Rule{Kind: kind} }
