@@ -40,10 +40,7 @@ func (r *repository) documentOf(o *object.Object) (document, error) {
 		return document{}, err
 	}
 	list := f.Objects()
-	at := slices.IndexFunc(list, func(e edit.Object) bool { return e.Line == o.From.Line && isKind(e, o) })
-	if at < 0 {
-		at = slices.IndexFunc(list, func(e edit.Object) bool { return isKind(e, o) && e.Name == o.GetName() })
-	}
+	at := indexOf(list, o)
 	if at < 0 {
 		return document{}, fmt.Errorf("%s: the document of %s is not found in it", file, o.ID())
 	}
@@ -55,6 +52,33 @@ func (r *repository) documentOf(o *object.Object) (document, error) {
 		}
 	}
 	return d, nil
+}
+
+// indexOf finds o: by its line and its name, by its line alone, as kustomize may
+// have changed the name, by its name alone, as something before it may have moved
+// it. It is -1 when that fits none, or several.
+func indexOf(list []edit.Object, o *object.Object) int {
+	line := func(e edit.Object) bool { return e.Line == o.From.Line }
+	name := func(e edit.Object) bool { return e.Name == o.GetName() }
+	for _, is := range []func(edit.Object) bool{
+		func(e edit.Object) bool { return line(e) && name(e) && e.Namespace == o.GetNamespace() },
+		func(e edit.Object) bool { return line(e) && name(e) }, line, name,
+	} {
+		found := -1
+		for i, e := range list {
+			switch {
+			case !isKind(e, o) || !is(e):
+			case found >= 0:
+				return -1
+			default:
+				found = i
+			}
+		}
+		if found >= 0 {
+			return found
+		}
+	}
+	return -1
 }
 
 // isKind tells whether e, a document or an item of a typed list, can be o.

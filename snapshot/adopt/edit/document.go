@@ -88,7 +88,7 @@ func (f *File) RemoveObject(a Address) (*File, error) {
 		if bytes.HasPrefix(rest, []byte("---"+f.nl)) && !bytes.HasPrefix(f.text, []byte("---")) {
 			rest = rest[3+len(f.nl):]
 		}
-		text = slices.Concat(f.bom, rest)
+		text = slices.Concat(f.bom, f.head(), rest)
 	}
 	next, err := Parse(text)
 	if err != nil {
@@ -102,6 +102,22 @@ func (f *File) RemoveObject(a Address) (*File, error) {
 		return nil, fmt.Errorf("line %d: the document cannot be cut out: remove it by hand", f.docs[a.Doc].y.Line)
 	}
 	return next, nil
+}
+
+// head is what the file begins with and is about all of it: comments up to the
+// last empty line before anything else, such as a licence.
+func (f *File) head() []byte {
+	at, head := 0, 0
+	for line := range bytes.Lines(f.text) {
+		at += len(line)
+		switch code := bytes.TrimSpace(line); {
+		case len(code) == 0:
+			head = at
+		case code[0] != '#':
+			return f.text[:head]
+		}
+	}
+	return f.text[:head]
 }
 
 // extent returns the bytes of a document, from its separator to the next one.

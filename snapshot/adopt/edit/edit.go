@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"regexp"
 	"slices"
 
 	"go.yaml.in/yaml/v3"
@@ -48,6 +49,9 @@ func (a Address) At(path ...Step) Address {
 // maxBytes is the size of a file that is still edited.
 const maxBytes = 16 << 20
 
+// newVersion begins a directive that our parser does not know, and needs not to.
+var newVersion = regexp.MustCompile(`(?m)^%(YAML 1\.[2-9][ \t\r]*)$`)
+
 // Parse reads a file. A file that cannot be edited safely, although it may well
 // be readable, is an error: complex keys, odd line ends.
 func Parse(data []byte) (*File, error) {
@@ -64,7 +68,7 @@ func Parse(data []byte) (*File, error) {
 	if err := checkBreaks(f.text); err != nil {
 		return nil, err
 	}
-	decoder := yaml.NewDecoder(bytes.NewReader(f.text))
+	decoder := yaml.NewDecoder(bytes.NewReader(newVersion.ReplaceAll(f.text, []byte("#$1"))))
 	b := builder{text: f.text, lines: lineStarts(f.text)}
 	for {
 		var root yaml.Node
@@ -82,10 +86,25 @@ func Parse(data []byte) (*File, error) {
 		if err != nil {
 			return nil, err
 		}
+		n.each(asKubernetes)
 		f.docs = append(f.docs, n)
 	}
 	f.style = learn(f)
 	return f, nil
+}
+
+// asKubernetes reads a word without quotes as Kubernetes does, which keeps to
+// YAML 1.1: yes, on and y are true.
+func asKubernetes(n *node) {
+	if n.y.Kind != yaml.ScalarNode || n.y.Style != 0 {
+		return
+	}
+	switch n.y.Value {
+	case "y", "Y", "yes", "Yes", "YES", "on", "On", "ON":
+		n.y.Tag, n.y.Value = "!!bool", "true"
+	case "n", "N", "no", "No", "NO", "off", "Off", "OFF":
+		n.y.Tag, n.y.Value = "!!bool", "false"
+	}
 }
 
 // Bytes returns the text of the file.

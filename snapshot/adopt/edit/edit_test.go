@@ -71,7 +71,7 @@ func TestEdits(t *testing.T) {
 			"ports:\n  # web\n  - containerPort: 80\n  - containerPort: 81\n  - containerPort: 443 # tls\n    protocol: UDP\n"},
 		{"a list of words", "args:\n  - --a=1\n  - \"--b\"\n  - --c=x # c\n", []step{{at: "args", value: []any{"--a=1", "--b", "--c=y", "--d: e"}}}, "args:\n  - --a=1\n  - \"--b\"\n  - --c=y # c\n  - \"--d: e\"\n"},
 		{"a list that empties and fills", "a:\n  - x\nb: []\nc: {}\n", []step{{at: "a", value: []any{}}, {at: "b", value: []any{"w"}}, {at: "c", value: m{"k": "v"}}}, "a: []\nb:\n  - w\nc:\n  k: v\n"},
-		{"flow style", "a: {x: 1, y: [p, q]} # c\n", []step{{at: "a.y[1]", value: "r,s"}, {at: "a.z", value: m{"k": "v"}}, {at: "a.x", remove: true}}, "a: {y: [p, \"r,s\"], z: {k: v}} # c\n"},
+		{"flow style", "a: {x: 1, w: [p, q]} # c\n", []step{{at: "a.w[1]", value: "r,s"}, {at: "a.z", value: m{"k": "v"}}, {at: "a.x", remove: true}}, "a: {w: [p, \"r,s\"], z: {k: v}} # c\n"},
 		{"JSON", "{\n\t\"a\": 1,\n\t\"b\": {\"c\": [1, 2]},\n\t\"d\": \"é\"\n}\n", []step{{at: "b.c", value: []any{int64(1), int64(2), int64(3)}}, {at: "e", value: m{"f": "g"}}, {at: "a", value: "yes"}},
 			"{\n\t\"a\": \"yes\",\n\t\"b\": {\"c\": [1, 2, 3]},\n\t\"d\": \"é\",\n\t\"e\": {\n\t  \"f\": \"g\"\n\t}\n}\n"},
 		{"compact JSON", `{"a":1,"b":[1]}`, []step{{at: "c", value: "x"}, {at: "b[0]", value: int64(2)}}, `{"a":1,"b":[2],"c":"x"}`},

@@ -49,13 +49,48 @@ func (e *editor) removeItem(n *node, i int, above []*node) error {
 	return nil
 }
 
-// removeFlow removes item i of several between brackets, with one comma.
+// removeFlow removes item i of several between brackets, with one comma. Of the
+// last one of them that is the comma before it, unless there is one behind it;
+// comments between the two stay.
 func (e *editor) removeFlow(starts, ends []int, i int) {
 	if i+1 < len(starts) {
 		e.splice(starts[i], starts[i+1], "")
 		return
 	}
-	e.splice(ends[i-1], ends[i], "")
+	text := e.f.text
+	between := string(text[ends[i-1]:starts[i]])
+	if !strings.Contains(between, "\n") {
+		e.splice(ends[i-1], ends[i], "")
+		return
+	}
+	rest := string(text[ends[i]:lineEnd(text, ends[i])])
+	behind, hasComma := strings.CutPrefix(strings.TrimLeft(rest, " \t"), ",")
+	if !hasComma {
+		between = withoutComma(between)
+	}
+	if behind = strings.TrimSpace(behind); behind == "" || behind[0] == '#' {
+		e.splice(ends[i-1], ends[i]+len(rest), strings.TrimRight(between, " \t\r\n"))
+		return
+	}
+	if !strings.Contains(between, "#") {
+		e.splice(ends[i-1], ends[i], "")
+		return
+	}
+	e.splice(ends[i-1], ends[i]+len(rest)-len(strings.TrimLeft(rest, " \t,")), between)
+}
+
+// withoutComma takes out the comma of what stands between two items.
+func withoutComma(between string) string {
+	var b strings.Builder
+	done := false
+	for line := range strings.Lines(between) {
+		code, _, _ := strings.Cut(line, "#")
+		if at := strings.IndexByte(code, ','); at >= 0 && !done {
+			line, done = line[:at]+line[at+1:], true
+		}
+		b.WriteString(line)
+	}
+	return b.String()
 }
 
 // removeLines removes what stands from start to end with its lines. Where
