@@ -21,7 +21,7 @@ const (
 	// maxLine is the longest line of a stream, in bytes.
 	maxLine = 8 << 20
 	// The pauses between attempts grow from firstPause to lastPause.
-	firstPause = 50 * time.Millisecond
+	firstPause = 10 * time.Millisecond
 	lastPause  = 5 * time.Second
 )
 

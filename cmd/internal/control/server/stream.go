@@ -33,6 +33,9 @@ func (s *Server) newLines(w http.ResponseWriter) (*lines, error) {
 	}
 	w.Header().Set("Content-Type", mediaLines)
 	w.WriteHeader(http.StatusOK)
+	if l.raw() != nil { // so that the reader knows that it is heard
+		return nil, errCut
+	}
 	return l, nil
 }
 

@@ -106,7 +106,7 @@ func (a *tails) watch(ctx context.Context, t *tail, since uint64) {
 			a.tell(t)
 		}
 		// Who marks a dead run aborted writes its last event behind the outcome.
-		if known && !live && !news && (quiet || last.Type == run.RunEnd) {
+		if known && !live && (last.Type == run.RunEnd || quiet && !news) {
 			t.over.Store(true)
 			a.tell(t)
 			return
@@ -137,13 +137,19 @@ func (a *tails) look(ctx context.Context, id string) (live, known bool) {
 
 // news tells whether there are events behind since, and which is the last of
 // them; without news it is that at since itself.
-func (a *tails) news(ctx context.Context, id string, since uint64) (bool, run.Event) {
+func (a *tails) news(ctx context.Context, id string, since uint64) (news bool, last run.Event) {
 	ctx, cancel := context.WithTimeout(ctx, a.s.opts.RequestTimeout)
 	defer cancel()
-	events, err := a.s.backend.Events(ctx, id, max(since, 1)-1, portion)
-	if err != nil || len(events) == 0 {
-		return false, run.Event{}
+	from := max(since, 1) - 1
+	for {
+		events, err := a.s.backend.Events(ctx, id, from, portion)
+		if err != nil || len(events) == 0 {
+			return last.Seq > since, last
+		}
+		last = events[len(events)-1]
+		if len(events) < portion {
+			return last.Seq > since, last
+		}
+		from = last.Seq
 	}
-	last := events[len(events)-1]
-	return last.Seq > since, last
 }
