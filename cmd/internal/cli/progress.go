@@ -145,7 +145,7 @@ func (w *watcher) begun(ev run.Event) {
 	w.step = ev.Step
 	w.forget()
 	switch {
-	case w.a.Terminal.IsTTY:
+	case w.a.Terminal.Redraws():
 		w.a.stage(w.words.doing(ev.Step), "")
 	case ev.Step == "settle":
 		w.silence()
@@ -280,7 +280,7 @@ func (w *watcher) counted(ev run.Event) {
 		delete(w.open, ev.Object)
 		delete(w.unsettled, ev.Object)
 	}
-	if !t.IsTTY {
+	if !t.Redraws() {
 		return
 	}
 	detail := ev.Message

@@ -33,9 +33,15 @@ type screenOf struct {
 // onTerminal starts rekindle on a terminal.
 func onTerminal(t *testing.T, dir string, args ...string) *screenOf {
 	t.Helper()
+	return onTerminalOf(t, "xterm", dir, args...)
+}
+
+// onTerminalOf starts rekindle on a terminal of a kind, as TERM names it.
+func onTerminalOf(t *testing.T, kind, dir string, args ...string) *screenOf {
+	t.Helper()
 	cmd := exec.Command(binary, args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "TERM=xterm", "NO_COLOR=", "HOME="+dir, "XDG_STATE_HOME="+filepath.Join(dir, "state"),
+	cmd.Env = append(os.Environ(), "TERM="+kind, "NO_COLOR=", "HOME="+dir, "XDG_STATE_HOME="+filepath.Join(dir, "state"),
 		"XDG_CACHE_HOME="+filepath.Join(dir, "cache"), "REKINDLE_CONTROLPLANE="+testenv.Binary(t))
 	f, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: 80})
 	if err != nil {
@@ -197,6 +203,29 @@ func TestQuestionsOnATerminal(t *testing.T) {
 		}
 		s.until("deleted dev")
 	})
+}
+
+// TestADumbTerminalIsToldEachStepOnce: where no line can be redrawn, nothing is
+// said twice and nothing is coloured.
+func TestADumbTerminalIsToldEachStepOnce(t *testing.T) {
+	dir := t.TempDir()
+	t.Cleanup(func() { removeClusters(t, filepath.Join(dir, "state", "rekindle", "clusters", "local")) })
+	repo := repository(t, colour+"red}\n")
+	s := onTerminalOf(t, "dumb", dir, "restore", "--repo", repo, "--provider", "local", "--name", "dev", "--wait", "1m")
+	if code := s.code(); code != 0 {
+		t.Fatalf("exit code %d; the screen:\n%s", code, s)
+	}
+	if strings.Contains(s.String(), "\x1b") {
+		t.Errorf("there are control sequences: %q", s)
+	}
+	for _, what := range []string{"making the cluster", "applying", "waiting until all is healthy"} {
+		if n := strings.Count(s.String(), what); n != 1 {
+			t.Errorf("%q is said %d times; the screen:\n%s", what, n, s)
+		}
+	}
+	if code := onTerminalOf(t, "dumb", dir, "clusters", "delete", "dev", "--confirm", "dev").code(); code != 0 {
+		t.Errorf("delete: exit code %d", code)
+	}
 }
 
 // TestSignals: one asks for an orderly end, which a plan that waits for a server

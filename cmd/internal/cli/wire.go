@@ -148,7 +148,7 @@ func (a *app) stage(stage, detail string) {
 	if a.flags.quiet || a.asking.Load() {
 		return
 	}
-	if a.Terminal.IsTTY && detail != "" {
+	if a.Terminal.Redraws() && detail != "" {
 		stage += ":"
 	}
 	a.Terminal.Progress(stage, detail)

@@ -17,7 +17,7 @@ func (t *Terminal) Progress(stage, detail string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	stage, detail = Safe(stage), Safe(detail)
-	if !t.redraws() {
+	if !t.Redraws() {
 		if stage != t.stage {
 			t.stage = stage
 			t.toErr(stage + "\n")
@@ -113,7 +113,9 @@ func (t *Terminal) EndProgress() {
 	}
 }
 
-func (t *Terminal) redraws() bool { return t.IsTTY && !t.dumb }
+// Redraws tells whether Progress redraws one line: Err is a terminal, and one that
+// can (TERM is not dumb).
+func (t *Terminal) Redraws() bool { return t.IsTTY && !t.dumb }
 
 func (t *Terminal) lineWidth() int {
 	if t.Width > 0 {
