@@ -15,12 +15,13 @@ import (
 type silentError struct {
 	cluster string
 	state   providers.State
+	reason  string
 	err     error
 }
 
 func (e *silentError) Error() string {
 	if e.err == nil {
-		return fmt.Sprintf("cluster %q is %s", e.cluster, e.state)
+		return fmt.Sprintf("cluster %q is %s%s", e.cluster, e.state, prefixed(": ", e.reason))
 	}
 	return fmt.Sprintf("cluster %q does not answer: %v", e.cluster, e.err)
 }
@@ -31,12 +32,12 @@ func (e *silentError) Unwrap() error { return e.err }
 // *silentError when it does not.
 func (t *teardown) reach(ctx context.Context, found providers.Cluster) (*kube.Cluster, error) {
 	if found.State != providers.StateRunning {
-		return nil, &silentError{cluster: found.Name, state: found.State}
+		return nil, &silentError{cluster: found.Name, state: found.State, reason: found.Detail["reason"]}
 	}
 	cluster, err := t.e.Rebuild.Reach(ctx, t.provider, found.Name)
 	var stopped *providers.NotRunningError
 	if errors.As(err, &stopped) {
-		return nil, &silentError{cluster: found.Name, state: stopped.State}
+		return nil, &silentError{cluster: found.Name, state: stopped.State, reason: stopped.Reason}
 	}
 	if err != nil {
 		return nil, err

@@ -36,6 +36,7 @@ import (
 type world struct {
 	*teardown.Engine
 	t        *testing.T
+	state    string
 	store    *run.Store
 	local    *local.Provider
 	maker    *wrapped
@@ -68,8 +69,9 @@ func (w *wrapped) Leftovers(ctx context.Context) ([]providers.Leftover, error) {
 
 func newWorld(t *testing.T, manifests ...string) *world {
 	t.Helper()
+	t.Parallel() // they wait more than they work
 	state := t.TempDir()
-	w := &world{t: t, env: map[string]string{}, repo: gitserver.Repo(t)}
+	w := &world{t: t, state: state, env: map[string]string{}, repo: gitserver.Repo(t)}
 	w.repo.CommitFile("all.yaml", strings.Join(append([]string{shop}, manifests...), "\n---\n"), "a commit")
 	w.to = gitserver.Repo(t).Mirror(t.TempDir(), "live.git")
 	w.Engine = w.engine(state)
@@ -102,7 +104,7 @@ type parts struct {
 func newEngine(state, binary string, tethered bool, getenv func(string) string) (*teardown.Engine, parts, error) {
 	p := parts{}
 	var err error
-	if p.local, err = local.New(local.Options{Root: filepath.Join(state, "clusters"), Binary: binary, Now: time.Now, Tethered: tethered}); err != nil {
+	if p.local, err = local.New(local.Options{Root: filepath.Join(state, "clusters"), Binary: binary, Now: time.Now, Tethered: tethered, StopTimeout: 2 * time.Second}); err != nil {
 		return nil, p, err
 	}
 	p.maker = &wrapped{Provider: p.local}
