@@ -191,7 +191,13 @@ func parseJobs(spec Spec, x *days, complain func(string, error)) pattern {
 		}
 		return list
 	}
+	good := true
+	report := complain
+	complain = func(field string, err error) { good = false; report(field, err) }
 	p := &jobs{teardown: read("teardown", spec.Teardown), recreate: read("recreate", spec.Recreate), days: x}
+	if _, ok := p.contrary(0, true); good && !ok && len(p.teardown) > 0 {
+		complain("teardown", fmt.Errorf("each falls on the minute of a recreate, which wins: the cluster never sleeps"))
+	}
 	return p
 }
 

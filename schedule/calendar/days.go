@@ -100,12 +100,6 @@ func (x *days) lastAsleep(d date) (date, bool) {
 	return 0, false
 }
 
-// free says whether no exception falls on any day from first to last.
-func (x *days) free(first, last date) bool {
-	i := x.from(first)
-	return i == len(x.ranges) || x.ranges[i].from > last
-}
-
 // say names the range: "2026-12-24 asleep: Christmas Eve".
 func (x *days) say(r dayRange) string {
 	var b strings.Builder

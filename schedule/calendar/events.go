@@ -88,23 +88,43 @@ func (c *Calendar) fire(t time.Time) (time.Time, bool) {
 	if !c.scheduled {
 		return time.Time{}, false
 	}
-	at, ok := c.fires(reached(t, c.zone))
-	if !ok {
+	w := reached(t, c.zone)
+	for {
+		fires, ok := c.fires(w)
+		if !ok {
+			return time.Time{}, false
+		}
+		at := fires.instant(c.zone)
+		if w = reached(at, c.zone); c.awake(w) == c.awake(fires) {
+			return at, true
+		}
+	}
+}
+
+// fired is the last such instant at or before t.
+func (c *Calendar) fired(t time.Time) (time.Time, bool) {
+	if !c.scheduled {
 		return time.Time{}, false
 	}
-	return at.instant(c.zone), true
+	w := reached(t, c.zone)
+	for {
+		fired, ok := c.pattern.fired(w)
+		if !ok {
+			return time.Time{}, false
+		}
+		at := fired.instant(c.zone)
+		if c.awake(reached(at, c.zone)) == c.awake(fired) {
+			return at, true
+		}
+		w = fired - 1
+	}
 }
 
 // last is the instant of the last event at or before t.
 func (c *Calendar) last(t time.Time) (time.Time, bool) {
 	flip, ok := c.flipped(t)
-	if !c.scheduled {
-		return flip, ok
-	}
-	if w, found := c.fired(reached(t, c.zone)); found {
-		if fire := w.instant(c.zone); !ok || fire.After(flip) {
-			return fire, true
-		}
+	if fired, found := c.fired(t); found && (!ok || fired.After(flip)) {
+		return fired, true
 	}
 	return flip, ok
 }
@@ -155,7 +175,7 @@ func (c *Calendar) cause(at time.Time) string {
 	w := reached(at, c.zone)
 	if change, ok := c.pattern.before(w); ok && !change.instant(c.zone).Before(at) {
 		w = change
-	} else if fire, ok := c.fired(w); ok {
+	} else if fire, ok := c.pattern.fired(w); ok {
 		w = fire
 	}
 	return c.pattern.cause(w) + " (" + c.zone.String() + ")"

@@ -1,5 +1,7 @@
 package calendar
 
+import "slices"
+
 // jobs is the pattern of Spec.Teardown and Spec.Recreate: what the last of
 // them said holds. When both fall on one minute, the cluster is awake.
 //
@@ -17,9 +19,9 @@ type jobs struct {
 	days               *days
 }
 
-// patience bounds how many times of a job are looked at in search of one that
-// changes something. "* * * * *" has that many in ten weeks.
-const patience = 100_000
+// patience bounds how many teardowns in a row may fall on the minute of a
+// recreate, and so change nothing.
+const patience = 5000
 
 func next(list []job, w wall) (at wall, ok bool) {
 	for _, j := range list {
@@ -111,39 +113,67 @@ func (p *jobs) candidate(w wall, awake bool) (at wall, ok bool) {
 
 func (p *jobs) before(w wall) (wall, bool) {
 	is := p.awake(w)
-	for range patience {
-		at, ok := p.suspect(w, is)
+	for {
+		r, ok := p.days.at(w.date())
 		if !ok {
-			return 0, false
+			at, done, found := p.sinceException(w, is)
+			if done {
+				return at, found
+			}
+			if r, ok = p.days.last(w.date()); !ok {
+				return 0, false
+			}
 		}
-		if p.awake(at-1) != is {
-			return at, true
+		// All of r is what the state is at w.
+		w = r.from.start() - 1
+		if p.awake(w) != is {
+			return w + 1, true
+		}
+	}
+}
+
+// sinceException is the last change at or before w, a time without exception,
+// as far back as the exception before that. Not done: there was none, and that
+// exception has the same state.
+func (p *jobs) sinceException(w wall, is bool) (at wall, done, found bool) {
+	r, limited := p.days.last(w.date())
+	end := (r.to + 1).start()
+	at, ok := p.contrary(w, is)
+	switch {
+	case ok && (!limited || at >= end):
+	case !limited:
+		return 0, true, false
+	case p.awake(end) != is:
+		at = end
+	default:
+		at = end
+		if put, ok := p.putOff(end); is || !ok || put > w || !p.awake(put) {
+			return at, (r.state == Awake) != is, true
+		}
+		at, _ = p.putOff(end)
+	}
+	at, ok = p.after(at)
+	return at, true, ok
+}
+
+// contrary is the last time at or before w at which the jobs said the
+// contrary of the state there.
+func (p *jobs) contrary(w wall, awake bool) (wall, bool) {
+	if !awake {
+		return last(p.recreate, w)
+	}
+	for range patience {
+		at, ok := last(p.teardown, w)
+		if !ok || !p.recreates(at) {
+			return at, ok
 		}
 		w = at - 1
 	}
 	return 0, false
 }
 
-// suspect is the last time, at or before w, at which the state could have
-// begun.
-func (p *jobs) suspect(w wall, awake bool) (at wall, ok bool) {
-	if r, ok := p.days.at(w.date()); ok {
-		return r.from.start(), true
-	}
-	if awake {
-		at, ok = last(p.recreate, w)
-		if put, found := p.putOff(w); found && put <= w {
-			at, ok = max(put, at), true
-		}
-	} else {
-		at, ok = last(p.teardown, w)
-	}
-	if r, found := p.days.last(w.date()); found {
-		if end := (r.to + 1).start(); !ok || end > at {
-			at, ok = end, true
-		}
-	}
-	return at, ok
+func (p *jobs) recreates(w wall) bool {
+	return slices.ContainsFunc(p.recreate, func(j job) bool { return j.matches(w) })
 }
 
 // single are the jobs of a calendar that has only one kind of them.

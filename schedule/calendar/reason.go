@@ -35,7 +35,7 @@ func (q *question) wanted(now time.Time, v verdict, d Decision) string {
 	case v.idle:
 		return "no schedule: it stays until somebody takes it down"
 	case !v.expired.IsZero():
-		return "asleep since " + q.clock(v.expired, now) + ": its time to live of " + lifetime(q.ttl) + " is over"
+		return "asleep since " + q.clock(d.Since, now) + ": its time to live of " + lifetime(q.ttl) + " is over"
 	case v.word != nil:
 		return q.quote(spoken(v.word.Kind), *v.word, now)
 	case !q.scheduled && v.state == Asleep:
