@@ -171,6 +171,9 @@ type task struct {
 type site struct {
 	where string
 	also  []string
+	// file is one that others may name, and that changes; empty when that is known
+	// otherwise.
+	file string
 	// edit makes the change upon an overlay of the repository.
 	edit func(tree fs.FS, o Overlay) error
 }

@@ -247,7 +247,10 @@ func fileName(name string) string {
 
 // wholeFile is the site that gives a file another content.
 func wholeFile(file, text string) site {
-	return site{where: file, edit: func(tree fs.FS, o Overlay) error {
+	return site{where: file, file: file, edit: func(tree fs.FS, o Overlay) error {
+		if at, err := (overlaid{tree: tree}).real(file); err != nil || at != file {
+			return fmt.Errorf("%s is a symbolic link: edit %s by hand", file, at)
+		}
 		if _, err := fs.Stat(tree, file); err != nil {
 			return err
 		}

@@ -21,23 +21,25 @@ func (a *adoption) kustomizeSites(dir string, c change) []site {
 		names = append(names, d.name)
 	}
 	var sites, extends []site
+	var others []string
 	add := func(to *[]site, owners []string, more ...site) {
-		strangers, also := r.strangers(dir, owners...)
-		if len(strangers) > 0 {
-			return
-		}
 		for _, s := range more {
+			strangers, also := r.strangers(dir, slices.Concat(owners, r.listed[s.file])...)
+			if len(strangers) > 0 {
+				others = strangers
+				continue
+			}
 			s.also = also
 			*to = append(*to, s)
 		}
 	}
 	chain := r.chain(dir)
 	for _, k := range chain {
-		add(&sites, []string{k.dir}, k.transformers(c, names)...)
+		add(&sites, r.owners(k), k.transformers(c, names)...)
 	}
 	for _, k := range chain {
 		for _, p := range k.patches(r) {
-			owners := []string{k.dir}
+			owners := r.owners(k)
 			if p.file != "" {
 				owners = append(owners, r.listed[p.file]...)
 			}
@@ -47,15 +49,24 @@ func (a *adoption) kustomizeSites(dir string, c change) []site {
 		}
 	}
 	if i := slices.IndexFunc(chain, func(k *kustomization) bool { return k.file == c.object.From.File }); i >= 0 {
-		add(&sites, []string{chain[i].dir}, chain[i].generators(c)...)
+		add(&sites, r.owners(chain[i]), chain[i].generators(c)...)
 	}
 	if docErr == nil {
 		add(&sites, r.ownersOf(c.object, d), d.inPlace(c))
 	}
 	if k := r.kustomizations[dir]; k != nil {
-		add(&extends, []string{dir}, k.newPatches(c, d)...)
+		add(&extends, r.owners(k), k.newPatches(c, d)...)
 	}
-	return append(sites, extends...)
+	if sites = append(sites, extends...); len(sites) == 0 && len(others) > 0 {
+		return []site{impossible(dir, fmt.Errorf("%s would change too", strings.Join(others, ", ")))}
+	}
+	return sites
+}
+
+// owners returns the kustomizations that a change of the file of k changes: k, and
+// those whose file is a link to it.
+func (r *repository) owners(k *kustomization) []string {
+	return append([]string{k.dir}, r.listed[k.file]...)
 }
 
 // ownersOf returns the kustomizations that name the file of o, whose document

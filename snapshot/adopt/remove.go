@@ -25,7 +25,7 @@ func (a *adoption) deleteSites(o *object.Object) []site {
 	var sites []site
 	chain := a.repo.chain(dir)
 	if i := slices.IndexFunc(chain, func(k *kustomization) bool { return k.file == o.From.File }); i >= 0 {
-		if strangers, also := a.repo.strangers(dir, chain[i].dir); len(strangers) == 0 {
+		if strangers, also := a.repo.strangers(dir, a.repo.owners(chain[i])...); len(strangers) == 0 {
 			for _, s := range chain[i].withoutGenerator(o) {
 				s.also = also
 				sites = append(sites, s)

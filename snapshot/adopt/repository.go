@@ -22,8 +22,10 @@ type repository struct {
 	// kustomizations are by folder.
 	kustomizations map[string]*kustomization
 	// users are, by folder, the kustomizations that build upon it; listed, by
-	// file, those that name it.
+	// file, those that name it. Links lead to what they stand for.
 	users, listed map[string][]string
+	// links are, by file, the symbolic links that lead to it.
+	links map[string][]string
 }
 
 // kustomization is one kustomization file.
@@ -40,7 +42,7 @@ const maxHead = 4 << 20
 // readRepository reads every kustomization of the tree. One that cannot be read
 // is left out: if it mattered, rendering says what is wrong with it.
 func readRepository(tree fs.FS, target string, roots []string) (*repository, error) {
-	r := &repository{tree: tree, target: target, kustomizations: map[string]*kustomization{}, users: map[string][]string{}, listed: map[string][]string{}}
+	r := &repository{tree: tree, target: target, kustomizations: map[string]*kustomization{}, users: map[string][]string{}, listed: map[string][]string{}, links: map[string][]string{}}
 	if info, err := fs.Stat(tree, target); err == nil && !info.IsDir() {
 		r.target = path.Dir(target)
 	}
@@ -53,7 +55,13 @@ func readRepository(tree fs.FS, target string, roots []string) (*repository, err
 		if err != nil {
 			return fmt.Errorf("read folder %q: %w", p, err)
 		}
-		if d.Type().IsRegular() && isKustomizationFile(path.Base(p)) {
+		isLink := d.Type()&fs.ModeSymlink != 0
+		if isLink {
+			if at, err := r.real(p); err == nil {
+				r.links[at] = append(r.links[at], p)
+			}
+		}
+		if (isLink || d.Type().IsRegular()) && isKustomizationFile(path.Base(p)) {
 			if k := readKustomization(tree, p); k != nil {
 				r.kustomizations[k.dir] = k
 			}
@@ -64,7 +72,11 @@ func readRepository(tree fs.FS, target string, roots []string) (*repository, err
 		return nil, err
 	}
 	for _, dir := range sortedKeys(r.kustomizations) {
-		for _, used := range r.kustomizations[dir].uses {
+		k := r.kustomizations[dir]
+		for i, used := range k.uses {
+			if at, err := r.real(used); err == nil {
+				used, k.uses[i] = at, at
+			}
 			if r.kustomizations[used] != nil {
 				r.users[used] = append(r.users[used], dir)
 			} else {
@@ -88,7 +100,7 @@ func readKustomization(tree fs.FS, file string) *kustomization {
 	if err != nil {
 		return nil
 	}
-	k := &kustomization{dir: path.Dir(file), file: file}
+	k := &kustomization{dir: path.Dir(file), file: file, uses: []string{file}} // which may be a link
 	if yaml.Unmarshal(data, &k.head) != nil {
 		return nil
 	}
@@ -194,11 +206,12 @@ func (r *repository) strangers(dir string, owners ...string) (strangers, also []
 }
 
 // rootsAround returns the roots of other clusters that hold the file or folder p,
-// and do not hold what is rendered as well.
+// or a link to it, and do not hold what is rendered as well.
 func (r *repository) rootsAround(p string) []string {
 	var around []string
 	for _, root := range r.roots {
-		if within(p, root) && !within(r.target, root) {
+		holds := func(at string) bool { return within(at, root) }
+		if (holds(p) || slices.ContainsFunc(r.links[p], holds)) && !holds(r.target) {
 			around = append(around, root)
 		}
 	}

@@ -137,6 +137,9 @@ func (c change) edit(f *edit.File, a edit.Address) (*edit.File, error) {
 // editFile returns an edit of one file.
 func editFile(file string, change func(*edit.File) (*edit.File, error)) func(fs.FS, Overlay) error {
 	return func(tree fs.FS, o Overlay) error {
+		if at, err := (overlaid{tree: tree}).real(file); err != nil || at != file {
+			return fmt.Errorf("%s is a symbolic link: edit %s by hand", file, at)
+		}
 		f, err := readFile(tree, file)
 		if err != nil {
 			return err
@@ -176,9 +179,14 @@ func (a *adoption) fieldSites(c change) []site {
 }
 
 // ownOnly returns s, which edits a plain file, unless another cluster is made of
-// that file too.
+// that file too. Kustomizations that name it change with it.
 func (a *adoption) ownOnly(file string, s site) site {
-	if around := a.repo.rootsAround(file); len(around) > 0 {
+	around := a.repo.rootsAround(file)
+	s.also = sortedKeys(a.repo.above(a.repo.listed[file]...))
+	for _, dir := range s.also {
+		around = append(around, a.repo.rootsAround(dir)...)
+	}
+	if len(around) > 0 {
 		return impossible(s.where, fmt.Errorf("another cluster is made of %s, and would change too", around[0]))
 	}
 	return s
