@@ -25,7 +25,7 @@ func (d *drifting) open(ctx context.Context, _ *run.Scope) error {
 		return err
 	}
 	var err error
-	d.branch, err = export.Open(ctx, export.Target{Repo: d.req.Export.Repo, Branch: d.req.Export.Branch, Cluster: d.req.Cluster}, d.e.exportOptions(*d.req.Export))
+	d.branch, err = export.Open(ctx, export.Target{Repo: d.req.Export.Repo, Branch: d.req.Export.Branch, Cluster: d.req.Cluster}, d.e.exportOptions())
 	return refusedExport(err)
 }
 

@@ -60,11 +60,11 @@ func (x *Exporting) Close() {
 // that it is an export of this cluster; empty when there is no such branch. It
 // waits for others that export to it.
 func (e *Engine) Proven(ctx context.Context, cluster string, target ExportTarget) (commit string, err error) {
-	tip, err := export.Last(ctx, export.Target{Repo: target.Repo, Branch: target.Branch, Cluster: cluster}, e.exportOptions(target))
+	tip, err := export.Last(ctx, export.Target{Repo: target.Repo, Branch: target.Branch, Cluster: cluster}, e.exportOptions())
 	return tip, refusedExport(err)
 }
 
-func (e *Engine) exportOptions(target ExportTarget) export.Options {
+func (e *Engine) exportOptions() export.Options {
 	return export.Options{
 		CacheDir: e.ExportDir, Getenv: e.Source.Getenv, Now: e.Now, Progress: e.Source.Progress,
 		Contents: true, // what the branch has of Secrets decides what becomes of them

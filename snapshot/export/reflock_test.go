@@ -115,7 +115,7 @@ func TestLocksOfOthersStay(t *testing.T) {
 				t.Fatal(err)
 			}
 		},
-		"a villain's note": func(t *testing.T, repo *gitserver.Repository, lock, cache string) {
+		"a villain's note": func(t *testing.T, repo *gitserver.Repository, _, cache string) {
 			killedWithLock(t, repo, cache)
 			note, err := filepath.Glob(filepath.Join(cache, "*.reflock"))
 			if err != nil || len(note) != 1 {
