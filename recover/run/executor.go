@@ -33,8 +33,9 @@ type Executor struct {
 	Leases  Leases
 	// Now is the clock. Required.
 	Now func() time.Time
-	// By is who asks for the runs; may be empty.
-	By string
+	// By is who asks for the runs; may be empty. Daemon: a daemon executes them.
+	By     string
+	Daemon bool
 	// Chance is where IDs of new runs come from. Required by Start.
 	Chance io.Reader
 	// Observe, if set, gets every event of the run, in order, from one goroutine
@@ -71,6 +72,7 @@ func (x *Executor) Start(ctx context.Context, r Run, defs []Def) (Run, error) {
 			r.ID = id
 		}
 		r.Created, r.Outcome, r.Steps, r.By = x.now(), "", merge(nil, defs), cmp.Or(r.By, x.By)
+		r.Daemon = x.Daemon
 		out, err := x.start(ctx, r, defs)
 		var taken *ExistsError
 		if given || try == 10 || !errors.As(err, &taken) {

@@ -39,6 +39,8 @@ type Run struct {
 	Attempts int `json:"attempts"`
 	// By is who asked for it: a person's name, or "schedule".
 	By string `json:"by,omitempty"`
+	// Daemon: a daemon executes it, and one takes it up again when it was cut off.
+	Daemon bool `json:"daemon,omitempty"`
 	// Process is the one that executes, or executed last.
 	Process Process `json:"process,omitzero"`
 	// AbortAsked is when somebody asked a live run to stop for good.

@@ -5,11 +5,15 @@ package declared
 
 import (
 	"cmp"
+	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/rekindle-io/rekindle/cmd/internal/config"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/render"
+	"github.com/rekindle-io/rekindle/recover/teardown"
+	"github.com/rekindle-io/rekindle/schedule/calendar"
 )
 
 // Request is the restore of a declared cluster.
@@ -48,4 +52,52 @@ func Export(c *config.Config, cluster config.Cluster) rebuild.DriftRequest {
 	}
 	req.Include, req.Exclude = c.CaptureRules(cluster.Name)
 	return req
+}
+
+// everything is the glob of every claim and Secret.
+const everything = "*/*"
+
+// Teardown is the end of a declared cluster.
+func Teardown(c *config.Config, cluster config.Cluster) teardown.Request {
+	wait := cluster.Teardown.Wait.Duration
+	req := teardown.Request{
+		DriftRequest: Export(c, cluster), Protected: cluster.Protected, AcceptLoss: cluster.Teardown.AcceptDataLoss,
+		Stuck: teardown.Decision(cluster.Teardown.Stuck), Silent: teardown.SilentDecision(cluster.Teardown.Silent),
+		Waits: teardown.Waits{Drain: wait, Leftovers: wait, Delete: 3 * wait},
+	}
+	req.AllowDataLoss = slices.Contains(req.AcceptLoss, everything)
+	req.Confirm = cluster.Name
+	return req
+}
+
+// Calendar is the schedule of a declared cluster; read reads the calendar files
+// that it names. Errors are *calendar.InvalidError, and those of read.
+func Calendar(s config.Schedule, read func(file string) ([]byte, error)) (*calendar.Calendar, error) {
+	spec := calendar.Spec{Zone: s.Zone, Awake: s.Awake, Teardown: s.Teardown, Recreate: s.Recreate, TTL: s.TTL.Duration}
+	for _, e := range s.Except {
+		x := calendar.Exception{State: calendar.State(e.State), Reason: e.Reason}
+		switch {
+		case e.File != "":
+			content, err := read(e.File)
+			if err != nil {
+				return nil, err
+			}
+			x.ICS, x.Name = content, filepath.Base(e.File)
+		case !e.On.IsZero():
+			x.From = e.On.Format(time.DateOnly)
+		default:
+			x.From, x.To = e.From.Format(time.DateOnly), e.To.Format(time.DateOnly)
+		}
+		spec.Except = append(spec.Except, x)
+	}
+	return calendar.Parse(spec)
+}
+
+// Drills is when drills of a cluster are due, as the changes to awake; nil when
+// there are none.
+func Drills(s config.Schedule) (*calendar.Calendar, error) {
+	if s.Drill == nil {
+		return nil, nil
+	}
+	return calendar.Parse(calendar.Spec{Zone: s.Zone, Recreate: s.Drill.At})
 }

@@ -1,0 +1,154 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rekindle-io/rekindle/cmd/internal/control/api"
+	"github.com/rekindle-io/rekindle/recover/rebuild"
+	"github.com/rekindle-io/rekindle/recover/run"
+)
+
+// facts is what the journal says of each cluster, kept in memory: dashboards ask
+// often, and schedules go by it.
+type facts struct {
+	store *run.Store
+	mu    sync.Mutex
+	all   map[string]fact
+}
+
+// fact is what the journal says of one cluster.
+type fact struct {
+	// now is the run that has no outcome yet, last the newest that has.
+	now, last *api.RunRef
+	provider  string
+	commit    string
+	rtos      []rto // oldest first
+	drift     *api.Drift
+}
+
+// rto is how long one restore took.
+type rto struct {
+	run  string
+	at   time.Time
+	took time.Duration
+}
+
+// keptRTOs is how many are kept of each cluster.
+const keptRTOs = 30
+
+func newFacts(store *run.Store) *facts { return &facts{store: store, all: map[string]fact{}} }
+
+func (f *facts) of(cluster string) fact {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.all[cluster]
+}
+
+func (f *facts) names() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var names []string
+	for name := range f.all {
+		names = append(names, name)
+	}
+	return names
+}
+
+// readAll reads the whole journal.
+func (f *facts) readAll(ctx context.Context) error {
+	runs, err := f.store.Runs(ctx, run.Filter{})
+	if err != nil {
+		return err
+	}
+	byCluster := map[string][]run.Run{}
+	for _, r := range runs {
+		byCluster[r.Cluster] = append(byCluster[r.Cluster], r)
+	}
+	delete(byCluster, "")
+	all := make(map[string]fact, len(byCluster))
+	for name, runs := range byCluster {
+		all[name] = factOf(runs)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.all = all
+	return nil
+}
+
+// read reads what the journal says of one cluster.
+func (f *facts) read(ctx context.Context, cluster string) error {
+	runs, err := f.store.Runs(ctx, run.Filter{Cluster: cluster})
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.all[cluster] = factOf(runs); len(runs) == 0 {
+		delete(f.all, cluster)
+	}
+	return nil
+}
+
+// factOf makes a fact of a cluster's runs, newest first.
+func factOf(runs []run.Run) fact {
+	var f fact
+	for _, r := range runs {
+		ref := api.Run{Run: r}.Ref()
+		switch {
+		case r.Outcome == "" && f.now == nil && f.last == nil:
+			f.now = &ref
+		case r.Outcome != "" && f.last == nil:
+			f.last = &ref
+		}
+		if f.provider == "" {
+			f.provider = r.Provider
+		}
+		f.takeRestore(r)
+		f.takeDrift(r)
+	}
+	slices.Reverse(f.rtos)
+	return f
+}
+
+func (f *fact) takeRestore(r run.Run) {
+	if r.Recipe != rebuild.Recipe || r.Outcome != run.Done {
+		return
+	}
+	if len(f.rtos) < keptRTOs {
+		f.rtos = append(f.rtos, rto{run: r.ID, at: r.Ended, took: r.Ended.Sub(r.Created)})
+	}
+	if f.commit == "" {
+		var report struct {
+			Commit struct {
+				SHA string `json:"sha"`
+			} `json:"commit"`
+		}
+		if json.Unmarshal(r.Result, &report) == nil {
+			f.commit = report.Commit.SHA
+		}
+	}
+}
+
+// takeDrift takes over what the newest comparison found, when its run kept it.
+func (f *fact) takeDrift(r run.Run) {
+	if r.Recipe != rebuild.DriftRecipe || f.drift != nil || len(r.Result) == 0 {
+		return
+	}
+	var report struct {
+		Commit struct {
+			SHA string `json:"sha"`
+		} `json:"commit"`
+		Counts struct {
+			Changed, Missing, Unexpected int
+		} `json:"counts"`
+	}
+	if json.Unmarshal(r.Result, &report) != nil {
+		return
+	}
+	f.drift = &api.Drift{Run: r.ID, At: r.Ended, Commit: report.Commit.SHA,
+		Changed: report.Counts.Changed, Missing: report.Counts.Missing, Unexpected: report.Counts.Unexpected}
+}

@@ -1,0 +1,176 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rekindle-io/rekindle/cmd/internal/config"
+	"github.com/rekindle-io/rekindle/cmd/internal/control/api"
+	"github.com/rekindle-io/rekindle/cmd/internal/declared"
+	"github.com/rekindle-io/rekindle/schedule/calendar"
+	"github.com/rekindle-io/rekindle/schedule/keeper"
+)
+
+// Reload implements server.Backend: it reads rekindle.yaml again. One that is
+// wrong changes nothing.
+func (d *daemon) Reload(ctx context.Context, by string) (api.Reloaded, error) {
+	d.reloading.Lock()
+	defer d.reloading.Unlock()
+	was := d.config.Load()
+	c, err := d.Load()
+	if err == nil {
+		err = d.declare(ctx, c)
+	}
+	if err != nil {
+		d.Log.Error("daemon: rekindle.yaml is wrong, the one before stays in force", "file", d.File, "by", by, "error", err)
+		d.server.Publish(api.Change{Kind: api.ConfigChanged, Message: "wrong, the one before stays in force: " + err.Error()})
+		return api.Reloaded{}, badConfig(err)
+	}
+	r := compare(was, c)
+	r.File = d.File
+	d.Log.Info("daemon: read rekindle.yaml", "file", d.File, "by", by, "clusters", r.Clusters, "added", r.Added, "changed", r.Changed, "removed", r.Removed)
+	d.server.Publish(api.Change{Kind: api.ConfigChanged, Message: fmt.Sprintf("read: %d clusters", r.Clusters)})
+	for _, name := range slices.Concat(r.Added, r.Changed, r.Removed) {
+		d.changes.touch(name)
+	}
+	return r, nil
+}
+
+// badConfig lists what is wrong with a file.
+func badConfig(err error) error {
+	p := api.NewProblem(api.BadConfig, "rekindle.yaml is wrong; the one before stays in force")
+	for line := range strings.Lines(err.Error()) {
+		p.Lines = append(p.Lines, strings.TrimSpace(line))
+	}
+	return p.WithHint("rekindle config validate shows what is wrong")
+}
+
+// compare tells what is declared otherwise.
+func compare(was, is *config.Config) api.Reloaded {
+	r := api.Reloaded{Clusters: len(is.Clusters)}
+	for name, c := range is.Clusters {
+		old, known := was.Clusters[name]
+		switch {
+		case !known:
+			r.Added = append(r.Added, name)
+		case !reflect.DeepEqual(old, c):
+			r.Changed = append(r.Changed, name)
+		}
+	}
+	for name := range was.Clusters {
+		if _, still := is.Clusters[name]; !still {
+			r.Removed = append(r.Removed, name)
+		}
+	}
+	slices.Sort(r.Added)
+	slices.Sort(r.Changed)
+	slices.Sort(r.Removed)
+	return r
+}
+
+// declare puts a configuration in force, wholly or not at all.
+func (d *daemon) declare(ctx context.Context, c *config.Config) error {
+	clusters := make([]keeper.Cluster, 0, len(c.Clusters))
+	var problems []error
+	for _, name := range c.Names() {
+		k, err := kept(c.Clusters[name])
+		if err != nil {
+			problems = append(problems, scheduleProblem(c, name, err))
+			continue
+		}
+		clusters = append(clusters, k)
+	}
+	if err := errors.Join(problems...); err != nil {
+		return err
+	}
+	was := d.config.Swap(c)
+	if err := d.keeper.Set(ctx, clusters); err != nil {
+		d.config.Store(was)
+		return err
+	}
+	d.post.set(d.life, channels(c.Notify), d.Log)
+	return nil
+}
+
+// kept is a declared cluster as the keeper has it.
+func kept(c config.Cluster) (keeper.Cluster, error) {
+	s := c.Schedule
+	k := keeper.Cluster{
+		Name: c.Name, Warn: s.Warn.Duration, Late: s.Late.Duration, Lead: s.Lead.Duration,
+		Fallback: s.Fallback == "last-verified", Protected: c.Protected,
+	}
+	var err error
+	if k.Calendar, err = declared.Calendar(s, os.ReadFile); err != nil {
+		return k, err
+	}
+	k.Drill, err = declared.Drills(s)
+	return k, err
+}
+
+// scheduleProblem says where in the file a schedule is wrong.
+func scheduleProblem(c *config.Config, name string, err error) error {
+	var invalid *calendar.InvalidError
+	if !errors.As(err, &invalid) {
+		return fmt.Errorf("%s: clusters.%s.schedule: %w", c.Position("clusters", name, "schedule"), name, err)
+	}
+	var list []error
+	for _, p := range invalid.Problems {
+		path := append([]string{"clusters", name, "schedule"}, strings.Split(p.Field, ".")...)
+		list = append(list, fmt.Errorf("%s: clusters.%s.schedule.%s: %s", c.Position(path...), name, p.Field, p.Message))
+	}
+	return errors.Join(list...)
+}
+
+// watchFile reads rekindle.yaml again when it, or a calendar file that it names,
+// is another one. It looks rather than waits to be told: editors replace files,
+// and ConfigMaps are links that move.
+func (d *daemon) watchFile() {
+	seen := d.stamps()
+	ticker := time.NewTicker(max(d.Tick, time.Second))
+	defer ticker.Stop()
+	for {
+		select {
+		case <-d.life.Done():
+			return
+		case <-ticker.C:
+		}
+		now := d.stamps()
+		if reflect.DeepEqual(now, seen) {
+			continue
+		}
+		_, _ = d.Reload(d.life, "change") // logged, and published
+		seen = d.stamps()
+	}
+}
+
+type stamp struct {
+	size int64
+	at   time.Time
+	mode fs.FileMode
+}
+
+// stamps tell whether files are the ones that were read.
+func (d *daemon) stamps() map[string]stamp {
+	stamps := map[string]stamp{}
+	files := []string{d.File}
+	for _, c := range d.config.Load().Clusters {
+		for _, e := range c.Schedule.Except {
+			if e.File != "" {
+				files = append(files, e.File)
+			}
+		}
+	}
+	for _, file := range files {
+		if fi, err := os.Stat(file); err == nil {
+			stamps[file] = stamp{fi.Size(), fi.ModTime(), fi.Mode()}
+		}
+	}
+	return stamps
+}

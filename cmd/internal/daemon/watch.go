@@ -1,0 +1,109 @@
+package daemon
+
+import (
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/rekindle-io/rekindle/cmd/internal/control/api"
+	"github.com/rekindle-io/rekindle/recover/run"
+)
+
+// observe takes the events of the daemon's own runs.
+func (d *daemon) observe(ev run.Event) {
+	d.server.Observe(ev)
+	if ev.Type != run.RunBegin && ev.Type != run.RunResume && ev.Type != run.RunEnd {
+		return
+	}
+	r, err := d.Store.Run(d.life, ev.Run)
+	if err != nil {
+		return // the watch of the journal finds it
+	}
+	if ev.Type == run.RunEnd {
+		d.metrics.ended(r)
+	}
+	d.seen(r)
+}
+
+// seen tells those who watch of a run that has begun or ended.
+func (d *daemon) seen(r run.Run) {
+	brief := d.alive(d.life, r).Brief()
+	d.server.Publish(api.Change{Kind: api.RunChanged, Name: r.ID, Run: &brief})
+	if r.Cluster == "" {
+		return
+	}
+	if err := d.facts.read(d.life, r.Cluster); err != nil {
+		d.Log.Warn("daemon: the journal cannot be read", "error", err)
+	}
+	d.changes.touch(r.Cluster)
+}
+
+// watchJournal notices the runs of other processes, and tells those who watch
+// of clusters that have changed.
+func (d *daemon) watchJournal() {
+	ticker := time.NewTicker(d.Tick)
+	defer ticker.Stop()
+	last := d.journalStamp()
+	known := map[string]run.Outcome{}
+	for {
+		select {
+		case <-d.life.Done():
+			return
+		case <-d.changes.more:
+			d.publishClusters()
+			continue
+		case <-ticker.C:
+		}
+		if now := d.journalStamp(); now != last {
+			last = now
+			d.readForeign(known)
+		}
+	}
+}
+
+// publishClusters tells those who watch how clusters stand now.
+func (d *daemon) publishClusters() {
+	for name := range d.changes.take() {
+		c, ok := d.cluster(name)
+		if !ok {
+			d.server.Publish(api.Change{Kind: api.ClusterGone, Name: name})
+			continue
+		}
+		d.server.Publish(api.Change{Kind: api.ClusterChanged, Name: name, Cluster: &c})
+	}
+}
+
+// recent is how many runs are looked at for those of other processes.
+const recent = 50
+
+// readForeign tells of runs that began or ended in other processes. known are the
+// outcomes that were told of.
+func (d *daemon) readForeign(known map[string]run.Outcome) {
+	runs, err := d.Store.Runs(d.life, run.Filter{Limit: recent})
+	if err != nil {
+		return // it is read again at its next change
+	}
+	for _, r := range runs {
+		was, seen := known[r.ID]
+		if seen && was == r.Outcome {
+			continue
+		}
+		known[r.ID] = r.Outcome
+		if r.Daemon {
+			continue
+		}
+		d.seen(r)
+		if r.Outcome != "" {
+			d.keeper.Touched(r.Cluster)
+		}
+	}
+}
+
+func (d *daemon) journalStamp() stamp {
+	var fi fs.FileInfo
+	fi, err := os.Stat(d.Store.Path())
+	if err != nil {
+		return stamp{}
+	}
+	return stamp{fi.Size(), fi.ModTime(), fi.Mode()}
+}

@@ -1,0 +1,223 @@
+package daemon
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/rekindle-io/rekindle/cmd/internal/config"
+	"github.com/rekindle-io/rekindle/cmd/internal/declared"
+	"github.com/rekindle-io/rekindle/providers"
+	"github.com/rekindle-io/rekindle/recover/rebuild"
+	"github.com/rekindle-io/rekindle/recover/run"
+	"github.com/rekindle-io/rekindle/recover/teardown"
+	"github.com/rekindle-io/rekindle/schedule/calendar"
+	"github.com/rekindle-io/rekindle/schedule/keeper"
+)
+
+// bySchedule is who asks for the runs that the schedule begins.
+const bySchedule = "schedule"
+
+// lookTimeout bounds how long a provider may take to say what there is.
+const lookTimeout = time.Minute
+
+// world lets the keeper make and remove real clusters.
+type world struct{ d *daemon }
+
+var _ keeper.World = world{}
+
+// Look implements keeper.World.
+func (w world) Look(ctx context.Context, name string) (keeper.Sight, error) {
+	_, c, err := w.d.declared(name)
+	if err != nil {
+		return keeper.Sight{}, err
+	}
+	p, err := w.d.Rebuild.Providers.Get(c.Provider)
+	if err != nil {
+		return keeper.Sight{}, err
+	}
+	runs, err := w.d.Store.Runs(ctx, run.Filter{Cluster: name, Limit: 50})
+	if err != nil {
+		return keeper.Sight{}, err
+	}
+	bounded, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	found, err := p.Find(bounded, name)
+	if errors.Is(err, providers.ErrNotFound) {
+		return keeper.Sight{Person: byHand(runs, c.Provider)}, nil
+	}
+	if err != nil {
+		return keeper.Sight{}, err
+	}
+	return keeper.Sight{There: true, Ready: found.State == providers.StateRunning && restored(runs, c.Provider),
+		Made: found.Created, Person: byHand(runs, c.Provider)}, nil
+}
+
+// restored tells whether the last run that changed the cluster brought it up
+// whole. runs are newest first.
+func restored(runs []run.Run, provider string) bool {
+	for _, r := range runs {
+		if r.Provider == provider && rebuild.Touched(r) {
+			return r.Recipe == rebuild.Recipe && r.Outcome == run.Done
+		}
+	}
+	return false
+}
+
+// byHand is what a person last did to the cluster: nil when the schedule was the
+// last to change it.
+func byHand(runs []run.Run, provider string) *keeper.Deed {
+	for _, r := range runs {
+		if r.Provider != provider || !rebuild.Touched(r) {
+			continue
+		}
+		if r.By == bySchedule {
+			return nil
+		}
+		d := &keeper.Deed{To: calendar.Awake, At: r.Created, By: cmp.Or(r.By, "somebody"), Run: r.ID}
+		if r.Recipe != rebuild.Recipe {
+			d.To = calendar.Asleep
+		}
+		return d
+	}
+	return nil
+}
+
+// Bring implements keeper.World: it restores the cluster from its source.
+func (w world) Bring(ctx context.Context, j keeper.Job) (string, error) {
+	_, c, err := w.d.declared(j.Cluster)
+	if err != nil {
+		return "", err
+	}
+	engine := w.d.as(bySchedule)
+	if id, err := w.unfinished(ctx, j.Cluster, rebuild.Recipe); err != nil {
+		return "", err
+	} else if id != "" {
+		report, err := engine.Resume(ctx, id, agreed, w.d.observe)
+		if !startAnew(err) {
+			return runOf(report), err
+		}
+	}
+	req := declared.Request(c)
+	if j.Fallback {
+		if req.Source.Revision, err = w.verified(ctx, c); err != nil {
+			return "", err
+		}
+	}
+	report, err := engine.Restore(ctx, req, agreed, w.d.observe)
+	return runOf(report), err
+}
+
+// TakeDown implements keeper.World: it exports the cluster and tears it down.
+func (w world) TakeDown(ctx context.Context, j keeper.Job) (string, error) {
+	file, c, err := w.d.declared(j.Cluster)
+	if err != nil {
+		return "", err
+	}
+	engine := w.d.teardowns(bySchedule)
+	engine.Proceed = func(ctx context.Context, _ teardown.Warning) error { return j.Proceed(ctx) }
+	if id, err := w.unfinished(ctx, j.Cluster, teardown.Recipe); err != nil {
+		return "", err
+	} else if id != "" {
+		report, err := engine.Resume(ctx, id, w.d.observe)
+		if !startAnew(err) {
+			return tornDown(report), err
+		}
+	}
+	req := declared.Teardown(file, c)
+	req.WarnBefore = j.Warn
+	report, err := engine.Teardown(ctx, req, w.d.observe)
+	return tornDown(report), err
+}
+
+// startAnew tells that a run cannot be taken up again, so that another one is
+// the way on.
+func startAnew(err error) bool {
+	return errors.As(err, new(*run.EndedError)) || errors.As(err, new(*rebuild.WithheldError))
+}
+
+// agreed is the schedule's consent to changes on a cluster of its own that is
+// there already: it is one that a run was cut off at.
+func agreed(context.Context, rebuild.InPlace) (bool, error) { return true, nil }
+
+func runOf(r *rebuild.Report) string {
+	if r == nil {
+		return ""
+	}
+	return r.Run
+}
+
+func tornDown(r *teardown.Report) string {
+	if r == nil {
+		return ""
+	}
+	return r.Run
+}
+
+// unfinished is the schedule's run of a recipe on a cluster that was cut off, when
+// nothing else has worked on the cluster since.
+func (w world) unfinished(ctx context.Context, cluster, recipe string) (string, error) {
+	runs, err := w.d.Store.Runs(ctx, run.Filter{Cluster: cluster, Limit: 50})
+	if err != nil {
+		return "", err
+	}
+	for _, r := range runs {
+		switch {
+		case r.Recipe == recipe && r.By == bySchedule && r.Outcome.Unfinished():
+			return r.ID, nil
+		case rebuild.Touched(r):
+			return "", nil
+		}
+	}
+	return "", nil
+}
+
+// verified is the commit of the cluster's last restore that was done.
+func (w world) verified(ctx context.Context, c config.Cluster) (string, error) {
+	runs, err := w.d.Store.Runs(ctx, run.Filter{Cluster: c.Name, Recipe: rebuild.Recipe})
+	if err != nil {
+		return "", err
+	}
+	for _, r := range runs {
+		if r.Outcome != run.Done {
+			continue
+		}
+		report, err := rebuild.ReportOf(r)
+		if err == nil && report.Verified && report.Commit.SHA != "" {
+			return report.Commit.SHA, nil
+		}
+	}
+	return "", fmt.Errorf("there is no commit of cluster %s that was ever verified to fall back on", c.Name)
+}
+
+// How long before its hour a recreate begins: as long as the slowest of the last
+// ones took, and a quarter more.
+const (
+	lookedBack  = 5
+	unknownLead = 15 * time.Minute
+	leastLead   = 2 * time.Minute
+	mostLead    = 3 * time.Hour
+)
+
+// Lead implements keeper.World.
+func (w world) Lead(_ context.Context, name string) (time.Duration, error) {
+	took := w.d.facts.of(name).rtos
+	if len(took) == 0 {
+		return unknownLead, nil
+	}
+	took = took[max(0, len(took)-lookedBack):]
+	slowest := slices.MaxFunc(took, func(a, b rto) int { return cmp.Compare(a.took, b.took) })
+	return min(max(slowest.took*5/4+time.Minute, leastLead), mostLead), nil
+}
+
+// Drill implements keeper.World.
+func (w world) Drill(ctx context.Context, j keeper.Job) (string, error) {
+	_, c, err := w.d.declared(j.Cluster)
+	if err != nil {
+		return "", err
+	}
+	return w.d.drill(ctx, c, "", bySchedule)
+}

@@ -1,0 +1,208 @@
+// Package drill rehearses the disaster: it restores a commit onto a throwaway
+// cluster, verified, measures how long that takes, and takes the cluster down
+// again, whatever came of it.
+//
+// In go a request and the engine that restores; out come a Report, the journaled
+// runs of the restore and the deletion, and a history of reports. A throwaway
+// cluster is recorded before it is made, so that Sweep removes what a process
+// that died has left.
+package drill
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rekindle-io/rekindle/providers"
+	"github.com/rekindle-io/rekindle/recover/rebuild"
+	"github.com/rekindle-io/rekindle/recover/run"
+)
+
+// Kinds of records: the throwaway clusters that there may be, by name, and what
+// drills came to, by the name of the cluster that they are about.
+const (
+	throwawayRecord = "throwaway"
+	historyRecord   = "drills"
+)
+
+// kept is how many reports there are of a cluster at most.
+const kept = 100
+
+// removal bounds how long the throwaway cluster may take to go.
+const removal = 15 * time.Minute
+
+// Report is what a drill came to.
+type Report struct {
+	// Of is the cluster that it was about, Cluster the throwaway one.
+	Of       string    `json:"of"`
+	Cluster  string    `json:"cluster"`
+	Provider string    `json:"provider"`
+	At       time.Time `json:"at"`
+	By       string    `json:"by,omitempty"`
+	Commit   string    `json:"commit,omitempty"`
+	Verified bool      `json:"verified"`
+	// Seconds from the beginning to a verified cluster; the RTO of a disaster.
+	Seconds float64 `json:"seconds,omitempty"`
+	// Failed is the first step that failed, and Error why.
+	Failed string `json:"failed,omitempty"`
+	Error  string `json:"error,omitempty"`
+	// Run is the restore. Left says why the throwaway cluster is still there.
+	Run  string `json:"run,omitempty"`
+	Left string `json:"left,omitempty"`
+}
+
+// Request says what to rehearse.
+type Request struct {
+	// Restore is the restore of the cluster as declared; its provider and
+	// settings are those of the throwaway cluster, its name is not used.
+	Restore rebuild.Request
+	// Of is the cluster that it is about.
+	Of string
+}
+
+// Engine does drills.
+type Engine struct {
+	// Rebuild restores and deletes. Required.
+	Rebuild *rebuild.Engine
+	// By is who asks.
+	By string
+}
+
+// maxName is the longest name of a cluster.
+const maxName = 40
+
+// Name is the throwaway cluster of a cluster's drills.
+func Name(of string) string {
+	name := of + "-drill"
+	if len(name) <= maxName {
+		return name
+	}
+	sum := sha256.Sum256([]byte(of))
+	return of[:maxName-len("-drill")-7] + "-" + hex.EncodeToString(sum[:3]) + "-drill"
+}
+
+// Drill rehearses. The report is not nil when a restore was begun; the error is
+// that of the restore, of the guards in front of it, or of the removal.
+func (e *Engine) Drill(ctx context.Context, req Request, observe func(run.Event)) (*Report, error) {
+	r := req.Restore
+	if p, err := e.Rebuild.Providers.Get(r.Provider); err != nil {
+		return nil, err
+	} else if providers.Borrows(p) {
+		return nil, &rebuild.RefusedError{Reason: "a drill makes a cluster and removes it again, which provider " + r.Provider + " does not",
+			Remedy: "name another provider for the drill"}
+	}
+	r.Cluster, r.Fresh, r.Confirm = Name(req.Of), false, ""
+	if err := e.claim(ctx, r.Provider, r.Cluster, observe); err != nil {
+		return nil, err
+	}
+	restored, err := e.Rebuild.Restore(ctx, r, nil, observe)
+	report := &Report{Of: req.Of, Cluster: r.Cluster, Provider: r.Provider, At: e.Rebuild.Now(), By: e.By}
+	if restored != nil {
+		report.Run, report.Commit, report.Verified = restored.Run, restored.Commit.SHA, restored.Verified
+	}
+	if err == nil {
+		report.Seconds = restored.Seconds
+	} else {
+		report.Error = err.Error()
+		var ended *run.EndError
+		if errors.As(err, &ended) {
+			report.Failed = ended.Step
+		}
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), removal)
+	defer cancel()
+	if leftErr := e.remove(last, r.Provider, r.Cluster, observe); leftErr != nil {
+		report.Left = leftErr.Error()
+		err = errors.Join(err, fmt.Errorf("the throwaway cluster %s is still there: %w", r.Cluster, leftErr))
+	}
+	return report, errors.Join(err, e.keep(last, *report))
+}
+
+// throwaway is what is recorded before a throwaway cluster is made.
+type throwaway struct {
+	Provider string `json:"provider"`
+}
+
+// claim refuses a name that a cluster has which no drill made, and removes what
+// an earlier drill left.
+func (e *Engine) claim(ctx context.Context, provider, name string, observe func(run.Event)) error {
+	var was throwaway
+	known, err := run.Into(ctx, e.Rebuild.Journal, throwawayRecord, name, &was)
+	if err != nil {
+		return err
+	}
+	if known {
+		if err := e.remove(ctx, was.Provider, name, observe); err != nil {
+			return fmt.Errorf("what an earlier drill left of cluster %s: %w", name, err)
+		}
+	}
+	found, err := e.Rebuild.Locate(ctx, provider, name)
+	if err == nil {
+		return &rebuild.RefusedError{Reason: fmt.Sprintf("there is a cluster %s (%s) that no drill made", found.Name, found.Provider),
+			Remedy: "drills use that name: remove the cluster, or name another provider for the drill"}
+	}
+	if !errors.Is(err, providers.ErrNotFound) {
+		return err
+	}
+	raw, err := json.Marshal(throwaway{provider})
+	if err != nil {
+		return err
+	}
+	return e.Rebuild.Journal.PutRecord(ctx, throwawayRecord, name, raw)
+}
+
+// remove deletes a throwaway cluster, when there is one.
+func (e *Engine) remove(ctx context.Context, provider, name string, observe func(run.Event)) error {
+	err := e.Rebuild.Delete(ctx, rebuild.DeleteRequest{Cluster: name, Provider: provider, Confirm: name}, observe)
+	if err != nil && !errors.Is(err, providers.ErrNotFound) {
+		return err
+	}
+	return e.Rebuild.Journal.DeleteRecord(ctx, throwawayRecord, name)
+}
+
+// Sweep removes the throwaway clusters that processes left which died. Drills
+// that go on are left alone: their cluster's lease is held.
+func (e *Engine) Sweep(ctx context.Context, observe func(run.Event)) error {
+	names, err := e.Rebuild.Journal.RecordKeys(ctx, throwawayRecord)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, name := range names {
+		var t throwaway
+		if _, err := run.Into(ctx, e.Rebuild.Journal, throwawayRecord, name, &t); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		err := e.remove(ctx, t.Provider, name, observe)
+		if err != nil && !errors.As(err, new(*run.HeldError)) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// keep adds a report to the cluster's history.
+func (e *Engine) keep(ctx context.Context, r Report) error {
+	list, err := History(ctx, e.Rebuild.Journal, r.Of)
+	if err != nil {
+		return err
+	}
+	list = append(list, r)
+	raw, err := json.Marshal(list[max(0, len(list)-kept):])
+	if err != nil {
+		return err
+	}
+	return e.Rebuild.Journal.PutRecord(ctx, historyRecord, r.Of, raw)
+}
+
+// History returns what drills of a cluster came to, oldest first.
+func History(ctx context.Context, records run.Records, of string) ([]Report, error) {
+	var list []Report
+	_, err := run.Into(ctx, records, historyRecord, of, &list)
+	return list, err
+}
