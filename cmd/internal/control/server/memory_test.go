@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -368,3 +369,5 @@ func (d *daemon) dial(t testing.TB, opts ...func(*client.Options)) *client.Clien
 	t.Cleanup(c.Close)
 	return c
 }
+
+func newLogger(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }

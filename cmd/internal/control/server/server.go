@@ -168,18 +168,14 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ConnContext:       withConn,
 	}
-	room := make(chan struct{}, s.opts.MaxConns)
-	h.ConnState = func(_ net.Conn, state http.ConnState) {
-		if state == http.StateClosed {
-			<-room
-		}
-	}
+	conns := newConns(s.opts.MaxConns)
+	h.ConnState = conns.changed
 	if err := s.keys.prune(base); err != nil {
 		s.opts.Log.Warn("old idempotency keys could not be removed", "error", err)
 	}
 	failed := make(chan error, len(listeners))
 	for _, l := range listeners {
-		go func() { failed <- h.Serve(&limited{Listener: l, room: room}) }()
+		go func() { failed <- h.Serve(&limited{l, conns}) }()
 	}
 	var err error
 	left := len(listeners)
@@ -190,7 +186,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 			left--
 		}
 	}
-	err = errors.Join(ended(err), s.stop(base, h))
+	err = errors.Join(ended(err), s.stop(base, h, conns))
 	cut()
 	for range left {
 		err = errors.Join(err, ended(<-failed))
@@ -200,8 +196,9 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 }
 
 // stop ends streams and waits for what is under way.
-func (s *Server) stop(ctx context.Context, h *http.Server) error {
+func (s *Server) stop(ctx context.Context, h *http.Server, conns *conns) error {
 	s.stopOnce.Do(func() { close(s.closing) })
+	conns.stop()
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Grace)
 	defer cancel()
 	if err := h.Shutdown(ctx); err != nil {
@@ -238,20 +235,4 @@ func (s *Server) version(peer socket.Peer) api.Version {
 	return api.Version{
 		Version: s.opts.Version, API: api.V1, Feed: s.feed.id, PID: os.Getpid(), Started: s.started, You: peer.Name,
 	}
-}
-
-// limited accepts no more than so many connections at once. A place is given back
-// when the server says that the connection is closed.
-type limited struct {
-	net.Listener
-	room chan struct{}
-}
-
-func (l *limited) Accept() (net.Conn, error) {
-	l.room <- struct{}{} // full: the next waits in the kernel's queue
-	c, err := l.Listener.Accept()
-	if err != nil {
-		<-l.room
-	}
-	return c, err
 }
