@@ -139,8 +139,10 @@ func (w *world) removeAll() {
 	}
 }
 
-func (w *world) source() rebuild.Request {
-	return rebuild.Request{Cluster: "dev", Provider: "local", Wait: time.Minute, Source: rebuild.Source{Repo: w.repo.Dir, Revision: "main"}}
+func (w *world) source() rebuild.Request { return sourceAt(w.repo.Dir) }
+
+func sourceAt(repo string) rebuild.Request {
+	return rebuild.Request{Cluster: "dev", Provider: "local", Wait: time.Minute, Source: rebuild.Source{Repo: repo, Revision: "main"}}
 }
 
 // restore makes the cluster.
