@@ -1,18 +1,23 @@
 package drift_test
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/recover/object/field"
 	"github.com/rekindle-io/rekindle/recover/plan"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
+	"github.com/rekindle-io/rekindle/recover/source"
 	"github.com/rekindle-io/rekindle/snapshot/capture"
 	"github.com/rekindle-io/rekindle/testenv"
 	"github.com/rekindle-io/rekindle/testenv/corpora"
 	"github.com/rekindle-io/rekindle/testenv/example"
+	"github.com/rekindle-io/rekindle/testenv/gitserver"
 )
 
 const everyKind = "testdata/every-kind.yaml"
@@ -81,18 +86,51 @@ func TestTheFixtureHasEveryKind(t *testing.T) {
 }
 
 // The same of real repositories: what was restored of them, with all that the
-// server and controllers made of it, comes back from its export.
+// server and controllers made of it, comes back from its export. They share the
+// two clusters that this takes: most of the time goes into making those.
 func TestRepositoriesReplay(t *testing.T) {
+	all := gitserver.Repo(t)
 	for name, from := range map[string]rebuild.Source{
 		"kube-prometheus":    {Repo: corpora.Path(t, corpora.KubePrometheus), Path: "manifests", Revision: "main"},
 		"microservices-demo": {Repo: corpora.Path(t, corpora.MicroservicesDemo), Path: "kustomize", Revision: "main"},
-		"the example":        {Repo: example.Repo(t), Path: "deploy", Revision: "v1.2"},
+		"the-example":        {Repo: example.Repo(t), Path: "deploy", Revision: "v1.2"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			first := w.restore(t, "first", from)
-			first.had = w.baseline(t, "first")
-			w.replays(t, first, "second")
-		})
+		copyFolder(t, from, filepath.Join(all.Dir, name))
+	}
+	all.Commit("three repositories")
+	w := newWorld(t)
+	first := w.restore(t, "first", rebuild.Source{Repo: all.Dir, Revision: "main"})
+	first.had = w.baseline(t, "first")
+	exported := first.export()
+	for _, of := range []object.ID{ // each of them is there
+		{Group: "monitoring.coreos.com", Kind: "Prometheus", Namespace: "monitoring", Name: "k8s"},
+		{Group: "apps", Kind: "Deployment", Namespace: "default", Name: "frontend"},
+		{Group: "apps", Kind: "Deployment", Namespace: "shop", Name: "web"},
+	} {
+		if exported[of] == "" {
+			t.Errorf("%s was not restored and exported", of)
+		}
+	}
+	w.replays(t, first, "second")
+}
+
+// copyFolder copies a folder of a commit to dir.
+func copyFolder(t *testing.T, from rebuild.Source, dir string) {
+	t.Helper()
+	repo, err := source.Open(t.Context(), from.Repo, source.Options{CacheDir: t.TempDir(), Getenv: os.Getenv, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer repo.Close()
+	commit, err := repo.Resolve(t.Context(), from.Revision)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := repo.Folder(t.Context(), commit.SHA, from.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(dir, tree); err != nil {
+		t.Fatal(err)
 	}
 }

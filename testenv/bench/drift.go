@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/rekindle-io/rekindle/testenv/bench/objects"
@@ -23,6 +24,9 @@ const (
 	nameDiff       = "kubectl diff"
 	nameDiffAtOnce = "kubectl diff, 8 at once"
 	nameGet        = "kubectl get"
+	nameListAlone  = "the lists alone"
+	nameCompare    = "list and compare alone"
+	nameFew        = "rekindle drift, commit of 1000"
 )
 
 // restored is a cluster that was just restored from a repository, and what the
@@ -47,7 +51,22 @@ type looker struct {
 	name string
 	// ready makes what the process shall find, untimed; nil when it needs nothing.
 	ready func(context.Context) error
-	look  func(context.Context) (spent, error)
+	look  func(context.Context) (looked, error)
+}
+
+// looked is what a process took, and the part of it that counts as alone's.
+type looked struct {
+	spent
+	alone string
+	part  timed
+}
+
+// whole is a look of which the whole process counts.
+func whole(look func(context.Context) (spent, error)) func(context.Context) (looked, error) {
+	return func(ctx context.Context) (looked, error) {
+		used, err := look(ctx)
+		return looked{spent: used}, err
+	}
 }
 
 // measureDrift lets all contenders look at one cluster with the given number of
@@ -83,8 +102,15 @@ func measureDrift(ctx context.Context, s settings, work string, size int) (out s
 				return out, fmt.Errorf("%s: %w", l.name, err)
 			}
 			got := sample{took: used.took, cpu: used.cpu, peak: used.peak}
-			fmt.Println(got)
-			out.by[l.name] = append(out.by[l.name], got)
+			if used.alone != l.name {
+				fmt.Println(got)
+				out.by[l.name] = append(out.by[l.name], got)
+			}
+			if used.alone != "" {
+				part := sample{took: used.part.Took, cpu: used.part.CPU, peak: used.peak}
+				fmt.Printf("%5d objects, round %d, %-34s %s\n", size, round+1, used.alone, part)
+				out.by[used.alone] = append(out.by[used.alone], part)
+			}
 		}
 	}
 	out.loadAfter, out.requests, out.bytes = load(), r.requests, r.bytes
@@ -95,6 +121,9 @@ func measureDrift(ctx context.Context, s settings, work string, size int) (out s
 func (r *restored) prepare(ctx context.Context) error {
 	list := objects.Generate(r.objects)
 	if err := objects.WriteTree(filepath.Join(r.tree, "deploy"), list); err != nil {
+		return err
+	}
+	if err := r.prepareFew(); err != nil {
 		return err
 	}
 	if err := commitTree(ctx, r.tree); err != nil {
@@ -135,38 +164,55 @@ func (r *restored) prepare(ctx context.Context) error {
 func (r *restored) lookers(s settings, round int) []looker {
 	list := []looker{
 		{name: nameList, look: r.bareList},
-		{name: nameDrift, look: r.drift},
-		{name: nameExport, ready: r.forgetExport, look: func(ctx context.Context) (spent, error) { return r.export(ctx, false) }},
-		{name: nameSame, ready: r.haveExport, look: func(ctx context.Context) (spent, error) { return r.export(ctx, true) }},
+		{name: nameCompare, look: r.compareAlone},
+		{name: nameDrift, look: whole(r.drift)},
+		{name: nameExport, ready: r.forgetExport, look: whole(func(ctx context.Context) (spent, error) { return r.export(ctx, false) })},
+		{name: nameSame, ready: r.haveExport, look: whole(func(ctx context.Context) (spent, error) { return r.export(ctx, true) })},
+	}
+	if r.objects > few {
+		list = append(list, looker{name: nameFew, look: whole(r.driftFew)})
 	}
 	if s.kubectl == "" || round >= s.kubectlTimes {
 		return list
 	}
-	list = append(list, looker{name: nameGet, look: r.get})
+	list = append(list, looker{name: nameGet, look: whole(r.get)})
 	if r.objects <= s.diffMax {
 		list = append(list,
-			looker{name: nameDiff, look: func(ctx context.Context) (spent, error) { return r.diff(ctx, 1) }},
-			looker{name: nameDiffAtOnce, look: func(ctx context.Context) (spent, error) { return r.diff(ctx, listWorkers) }})
+			looker{name: nameDiff, look: whole(func(ctx context.Context) (spent, error) { return r.diff(ctx, 1) })},
+			looker{name: nameDiffAtOnce, look: whole(func(ctx context.Context) (spent, error) { return r.diff(ctx, listWorkers) })})
 	}
 	return list
 }
 
 // bareList is the limit, in a process of its own.
-func (r *restored) bareList(ctx context.Context) (spent, error) {
+func (r *restored) bareList(ctx context.Context) (looked, error) {
+	var got listed
+	used, err := itself(ctx, &got, bareListCommand, r.kubeconfig, r.listings)
+	if r.bytes = got.Bytes; err == nil && got.Requests != r.requests {
+		err = fmt.Errorf("it sent %d requests, a comparison sends %d", got.Requests, r.requests)
+	}
+	return looked{spent: used, alone: nameListAlone, part: got.Alone}, err
+}
+
+// compareAlone is the part of rekindle drift that lists and compares.
+func (r *restored) compareAlone(ctx context.Context) (looked, error) {
+	var got timed
+	used, err := itself(ctx, &got, compareCommand, r.kubeconfig, strconv.Itoa(r.objects))
+	return looked{spent: used, alone: nameCompare, part: got}, err
+}
+
+// itself runs this program with other arguments, and decodes what it prints.
+func itself(ctx context.Context, into any, args ...string) (spent, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return spent{}, err
 	}
-	raw, used, err := runMeasured(exec.CommandContext(ctx, self, bareListCommand, r.kubeconfig, r.listings))
+	raw, used, err := runMeasured(exec.CommandContext(ctx, self, args...))
 	if err != nil {
 		return used, err
 	}
-	var got listed
-	if err := json.Unmarshal(raw, &got); err != nil {
+	if err := json.Unmarshal(raw, into); err != nil {
 		return used, fmt.Errorf("%q: %w", raw, err)
-	}
-	if r.bytes = got.Bytes; got.Requests != r.requests {
-		return used, fmt.Errorf("it sent %d requests, a comparison sends %d", got.Requests, r.requests)
 	}
 	return used, nil
 }

@@ -23,7 +23,6 @@ import (
 	"github.com/rekindle-io/rekindle/recover/object/raw"
 	"github.com/rekindle-io/rekindle/snapshot/capture"
 	"github.com/rekindle-io/rekindle/snapshot/drift"
-	"github.com/rekindle-io/rekindle/snapshot/recoverability"
 	"github.com/rekindle-io/rekindle/testenv/bench/objects"
 )
 
@@ -45,6 +44,8 @@ type listing struct {
 type listed struct {
 	Requests int   `json:"requests"`
 	Bytes    int64 `json:"bytes"`
+	// Alone is what the lists took, without the start of the process.
+	Alone timed `json:"alone"`
 }
 
 // recorder notes the lists that a comparison asks for.
@@ -85,27 +86,15 @@ func listsOf(ctx context.Context, kubeconfig []byte, list []objects.Object) (*re
 	if err != nil {
 		return nil, err
 	}
-	expected := make([]drift.Expected, len(list))
-	for i, o := range list {
-		u := &unstructured.Unstructured{}
-		raw, err := json.Marshal(o.Content)
-		if err != nil {
-			return nil, err
-		}
-		if err := u.UnmarshalJSON(raw); err != nil {
-			return nil, err
-		}
-		kind, _ := catalogue.Lookup(u.GroupVersionKind())
-		expected[i] = drift.Expected{Object: &object.Object{Unstructured: u}, Kind: kind}
+	expected, err := expectedOf(list, catalogue)
+	if err != nil {
+		return nil, err
 	}
 	filter, err := capture.New(capture.Options{})
 	if err != nil {
 		return nil, err
 	}
-	survey := recoverability.New(recoverability.Options{})
-	found, err := drift.Compare(ctx, onlyLists{c}, expected, drift.Options{
-		Catalogue: catalogue, Capture: filter, Observer: survey, Whole: survey.Needs, Workers: listWorkers,
-	})
+	found, err := compareAsDriftDoes(ctx, c, expected, catalogue, filter)
 	if err != nil {
 		return nil, err
 	}
@@ -161,8 +150,13 @@ func bareList(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	// Who compares has connected by now, to ask what the server serves.
+	if err := connect(ctx, client, config.Host); err != nil {
+		return err
+	}
 	var mu sync.Mutex
 	var sum listed
+	stop := clock()
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(listWorkers)
 	for _, l := range lists {
@@ -177,7 +171,22 @@ func bareList(ctx context.Context, args []string, out io.Writer) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	sum.Alone = stop()
 	return json.NewEncoder(out).Encode(sum)
+}
+
+// connect asks the server for its version.
+func connect(ctx context.Context, client *http.Client, host string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, host+"/version", nil)
+	if err != nil {
+		return err
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, res.Body)
+	return errors.Join(err, res.Body.Close())
 }
 
 // read reads all pages, and keeps nothing but the token of the next one.

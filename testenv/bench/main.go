@@ -38,6 +38,7 @@ type settings struct {
 	controlplane, write  string
 	maxRatio, maxMemory  float64
 	maxDriftRatio        float64
+	maxCompareRatio      float64
 }
 
 func main() {
@@ -53,6 +54,9 @@ func main() {
 func start(ctx context.Context, args []string) error {
 	if len(args) > 0 && args[0] == bareListCommand {
 		return bareList(ctx, args[1:], os.Stdout)
+	}
+	if len(args) > 0 && args[0] == compareCommand {
+		return compareAlone(ctx, args[1:], os.Stdout)
 	}
 	s, err := parse(args)
 	if err != nil {
@@ -77,6 +81,7 @@ func parse(args []string) (settings, error) {
 	fs.StringVar(&s.write, "write", "", "Markdown file for the figures")
 	fs.Float64Var(&s.maxRatio, "max-ratio", 0, "fail when rekindle takes more than this times the bare loop; 0 never")
 	fs.Float64Var(&s.maxDriftRatio, "max-drift-ratio", 0, "fail when rekindle drift takes more than this times the bare list; 0 never")
+	fs.Float64Var(&s.maxCompareRatio, "max-compare-ratio", 0, "fail when to list and compare takes more than this times the lists alone; 0 never")
 	fs.Float64Var(&s.maxMemory, "max-memory", 0, "fail when rekindle's peak memory in MB is higher; 0 never")
 	if err := fs.Parse(args); err != nil {
 		return s, err

@@ -147,7 +147,8 @@ func (r report) withinLimits() error {
 		errs = append(errs, size.within(nameRekindle, nameBare, r.settings.maxRatio, r.settings.maxMemory))
 	}
 	for _, size := range r.looks {
-		errs = append(errs, size.within(nameDrift, nameList, r.settings.maxDriftRatio, r.settings.maxMemory))
+		errs = append(errs, size.within(nameDrift, nameList, r.settings.maxDriftRatio, r.settings.maxMemory),
+			size.within(nameCompare, nameListAlone, r.settings.maxCompareRatio, 0))
 	}
 	return errors.Join(errs...)
 }
