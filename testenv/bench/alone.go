@@ -92,7 +92,7 @@ func compareAlone(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if differ := len(found.Changed) + len(found.Missing) + len(found.Unexpected) + len(found.Unlisted); differ > 0 || found.Confirmed > 0 {
+	if differ := len(found.Changed) + len(found.Missing) + len(found.Unlisted); differ > 0 || found.Confirmed > 0 {
 		return fmt.Errorf("%d objects were restored, and %d differ, %d look so", n, differ, found.Confirmed)
 	}
 	return json.NewEncoder(out).Encode(took)
