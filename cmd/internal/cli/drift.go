@@ -185,6 +185,7 @@ func (a *app) drift(ctx context.Context, req rebuild.DriftRequest, f driftFlags)
 		watch.stop()
 	}
 	a.Terminal.EndProgress()
+	err = withoutRun(err)
 	if found == nil {
 		return err
 	}

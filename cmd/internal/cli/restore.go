@@ -170,6 +170,16 @@ func (a *app) afterwards(ctx context.Context, report *rebuild.Report, req rebuil
 	return own
 }
 
+// withoutRun says how a run ended that is begun anew and not resumed: what went
+// wrong, and not in which run.
+func withoutRun(err error) error {
+	var ended *run.EndError
+	if !errors.As(err, &ended) {
+		return err
+	}
+	return &endedError{EndError: ended, next: hintOf(ended.Err)}
+}
+
 // endedError is the end of a run in the words of the command line: which step
 // failed and why, without the run's id.
 type endedError struct {

@@ -167,12 +167,16 @@ func (a *app) exportAccount(r run.Run, report *rebuild.Report, said map[string]s
 	if pushed == "" && !to.Push {
 		pushed = "no: it was not asked for"
 	}
+	commit := cmp.Or(said["export.commit"].text, said["export.unchanged"].text)
+	if commit == "" {
+		pushed, secrets = "", "" // it did not come to that
+	}
 	told := account{
 		facts: [][2]string{
 			{"compared", comparedWith(req.Request, report)},
 			{"differs", said["drift.compared"].text},
 			{"branch", to.Branch + " of " + to.Repo},
-			{"commit", cmp.Or(said["export.commit"].text, said["export.unchanged"].text)},
+			{"commit", commit},
 			{"pushed", pushed},
 			{"secrets", secrets},
 		},
@@ -180,7 +184,14 @@ func (a *app) exportAccount(r run.Run, report *rebuild.Report, said map[string]s
 	switch told.verdict = "exported to " + to.Branch; {
 	case report.Outcome == "":
 	case report.Outcome != run.Done:
-		told.next = []string{"begin again, what was committed is kept: " + again}
+		words := "begin again: "
+		if commit != "" {
+			words = "begin again, what was committed is kept: "
+		}
+		if to.Push {
+			again += " --push"
+		}
+		told.next = []string{words + again}
 	case !to.Push:
 		told.verdict = "exported here, and not pushed"
 		told.next = []string{"bring it to " + to.Branch + ": " + again + " --push"}
