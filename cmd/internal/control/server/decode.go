@@ -48,7 +48,8 @@ func decode(raw []byte, into any) error {
 		return api.NewProblem(api.Invalid, "the body is not UTF-8")
 	}
 	fields := requestFields(reflect.TypeOf(into).Elem())
-	if err := checkMembers(raw, fields); err != nil {
+	seen, err := members(raw, fields)
+	if err != nil {
 		return err
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
@@ -58,15 +59,15 @@ func decode(raw []byte, into any) error {
 		}
 		return api.NewProblem(api.Invalid, "the body cannot be read: %s", err.Error())
 	}
-	return checkLimits(reflect.ValueOf(into).Elem(), fields)
+	return checkLimits(reflect.ValueOf(into).Elem(), fields, seen)
 }
 
-// checkMembers reads a flat object token by token: package json itself takes
-// members in another case, twice, or with null.
-func checkMembers(raw []byte, fields []requestField) error {
+// members reads a flat object token by token, and tells which members it has:
+// package json itself takes members in another case, twice, or with null.
+func members(raw []byte, fields []requestField) (map[string]bool, error) {
 	d := json.NewDecoder(bytes.NewReader(raw))
-	broken := func(err error) error {
-		return api.NewProblem(api.Invalid, "the body is not a JSON object: %s", err.Error())
+	broken := func(err error) (map[string]bool, error) {
+		return nil, api.NewProblem(api.Invalid, "the body is not a JSON object: %s", err.Error())
 	}
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return broken(cmpErr(err, errors.New("it begins otherwise")))
@@ -79,10 +80,10 @@ func checkMembers(raw []byte, fields []requestField) error {
 		}
 		name, _ := t.(string)
 		if !slices.ContainsFunc(fields, func(f requestField) bool { return f.name == name }) {
-			return invalid(cut(name), "there is no such field").WithHint("fields are: " + strings.Join(names(fields), ", "))
+			return nil, invalid(cut(name), "there is no such field").WithHint("fields are: " + strings.Join(names(fields), ", "))
 		}
 		if seen[name] {
-			return invalid(name, "is there twice")
+			return nil, invalid(name, "is there twice")
 		}
 		seen[name] = true
 		var value json.RawMessage
@@ -90,7 +91,7 @@ func checkMembers(raw []byte, fields []requestField) error {
 			return broken(err)
 		}
 		if string(value) == "null" {
-			return invalid(name, "is null; leave it out instead")
+			return nil, invalid(name, "is null; leave it out instead")
 		}
 	}
 	if _, err := d.Token(); err != nil {
@@ -99,7 +100,7 @@ func checkMembers(raw []byte, fields []requestField) error {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return broken(errors.New("something comes after it"))
 	}
-	return nil
+	return seen, nil
 }
 
 func cmpErr(err, otherwise error) error {
@@ -159,15 +160,17 @@ func names(fields []requestField) []string {
 	return out
 }
 
-func checkLimits(v reflect.Value, fields []requestField) error {
+func checkLimits(v reflect.Value, fields []requestField, seen map[string]bool) error {
 	for _, f := range fields {
 		value := v.Field(f.index)
 		switch {
 		case value.IsZero():
-			if f.required {
+			switch {
+			case f.required:
 				return invalid(f.name, "is missing")
+			case seen[f.name] && f.enum != nil && value.Kind() == reflect.String:
+				return f.checkText("")
 			}
-			continue
 		case value.CanInt():
 			if f.minimum != nil && value.Int() < *f.minimum {
 				return invalid(f.name, "is less than %d", *f.minimum)

@@ -156,6 +156,7 @@ var runDocs = map[string]string{
 	"Run.provider":   "The cluster's provider.",
 	"Run.request":    "What was asked for, in the recipe's own form; never with secrets.",
 	"Run.by":         "Who asked for it: a person's name, or the schedule.",
+	"Run.daemon":     "A daemon executes it, and takes it up again when it was cut off.",
 	"Run.steps":      "The parts of the run, in order.",
 	"Run.outcome":    "How it ended: done, failed, unverified, refused, interrupted, aborted; absent while it has not.",
 	"Run.error":      "Why it ended so.",

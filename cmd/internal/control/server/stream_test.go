@@ -42,7 +42,7 @@ func (d *daemon) follow(t testing.TB, path string) (*bufio.Scanner, io.Closer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := d.web(t).Do(r) //nolint:bodyclose // the caller closes it
+	resp, err := d.web(t).Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}

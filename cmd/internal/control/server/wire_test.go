@@ -35,8 +35,14 @@ func (d *daemon) web(t testing.TB) *http.Client {
 	return &http.Client{Transport: tr, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
+// reply is the head of an answer.
+type reply struct {
+	StatusCode int
+	Header     http.Header
+}
+
 // do sends a request as it is.
-func (d *daemon) do(t testing.TB, x exchange) (*http.Response, []byte) {
+func (d *daemon) do(t testing.TB, x exchange) (reply, []byte) {
 	t.Helper()
 	var body io.Reader
 	if x.body != "" {
@@ -61,7 +67,7 @@ func (d *daemon) do(t testing.TB, x exchange) (*http.Response, []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp, raw
+	return reply{resp.StatusCode, resp.Header}, raw
 }
 
 // describe is the description, read.
@@ -342,7 +348,7 @@ func TestBadRequestsAreRefused(t *testing.T) {
 }
 
 // checkProblem checks that an answer is a problem of ours.
-func checkProblem(t *testing.T, resp *http.Response, raw []byte, status int, want string) {
+func checkProblem(t *testing.T, resp reply, raw []byte, status int, want string) {
 	t.Helper()
 	if resp.StatusCode != status || resp.Header.Get("Content-Type") != "application/problem+json" {
 		t.Fatalf("status %d, %s: %s", resp.StatusCode, resp.Header.Get("Content-Type"), raw)
