@@ -109,7 +109,7 @@ func (e *InvalidError) Error() string {
 // Calendar is a Spec that was understood. It does not change: any number of
 // goroutines may ask it.
 type Calendar struct {
-	zone *time.Location
+	*clock
 	pattern
 	days days
 	ttl  time.Duration
@@ -119,21 +119,23 @@ type Calendar struct {
 
 // Parse reads a Spec. The error is an *InvalidError.
 func Parse(spec Spec) (*Calendar, error) {
-	c := &Calendar{zone: time.UTC, ttl: spec.TTL}
+	c := &Calendar{ttl: spec.TTL}
+	zone := time.UTC
 	var problems []Problem
 	complain := func(field string, err error) {
 		problems = append(problems, Problem{field, err.Error()})
 	}
 	c.scheduled = len(spec.Awake)+len(spec.Teardown)+len(spec.Recreate)+len(spec.Except) > 0
 	if spec.Zone != "" || c.scheduled {
-		zone, err := parseZone(spec.Zone)
+		named, err := parseZone(spec.Zone)
 		if err != nil {
 			complain("zone", err)
 		} else {
-			c.zone = zone
+			zone = named
 		}
 	}
-	c.days = parseExceptions(spec.Except, c.zone, complain)
+	c.clock = newClock(zone)
+	c.days = parseExceptions(spec.Except, c.clock, complain)
 	if len(spec.Awake) > 0 || len(spec.Teardown)+len(spec.Recreate) == 0 {
 		c.pattern = parseWindows(spec.Awake, &c.days, complain)
 	}

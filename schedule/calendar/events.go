@@ -46,7 +46,7 @@ func (c *Calendar) event(at time.Time) Event {
 
 // state is what the calendar alone wants at t.
 func (c *Calendar) state(t time.Time) State {
-	if c.awake(reached(t, c.zone)) {
+	if c.awake(c.reached(t)) {
 		return Awake
 	}
 	return Asleep
@@ -68,15 +68,15 @@ func (c *Calendar) flip(t time.Time) (time.Time, bool) {
 	if !c.scheduled {
 		return time.Time{}, false
 	}
-	w := reached(t, c.zone)
+	w := c.reached(t)
 	was := c.awake(w)
 	for {
 		change, ok := c.pattern.after(w)
 		if !ok {
 			return time.Time{}, false
 		}
-		at := change.instant(c.zone)
-		if w = reached(at, c.zone); c.awake(w) != was {
+		at := c.instant(change)
+		if w = c.reached(at); c.awake(w) != was {
 			return at, true
 		}
 	}
@@ -88,14 +88,14 @@ func (c *Calendar) fire(t time.Time) (time.Time, bool) {
 	if !c.scheduled {
 		return time.Time{}, false
 	}
-	w := reached(t, c.zone)
+	w := c.reached(t)
 	for {
 		fires, ok := c.fires(w)
 		if !ok {
 			return time.Time{}, false
 		}
-		at := fires.instant(c.zone)
-		if w = reached(at, c.zone); c.awake(w) == c.awake(fires) {
+		at := c.instant(fires)
+		if w = c.reached(at); c.awake(w) == c.awake(fires) {
 			return at, true
 		}
 	}
@@ -106,14 +106,14 @@ func (c *Calendar) fired(t time.Time) (time.Time, bool) {
 	if !c.scheduled {
 		return time.Time{}, false
 	}
-	w := reached(t, c.zone)
+	w := c.reached(t)
 	for {
 		fired, ok := c.pattern.fired(w)
 		if !ok {
 			return time.Time{}, false
 		}
-		at := fired.instant(c.zone)
-		if c.awake(reached(at, c.zone)) == c.awake(fired) {
+		at := c.instant(fired)
+		if c.awake(c.reached(at)) == c.awake(fired) {
 			return at, true
 		}
 		w = fired - 1
@@ -135,15 +135,15 @@ func (c *Calendar) flipped(t time.Time) (time.Time, bool) {
 	if !c.scheduled {
 		return time.Time{}, false
 	}
-	w := reached(t, c.zone)
+	w := c.reached(t)
 	is := c.awake(w)
 	for {
 		change, ok := c.pattern.before(w)
 		if !ok {
 			return time.Time{}, false
 		}
-		at := change.instant(c.zone)
-		if w = reached(at.Add(-time.Second), c.zone); c.awake(w) != is {
+		at := c.instant(change)
+		if w = c.reached(at.Add(-time.Second)); c.awake(w) != is {
 			return at, true
 		}
 	}
@@ -172,8 +172,8 @@ func (c *Calendar) nextTo(s State, t time.Time) (time.Time, bool) {
 
 // cause says in words what made the event at an instant.
 func (c *Calendar) cause(at time.Time) string {
-	w := reached(at, c.zone)
-	if change, ok := c.pattern.before(w); ok && !change.instant(c.zone).Before(at) {
+	w := c.reached(at)
+	if change, ok := c.pattern.before(w); ok && !c.instant(change).Before(at) {
 		w = change
 	} else if fire, ok := c.pattern.fired(w); ok {
 		w = fire

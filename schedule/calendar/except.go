@@ -16,7 +16,7 @@ const (
 
 // parseExceptions reads all exceptions; where two fall on one day the later
 // holds.
-func parseExceptions(list []Exception, zone *time.Location, complain func(string, error)) days {
+func parseExceptions(list []Exception, here *clock, complain func(string, error)) days {
 	marked := map[date]mark{}
 	var reasons []string
 	total := 0
@@ -32,7 +32,7 @@ func parseExceptions(list []Exception, zone *time.Location, complain func(string
 			wrong(".state", fmt.Errorf("unknown state %q: use %s or %s", x.State, Asleep, Awake))
 			continue
 		}
-		for _, s := range parseException(x, zone, wrong) {
+		for _, s := range parseException(x, here, wrong) {
 			m.reason = len(reasons)
 			reasons = append(reasons, s.reason)
 			if total += int(s.to-s.from) + 1; total > mostDays {
@@ -53,7 +53,7 @@ type stretch struct {
 	reason   string
 }
 
-func parseException(x Exception, zone *time.Location, wrong func(string, error)) []stretch {
+func parseException(x Exception, here *clock, wrong func(string, error)) []stretch {
 	if x.ICS == nil {
 		from, to, ok := parseRange(x, wrong)
 		if !ok {
@@ -65,7 +65,7 @@ func parseException(x Exception, zone *time.Location, wrong func(string, error))
 		wrong("", errors.New("either days or a file, not both"))
 		return nil
 	}
-	list, err := parseICS(x.ICS, zone)
+	list, err := parseICS(x.ICS, here)
 	if err != nil {
 		if x.Name != "" {
 			err = fmt.Errorf("%s: %w", x.Name, err)

@@ -18,11 +18,11 @@ const (
 )
 
 // parseICS reads the days of the events in an iCalendar file (RFC 5545). An
-// event of whole days means those days, one with hours each day in zone that
+// event of whole days means those days, one with hours each day of here that
 // it touches. Times without a zone, and with one that is not in the IANA
-// database (as some programs write), are taken to be in zone. Cancelled events
+// database (as some programs write), are taken to be in the zone of here. Cancelled events
 // are left out; recurring ones are followed to the end of lastOccurrence.
-func parseICS(content []byte, zone *time.Location) ([]stretch, error) {
+func parseICS(content []byte, here *clock) ([]stretch, error) {
 	e, err := extract(content)
 	if err != nil {
 		return nil, err
@@ -31,7 +31,7 @@ func parseICS(content []byte, zone *time.Location) ([]stretch, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no readable iCalendar file: %w", err)
 	}
-	r := &icsReader{zone: zone, zones: map[string]*time.Location{}, moved: map[string][]icsTime{}}
+	r := &icsReader{here: here, zones: map[string]*clock{}, moved: map[string][]icsTime{}}
 	components := parsed.Events()
 	events := make([]icsEvent, len(components))
 	for i, c := range components {
@@ -50,11 +50,11 @@ func parseICS(content []byte, zone *time.Location) ([]stretch, error) {
 // icsTime is a date or a time as an iCalendar file has it.
 type icsTime struct {
 	wall
-	zone   *time.Location // in which it is meant
+	on     *clock // by which it is meant
 	allDay bool
 }
 
-func (t icsTime) instant() time.Time { return t.wall.instant(t.zone) }
+func (t icsTime) instant() time.Time { return t.on.instant(t.wall) }
 
 // icsEvent is what is read of an event.
 type icsEvent struct {
@@ -72,8 +72,8 @@ type icsEvent struct {
 
 // icsReader collects the days of a file.
 type icsReader struct {
-	zone  *time.Location
-	zones map[string]*time.Location
+	here  *clock
+	zones map[string]*clock
 	moved map[string][]icsTime // occurrences, by UID, that other events replace
 	// recurring and occurrences are counted over the whole file.
 	recurring, occurrences int
@@ -112,7 +112,7 @@ func (r *icsReader) event(c *ics.VEvent) (icsEvent, error) {
 			return e, fmt.Errorf("%s: %w", p.IANAToken, err)
 		}
 	}
-	if e.start.zone == nil {
+	if e.start.on == nil {
 		return e, errors.New("DTSTART is missing")
 	}
 	return e, r.measure(c, &e)
@@ -128,7 +128,10 @@ func (r *icsReader) measure(c *ics.VEvent, e *icsEvent) error {
 		if err != nil {
 			return fmt.Errorf("DTEND: %w", err)
 		}
-		e.length = max(e.length, wallOf(end.instant().In(e.start.zone))-e.start.wall)
+		if end.on != e.start.on {
+			end.wall = e.start.on.reached(end.instant())
+		}
+		e.length = max(e.length, end.wall-e.start.wall)
 	} else if p := c.GetProperty(ics.ComponentPropertyDuration); p != nil {
 		length, err := parseDuration(p.Value)
 		if err != nil {
@@ -158,15 +161,15 @@ func (r *icsReader) times(p *ics.BaseProperty, to *[]icsTime) error {
 
 func (r *icsReader) time(p *ics.BaseProperty, text string) (icsTime, error) {
 	text = strings.ToUpper(strings.TrimSpace(text))
-	t := icsTime{zone: r.zone}
+	t := icsTime{on: r.here}
 	layout := "20060102T150405"
 	switch {
 	case len(text) == len("20060102"):
 		layout, t.allDay = "20060102", true
 	case strings.HasSuffix(text, "Z"):
-		text, t.zone = strings.TrimSuffix(text, "Z"), time.UTC
+		text, t.on = strings.TrimSuffix(text, "Z"), r.named("UTC")
 	default:
-		t.zone = r.named(p)
+		t.on = r.zoneOf(p)
 	}
 	parsed, err := time.Parse(layout, text)
 	if err != nil {
@@ -179,30 +182,33 @@ func (r *icsReader) time(p *ics.BaseProperty, text string) (icsTime, error) {
 	return t, nil
 }
 
-// named is the zone of the parameter TZID, that of the calendar when it is
-// absent or unknown.
-func (r *icsReader) named(p *ics.BaseProperty) *time.Location {
+// zoneOf is that of the parameter TZID, that of the calendar without one.
+func (r *icsReader) zoneOf(p *ics.BaseProperty) *clock {
 	for key, values := range p.ICalParameters {
-		if !strings.EqualFold(key, "TZID") || len(values) != 1 {
-			continue
+		if strings.EqualFold(key, "TZID") && len(values) == 1 {
+			return r.named(values[0])
 		}
-		name := values[0]
-		if zone, ok := r.zones[name]; ok {
-			return zone
-		}
-		zone, err := parseZone(name)
-		// Some programs write /example.org/20250101/Europe/Berlin.
-		for rest := name; err != nil && strings.Contains(rest, "/"); {
-			_, rest, _ = strings.Cut(rest, "/")
-			zone, err = parseZone(rest)
-		}
-		if err != nil {
-			zone = r.zone
-		}
-		r.zones[name] = zone
-		return zone
 	}
-	return r.zone
+	return r.here
+}
+
+// named is the clock of a zone, that of the calendar when there is no such.
+func (r *icsReader) named(name string) *clock {
+	if known, ok := r.zones[name]; ok {
+		return known
+	}
+	zone, err := parseZone(name)
+	// Some programs write /example.org/20250101/Europe/Berlin.
+	for rest := name; err != nil && strings.Contains(rest, "/"); {
+		_, rest, _ = strings.Cut(rest, "/")
+		zone, err = parseZone(rest)
+	}
+	c := r.here
+	if err == nil && zone.String() != c.zone.String() {
+		c = newClock(zone)
+	}
+	r.zones[name] = c
+	return c
 }
 
 // summary is what an event is called: one line of a sensible length.

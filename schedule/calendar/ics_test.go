@@ -121,7 +121,7 @@ func TestICSDays(t *testing.T) {
 		"without events": {nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			list, err := parseICS(file(test.events...), location(t, "Europe/Berlin"))
+			list, err := parseICS(file(test.events...), newClock(location(t, "Europe/Berlin")))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -172,7 +172,7 @@ func TestICSRefused(t *testing.T) {
 		"every day for ever":  {file("DTSTART:19700101\nRRULE:FREQ=DAILY"), "more than 20000 occurrences"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := parseICS(test.content, time.UTC)
+			_, err := parseICS(test.content, newClock(time.UTC))
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}

@@ -7,7 +7,7 @@ import (
 
 // clock writes t for a person who reads it at now: "20:00" on the same day,
 // "Fri 20:00" within a week, "Fri 18 Dec 20:00" or with its year beyond.
-func (c *Calendar) clock(t, now time.Time) string {
+func (c *Calendar) read(t, now time.Time) string {
 	t, now = t.In(c.zone), now.In(c.zone)
 	switch days := dateOf(t) - dateOf(now); {
 	case days == 0:
@@ -35,13 +35,13 @@ func (q *question) wanted(now time.Time, v verdict, d Decision) string {
 	case v.idle:
 		return "no schedule: it stays until somebody takes it down"
 	case !v.expired.IsZero():
-		return "asleep since " + q.clock(d.Since, now) + ": its time to live of " + lifetime(q.ttl) + " is over"
+		return "asleep since " + q.read(d.Since, now) + ": its time to live of " + lifetime(q.ttl) + " is over"
 	case v.word != nil:
 		return q.quote(spoken(v.word.Kind), *v.word, now)
 	case !q.scheduled && v.state == Asleep:
 		return "asleep: nothing brings it up, there is a time to live of " + lifetime(q.ttl) + " and no schedule"
 	case !q.scheduled:
-		return "awake until " + q.clock(v.end, now) + ": time to live of " + lifetime(q.ttl)
+		return "awake until " + q.read(v.end, now) + ": time to live of " + lifetime(q.ttl)
 	}
 	return q.scheduledReason(now, v.state, d.Since)
 }
@@ -51,7 +51,7 @@ func (q *question) scheduledReason(now time.Time, s State, since time.Time) stri
 	var b strings.Builder
 	b.WriteString(string(s))
 	if !since.IsZero() {
-		b.WriteString(" since " + q.clock(since, now))
+		b.WriteString(" since " + q.read(since, now))
 		if h := q.endedAt(since, s); h != nil {
 			b.WriteString(", when the " + string(h.Kind) + by(*h) + " ended")
 		}
@@ -62,7 +62,7 @@ func (q *question) scheduledReason(now time.Time, s State, since time.Time) stri
 	} else {
 		b.WriteString(q.always(s))
 	}
-	if r, ok := q.days.at(reached(now, q.zone).date()); ok && r.state == s && s == Asleep {
+	if r, ok := q.days.at(q.reached(now).date()); ok && r.state == s && s == Asleep {
 		if text := q.days.say(r); !strings.Contains(b.String(), text) {
 			b.WriteString("; " + text)
 		}
@@ -117,10 +117,10 @@ func (q *question) quote(verb string, h held, now time.Time) string {
 		b.WriteString(" by " + h.By)
 	}
 	if h.Kind == Wake || h.Kind == Sleep {
-		b.WriteString(" " + q.clock(h.Said, now))
+		b.WriteString(" " + q.read(h.Said, now))
 	}
 	if !h.until.IsZero() {
-		b.WriteString(" until " + q.clock(h.until, now))
+		b.WriteString(" until " + q.read(h.until, now))
 	}
 	if h.Why != "" {
 		b.WriteString(": " + h.Why)

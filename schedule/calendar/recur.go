@@ -73,9 +73,9 @@ func (r *icsReader) occurrence(e icsEvent, at icsTime, skip excluded) error {
 		return nil
 	}
 	s := stretch{at.date(), (at.wall + max(e.length-1, 0)).date(), e.summary}
-	if !at.allDay && at.zone != r.zone {
-		end := (at.wall + max(e.length-1, 0)).instant(at.zone)
-		s.from, s.to = dateOf(at.instant().In(r.zone)), dateOf(end.In(r.zone))
+	if !at.allDay && at.on != r.here {
+		end := at.on.instant(at.wall + max(e.length-1, 0))
+		s.from, s.to = r.here.reached(at.instant()).date(), r.here.reached(end).date()
 	}
 	if s.to.utc().Year() >= firstYear {
 		r.out = append(r.out, s)
@@ -101,7 +101,7 @@ func (r *icsReader) recur(e icsEvent, skip excluded) error {
 		if w.date().utc().Year() < firstYear-1 {
 			return nil
 		}
-		return r.occurrence(e, icsTime{w, e.start.zone, e.start.allDay}, skip)
+		return r.occurrence(e, icsTime{w, e.start.on, e.start.allDay}, skip)
 	})
 	if err == nil && !found {
 		return errors.New("it never happens")
@@ -161,7 +161,7 @@ func until(rule string, start icsTime, parsed time.Time) time.Time {
 	case len(value) == len(rrule.DateFormat):
 		return parsed.Add(24*time.Hour - time.Second)
 	case strings.HasSuffix(value, "Z"):
-		return asUTC(wallOf(parsed.In(start.zone)))
+		return asUTC(start.on.reached(parsed))
 	}
 	return parsed
 }

@@ -54,7 +54,7 @@ func (c *Calendar) Bind(w Word) (Word, error) {
 		return w, c.bindKeep(w)
 	case Pause:
 		if !w.Until.IsZero() && !w.Until.After(w.Said) {
-			return w, fmt.Errorf("pause until %s: that is over already", c.clock(w.Until, w.Said))
+			return w, fmt.Errorf("pause until %s: that is over already", c.read(w.Until, w.Said))
 		}
 		return w, nil
 	case Wake, Sleep, Skip:
@@ -75,7 +75,7 @@ func (c *Calendar) bindKeep(w Word) error {
 	case w.Until.IsZero():
 		return fmt.Errorf("keep: until when? Name a time")
 	case !w.Until.After(w.Said):
-		return fmt.Errorf("keep until %s: that is over already", c.clock(w.Until, w.Said))
+		return fmt.Errorf("keep until %s: that is over already", c.read(w.Until, w.Said))
 	}
 	return nil
 }
