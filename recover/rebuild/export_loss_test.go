@@ -175,6 +175,25 @@ func (e *exporter) notUnsealed(t *testing.T) {
 		t.Errorf("forced: %s\n%s", words(t, d.Export), e.file(dbFile))
 	}
 	e.export(t, nil)
+	e.sealedMeanwhile(t)
+}
+
+// sealedMeanwhile: another exporter seals the Secrets between our commit, which
+// has digests, and our push.
+func (e *exporter) sealedMeanwhile(t *testing.T) {
+	t.Helper()
+	to, other := sealedFor(newIdentity(t)), e.another(t)
+	e.by(t, "kubectl").patch(shopPath+"/secrets/db", `{"stringData":{"password":"meanwhile-1"}}`)
+	slow, sealed := e.another(t), ""
+	slow.Source.Progress = func(line string) {
+		if strings.HasPrefix(line, "pushing ") && sealed == "" {
+			sealed = e.exportBy(t, other, to).Export.Commit
+		}
+	}
+	_, err := slow.Drift(t.Context(), e.request(nil), nil)
+	if sealed == "" || outcomeOf(err) != run.Refused || !strings.Contains(err.Error(), dbFile) || e.tip() != sealed {
+		t.Errorf("sealed in the middle: %v; the branch is at %s, not at %s", err, e.tip(), sealed)
+	}
 }
 
 // unsealable: the rest goes on, what was there of it stays, and everybody is told.
