@@ -92,8 +92,7 @@ func (k *keys) claim(ctx context.Context, id, asked string) (*usedKey, bool, err
 			use.done = make(chan struct{})
 			close(use.done)
 			if use.Run == "" {
-				use.err = api.NewProblem(api.Unsure, "the daemon died while it began this run, and does not know whether it has").
-					WithHint("look at the cluster's runs, then ask again with a new key")
+				use.err = unsure("the daemon died while it began this run")
 			}
 			return use, false, nil
 		}
@@ -116,7 +115,7 @@ func (k *keys) forgetOld() {
 }
 
 // start begins the run of a key that is the caller's. When nothing was begun the
-// key is free again.
+// key is free again; when the time ran out before that was known it is not.
 func (k *keys) start(ctx context.Context, id string, use *usedKey, req api.StartRequest, b Backend) (begun api.Run, err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -129,8 +128,11 @@ func (k *keys) start(ctx context.Context, id string, use *usedKey, req api.Start
 		return api.Run{}, err
 	}
 	begun, err = b.Start(ctx, req)
-	if err != nil {
-		return api.Run{}, errors.Join(err, k.drop(context.WithoutCancel(ctx), id))
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return api.Run{}, unsure("the time ran out while the run was begun")
+	case err != nil:
+		return api.Run{}, errors.Join(err, k.drop(ctx, id))
 	}
 	noted := *use
 	noted.Run = begun.ID
@@ -141,12 +143,18 @@ func (k *keys) start(ctx context.Context, id string, use *usedKey, req api.Start
 	return begun, nil
 }
 
-// settle tells those who wait, and frees the key after an error.
+// unsure is the problem of a key of which nobody knows whether it began a run.
+func unsure(why string) *api.Problem {
+	return api.NewProblem(api.Unsure, "%s, and whether it goes on is not known", why).
+		WithHint("look at the cluster's runs, then ask again with a new key")
+}
+
+// settle tells those who wait, and frees the key when nothing was begun.
 func (k *keys) settle(id string, use *usedKey, begun string, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	use.Run, use.err = begun, err
-	if err != nil {
+	if err != nil && !api.IsKind(err, api.Unsure) {
 		delete(k.used, id)
 	}
 	close(use.done)

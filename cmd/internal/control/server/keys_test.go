@@ -126,6 +126,30 @@ func TestAKeyOfACrashIsUnsure(t *testing.T) {
 	}
 }
 
+// A run of which the daemon does not hear in time may have begun: its key does not
+// begin another.
+func TestAKeyIsNotFreeWhenTheTimeRanOut(t *testing.T) {
+	m := newMemory()
+	m.declare("dev")
+	m.before = func(ctx context.Context, method string) error {
+		if method == "Start" {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		return nil
+	}
+	d := serve(t, m, func(o *server.Options) { o.Keys, o.RequestTimeout = records(t), 200*time.Millisecond })
+	for range 2 {
+		if status, _, raw := d.start(t, "k", restoreDev); status != 409 || !strings.Contains(raw, "problem/unsure") {
+			t.Errorf("%d %s", status, raw)
+		}
+		m.before = nil
+	}
+	if m.started != 0 {
+		t.Error("a run was started")
+	}
+}
+
 func TestOldKeysAreForgotten(t *testing.T) {
 	m := newMemory()
 	m.declare("dev")
