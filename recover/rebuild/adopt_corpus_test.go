@@ -34,7 +34,7 @@ import (
 // change fields of the live objects at random, and adopts that: against the
 // branch nothing differs any more but what was refused by name.
 func TestAdoptFromLiveCorpora(t *testing.T) {
-	rounds := 2
+	rounds := 1
 	if text := os.Getenv("REKINDLE_TEST_ROUNDS"); text != "" { // to look for more
 		rounds, _ = strconv.Atoi(text)
 	}
@@ -53,7 +53,7 @@ func TestAdoptFromLiveCorpora(t *testing.T) {
 				t.Fatalf("%v: %s", err, out)
 			}
 			p := &place{bench: newBench(t), repo: gitserver.Open(t, dir), req: rebuild.Request{
-				Cluster: "place", Provider: "local", Wait: 25 * time.Second, AllowUnserved: true, Source: rebuild.Source{Repo: dir, Path: c.path, Revision: "main"},
+				Cluster: "place", Provider: "local", Wait: 5 * time.Second, AllowUnserved: true, Source: rebuild.Source{Repo: dir, Path: c.path, Revision: "main"},
 			}}
 			_, _, _ = p.try(t, nil) // what does not settle may be changed as well
 			v := newVandal(t, p, c.path)

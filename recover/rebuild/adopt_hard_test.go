@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"k8s.io/client-go/rest"
@@ -152,6 +154,7 @@ func TestAdoptThroughATunnel(t *testing.T) {
 	}{
 		{"what a list lacks and the server has is not deleted from git", func(t *testing.T) { a.lost(t, between) }},
 		{"what vanishes while it is adopted or exported is named, and the rest goes on", func(t *testing.T) { a.vanishes(t, between, e) }},
+		{"a value that changes meanwhile is refused, and the rest adopted", func(t *testing.T) { a.moving(t, between) }},
 		{"a part goes on with what the branch proposes already", func(t *testing.T) { between.set(nil, nil, nil); a.parts(t) }},
 		{"a part is not put upon what is proposed onto another commit", a.superseded},
 	} {
@@ -237,6 +240,28 @@ func (a *adopter) vanishes(t *testing.T, between *tunnel, e *exporter) {
 	between.set(nil, nil, nil)
 	for _, name := range []string{"secretive", "staying"} {
 		a.people.delete(configMapPath(name))
+	}
+}
+
+// moving has a value change each time when somebody looks at it.
+func (a *adopter) moving(t *testing.T, between *tunnel) {
+	const web = "/apis/apps/v1/namespaces/shop/deployments/web"
+	a.people.patch(web, `{"spec":{"replicas":2,"template":{"spec":{"containers":[{"name":"web","image":"podinfo:6.1"}]}}}}`)
+	var n atomic.Int32
+	between.set(nil, nil, func(r *http.Request) {
+		if r.Method == http.MethodGet && r.URL.Path == "/apis/apps/v1/deployments" {
+			a.people.patch(web, fmt.Sprintf(`{"spec":{"replicas":%d}}`, 2+n.Add(1)))
+		}
+	})
+	m, err := a.adopt(t, "adopt/moving", only("Deployment/web"), nil)
+	refused := slices.IndexFunc(m.Refused, func(r adopt.Refusal) bool {
+		return r.Path == "spec.replicas" && strings.Contains(r.Reason, "would still differ")
+	})
+	if outcomeOf(err) != run.Unverified || refused < 0 || len(m.Refused) != 1 {
+		t.Errorf("got %v: %s", err, words(t, m))
+	}
+	if diff := a.repo.Git("diff", "main", "adopt/moving"); strings.Contains(diff, "+  replicas") || !strings.Contains(diff, "podinfo:6.1") {
+		t.Errorf("the branch has\n%s", diff)
 	}
 }
 
