@@ -20,17 +20,20 @@ type Decoder struct {
 	depth int
 	words map[string]string
 	trees map[string]any
-	// lean leaves out what is needless; seen is what Glance returns, of that kind.
+	// lean is for Object.Metadata: see lean.go. seen is what Glance returns, of that kind.
 	lean       bool
 	seen       Object
 	kind       schema.GroupVersionKind
 	apiVersion string
+	marks      map[string]any
+	entries    map[manager]map[string]any
 }
 
 const (
 	maxDepth = 10000
-	// maxWord is the longest text that is kept once, maxWords how many are.
-	maxWord, maxWords = 40, 8192
+	// maxWord is the longest text that is kept once, maxKey the longest key, maxWords
+	// how many of them are: names and uids are not.
+	maxWord, maxKey, maxWords = 20, 64, 8192
 	// maxTree is the largest fieldsV1 in bytes that is shared, maxTrees how many
 	// are; managedDepth is where they are, {metadata: {managedFields: [{fieldsV1.
 	maxTree, maxTrees = 8192, 256
@@ -118,7 +121,7 @@ func (d *Decoder) mapping() (any, error) {
 		if d.i >= len(d.b) || d.b[d.i] != '"' {
 			return nil, errors.New("a key is no text")
 		}
-		key, err := d.text()
+		key, err := d.textOf(maxKey)
 		if err != nil {
 			return nil, err
 		}
@@ -129,6 +132,10 @@ func (d *Decoder) mapping() (any, error) {
 		switch {
 		case d.lean && needless(key, d.depth):
 			err = d.skip()
+		case d.lean && key == "labels" && d.depth == metadataDepth:
+			m[key], err = d.labels()
+		case d.lean && key == "managedFields" && d.depth == metadataDepth:
+			m[key], err = d.managers()
 		case key == "fieldsV1" && d.depth == managedDepth:
 			m[key], err = d.tree()
 		default:
@@ -138,17 +145,6 @@ func (d *Decoder) mapping() (any, error) {
 			return nil, err
 		}
 	}
-}
-
-// needless tells what Object.Metadata leaves out.
-func needless(key string, depth int) bool {
-	switch depth {
-	case 2:
-		return key == "resourceVersion" || key == "generation" || key == "generateName" || key == "selfLink"
-	case managedDepth:
-		return key == "fieldsV1" || key == "fieldsType" || key == "apiVersion"
-	}
-	return false
 }
 
 // tree reads what a field manager owns, half of an object's bytes. It is the same
@@ -222,7 +218,10 @@ func (d *Decoder) literal(word string) error {
 }
 
 // text reads a string; the cursor is at its opening quote.
-func (d *Decoder) text() (string, error) {
+func (d *Decoder) text() (string, error) { return d.textOf(maxWord) }
+
+// textOf is text that keeps strings of up to so many bytes once.
+func (d *Decoder) textOf(keep int) (string, error) {
 	begin, plain, ascii := d.i, true, true
 	for i := begin + 1; i < len(d.b); i++ {
 		switch c := d.b[i]; {
@@ -230,7 +229,7 @@ func (d *Decoder) text() (string, error) {
 			d.i = i + 1
 			inner := d.b[begin+1 : i]
 			if plain && (ascii || utf8.Valid(inner)) {
-				return d.word(inner), nil
+				return d.word(inner, keep), nil
 			}
 			var s string
 			err := json.Unmarshal(d.b[begin:d.i], &s)
@@ -248,8 +247,8 @@ func (d *Decoder) text() (string, error) {
 }
 
 // word returns b as a string, the same one as before when it is a short one.
-func (d *Decoder) word(b []byte) string {
-	if len(b) > maxWord {
+func (d *Decoder) word(b []byte, keep int) string {
+	if len(b) > keep {
 		return string(b)
 	}
 	if s, known := d.words[string(b)]; known {

@@ -47,7 +47,7 @@ func (d *Decoder) Glance(b []byte, kind schema.GroupVersionKind) (*Object, error
 // Metadata returns apiVersion, kind and metadata, without the server's counters
 // (resourceVersion, generation). Its managedFields say who changed the object and
 // when, and not what: they lack fieldsV1, which is half of an object's bytes. It
-// belongs to the caller, and stays good.
+// stays good; labels and managedFields are shared with others, and only to be read.
 func (o *Object) Metadata() *unstructured.Unstructured { return o.meta }
 
 // Whole decodes the object. Like what Decoder.Object returns it shares fieldsV1
