@@ -32,5 +32,10 @@ func main() {
 		Executable: self,
 		Signals:    signals,
 		Exit:       os.Exit,
+		Hangups: func() <-chan os.Signal {
+			hangups := make(chan os.Signal, 1)
+			signal.Notify(hangups, syscall.SIGHUP)
+			return hangups
+		},
 	}))
 }

@@ -8,6 +8,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -41,6 +42,10 @@ type Process struct {
 	// calls Exit at once.
 	Signals <-chan os.Signal
 	Exit    func(code int)
+	// Hangups, if set, catches SIGHUP from its call on: a daemon reads its file
+	// again. Tick is how often a daemon looks at the clock; 0: each second.
+	Hangups func() <-chan os.Signal
+	Tick    time.Duration
 }
 
 // app is one invocation: the process, the global flags, and the parts that the
@@ -53,6 +58,8 @@ type app struct {
 	log       *slog.Logger
 
 	loaded *config.Config
+	// current is what a daemon has read last, loaded what any other command has.
+	current atomic.Pointer[config.Config]
 	// asking: a question is on the screen, and nothing may be drawn over it.
 	asking atomic.Bool
 }
@@ -113,9 +120,14 @@ func (a *app) config() (*config.Config, error) {
 // readConfig is config for who only wants to know what is declared: a command
 // that goes by its flags stays one.
 func (a *app) readConfig() (*config.Config, error) {
-	if a.loaded != nil {
-		return a.loaded, nil
+	if c := cmp.Or(a.current.Load(), a.loaded); c != nil {
+		return c, nil
 	}
+	return a.readFile()
+}
+
+// readFile reads and checks rekindle.yaml.
+func (a *app) readFile() (*config.Config, error) {
 	path, err := config.Discover(a.flags.config, a.Getenv)
 	if err != nil && !errors.Is(err, config.ErrNone) {
 		return nil, &usageError{message: err.Error()}
@@ -197,14 +209,16 @@ and proves that the cluster is that commit.`,
 
 	root.AddGroup(
 		&cobra.Group{ID: "jobs", Title: "Jobs:"},
+		&cobra.Group{ID: "nights", Title: "Nights off:"},
 		&cobra.Group{ID: "look", Title: "Clusters and runs:"},
 		&cobra.Group{ID: "setup", Title: "Set up:"},
 	)
 	root.SetHelpCommandGroupID("setup") // or help has a heading with nothing below
 	for group, commands := range map[string][]*cobra.Command{
-		"jobs":  {a.restoreCommand(), a.planCommand(), a.verifyCommand(), a.driftCommand()},
-		"look":  {a.clustersCommand(), a.runsCommand()},
-		"setup": {a.doctorCommand(), a.configCommand(), a.completionCommand(), a.versionCommand()},
+		"jobs":   {a.restoreCommand(), a.planCommand(), a.verifyCommand(), a.driftCommand(), a.teardownCommand(), a.drillCommand()},
+		"nights": append([]*cobra.Command{a.scheduleCommand()}, a.wordCommands()...),
+		"look":   {a.clustersCommand(), a.runsCommand()},
+		"setup":  {a.daemonCommand(), a.doctorCommand(), a.configCommand(), a.completionCommand(), a.versionCommand()},
 	} {
 		for _, c := range commands {
 			c.GroupID = group

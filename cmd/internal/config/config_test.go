@@ -360,3 +360,34 @@ func TestCheckProviders(t *testing.T) {
 		t.Errorf("problems (-want +have):\n%s", diff)
 	}
 }
+
+func scheduled(lines ...string) string {
+	return cluster(append([]string{"source: {repo: https://example.com/r}", "provider: local", "schedule:"}, lines...)...)
+}
+
+func TestLoadSaysWhatIsWrongAboutSchedules(t *testing.T) {
+	for name, tc := range map[string]struct{ text, want string }{
+		"zone missing":   {scheduled("  awake: Mon-Fri 07:00-20:00"), "clusters.dev.schedule.zone: "},
+		"zone unknown":   {scheduled("  zone: Europe/Berlim", "  awake: Mon-Fri 07:00-20:00"), "f.yaml:6:13: clusters.dev.schedule.zone: "},
+		"window":         {scheduled("  zone: UTC", "  awake: Mon-Fri 25:00-20:00"), "f.yaml:7:14: clusters.dev.schedule.awake: "},
+		"window of many": {scheduled("  zone: UTC", "  awake: [Mon 07:00-08:00, Mon-Fry 07:00-20:00]"), "f.yaml:7:32: clusters.dev.schedule.awake[1]: "},
+		"cron":           {scheduled("  zone: UTC", "  teardown: 0 20 * *", "  recreate: 0 7 * * *"), "f.yaml:7:17: clusters.dev.schedule.teardown: "},
+		"drill":          {scheduled("  zone: UTC", "  drill: {at: [0 3 30 2 *]}"), "clusters.dev.schedule.drill.at[0]: "},
+		"exception":      {scheduled("  zone: UTC", "  awake: Mon 07:00-08:00", "  except: [{on: 2026-12-24, file: x.ics}]"), "f.yaml:8:16: clusters.dev.schedule.except[0]: want just one of"},
+		"half a range":   {scheduled("  zone: UTC", "  awake: Mon 07:00-08:00", "  except: [{from: 2026-12-24}]"), "from and to belong together"},
+		"span":           {scheduled("  ttl: forever"), "want a length of time"},
+		"carry over":     {cluster("source: {repo: https://example.com/r}", "provider: local", "carryOver: [{name: '*-tls'}]"), "name drift.export.recipients"},
+		"channel":        {"notify: [{name: x}]", "f.yaml:1:10: notify[0]: want just one of webhook, slack and email"},
+		"notice":         {"notify: [{on: [fire], slack: {urlFile: x}}]", `notify[0].on[0]: "fire" is none of`},
+		"password":       {"notify: [{webhook: {url: 'https://a:b@example.com'}}]", "holds a password"},
+		"listen":         {"daemon: {listen: {address: x, certificate: a, key: b, clientCA: c}}", `"x" is no host and port`},
+		"teardowns":      {"daemon: {maxRuns: 1, maxTeardowns: 2}", "more than maxRuns (1)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Load("f.yaml", []byte(tc.text))
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("have %v\nwant %s", err, tc.want)
+			}
+		})
+	}
+}

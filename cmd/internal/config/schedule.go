@@ -133,6 +133,7 @@ func (k *checker) schedule(c *Cluster) {
 			e.File = k.absolute(e.File)
 		}
 	}
+	k.calendar(*s)
 	if len(c.CarryOver) > 0 && len(c.Drift.Export.Recipients) == 0 {
 		k.fail("Secrets can be brought back only from an export that has them: name drift.export.recipients", "carryOver")
 	}

@@ -14,6 +14,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,7 +37,9 @@ type Options struct {
 	File string
 	// Socket is where it listens.
 	Socket string
-	Now    func() time.Time
+	// Hangups asks for rekindle.yaml to be read again; may be nil.
+	Hangups <-chan os.Signal
+	Now     func() time.Time
 	// Tick is how often the clock and the journal are looked at; 1 s when 0.
 	Tick    time.Duration
 	Rand    io.Reader
@@ -79,6 +82,11 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	lease, err := keeper.Hold(ctx, o.Store.Leases(), o.Now())
+	if err != nil {
+		return err
+	}
+	defer lease.Release()
 	listeners, err := d.listen(ctx, c)
 	if err != nil {
 		return err

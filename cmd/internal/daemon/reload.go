@@ -13,7 +13,6 @@ import (
 
 	"github.com/rekindle-io/rekindle/cmd/internal/config"
 	"github.com/rekindle-io/rekindle/cmd/internal/control/api"
-	"github.com/rekindle-io/rekindle/cmd/internal/declared"
 	"github.com/rekindle-io/rekindle/schedule/calendar"
 	"github.com/rekindle-io/rekindle/schedule/keeper"
 )
@@ -107,10 +106,10 @@ func kept(c config.Cluster) (keeper.Cluster, error) {
 		Fallback: s.Fallback == "last-verified", Protected: c.Protected,
 	}
 	var err error
-	if k.Calendar, err = declared.Calendar(s, os.ReadFile); err != nil {
+	if k.Calendar, err = s.Calendar(os.ReadFile); err != nil {
 		return k, err
 	}
-	k.Drill, err = declared.Drills(s)
+	k.Drill, err = s.Drills()
 	return k, err
 }
 
@@ -139,14 +138,15 @@ func (d *daemon) watchFile() {
 		select {
 		case <-d.life.Done():
 			return
+		case <-d.Hangups:
+			_, _ = d.Reload(d.life, "SIGHUP") // logged, and published
+			seen = d.stamps()
 		case <-ticker.C:
+			if now := d.stamps(); !reflect.DeepEqual(now, seen) {
+				_, _ = d.Reload(d.life, "change")
+				seen = d.stamps()
+			}
 		}
-		now := d.stamps()
-		if reflect.DeepEqual(now, seen) {
-			continue
-		}
-		_, _ = d.Reload(d.life, "change") // logged, and published
-		seen = d.stamps()
 	}
 }
 

@@ -104,19 +104,15 @@ func (d *daemon) compare(ctx context.Context, req api.StartRequest, file *config
 }
 
 func (d *daemon) rehearse(ctx context.Context, req api.StartRequest, c config.Cluster, observe func(run.Event)) (*drill.Report, error) {
-	r := restoreOf(req, c)
-	if s := c.Schedule.Drill; s != nil && s.Provider != "" {
-		r.Provider, r.Settings = s.Provider, s.Settings
-	}
-	if req.Provider != "" && req.Provider != r.Provider {
-		r.Provider, r.Settings = req.Provider, nil
-	}
-	return (&drill.Engine{Rebuild: d.as(req.By), By: req.By}).Drill(ctx, drill.Request{Restore: r, Of: c.Name}, observe)
+	q := declared.Drill(c, req.Provider)
+	over := restoreOf(req, c)
+	q.Restore.Source.Revision, q.Restore.Wait, q.Restore.Convert, q.Restore.AllowUnserved = over.Source.Revision, over.Wait, over.Convert, over.AllowUnserved
+	return (&drill.Engine{Rebuild: d.as(req.By), By: req.By}).Drill(ctx, q, observe)
 }
 
 // drill rehearses for the schedule.
-func (d *daemon) drill(ctx context.Context, c config.Cluster, provider, by string) (string, error) {
-	report, err := d.rehearse(ctx, api.StartRequest{Recipe: api.Drill, Cluster: c.Name, Provider: provider, By: by}, c, d.observe)
+func (d *daemon) drill(ctx context.Context, c config.Cluster) (string, error) {
+	report, err := d.rehearse(ctx, api.StartRequest{Recipe: api.Drill, Cluster: c.Name, By: bySchedule}, c, d.observe)
 	if report == nil {
 		return "", err
 	}

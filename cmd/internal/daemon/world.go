@@ -219,5 +219,5 @@ func (w world) Drill(ctx context.Context, j keeper.Job) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return w.d.drill(ctx, c, "", bySchedule)
+	return w.d.drill(ctx, c)
 }

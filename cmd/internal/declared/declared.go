@@ -5,15 +5,13 @@ package declared
 
 import (
 	"cmp"
-	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/rekindle-io/rekindle/cmd/internal/config"
+	"github.com/rekindle-io/rekindle/recover/drill"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/render"
 	"github.com/rekindle-io/rekindle/recover/teardown"
-	"github.com/rekindle-io/rekindle/schedule/calendar"
 )
 
 // Request is the restore of a declared cluster.
@@ -70,34 +68,15 @@ func Teardown(c *config.Config, cluster config.Cluster) teardown.Request {
 	return req
 }
 
-// Calendar is the schedule of a declared cluster; read reads the calendar files
-// that it names. Errors are *calendar.InvalidError, and those of read.
-func Calendar(s config.Schedule, read func(file string) ([]byte, error)) (*calendar.Calendar, error) {
-	spec := calendar.Spec{Zone: s.Zone, Awake: s.Awake, Teardown: s.Teardown, Recreate: s.Recreate, TTL: s.TTL.Duration}
-	for _, e := range s.Except {
-		x := calendar.Exception{State: calendar.State(e.State), Reason: e.Reason}
-		switch {
-		case e.File != "":
-			content, err := read(e.File)
-			if err != nil {
-				return nil, err
-			}
-			x.ICS, x.Name = content, filepath.Base(e.File)
-		case !e.On.IsZero():
-			x.From = e.On.Format(time.DateOnly)
-		default:
-			x.From, x.To = e.From.Format(time.DateOnly), e.To.Format(time.DateOnly)
-		}
-		spec.Except = append(spec.Except, x)
+// Drill is the rehearsal of a declared cluster, on the provider that is named,
+// or else on the one that the drill or the cluster declares.
+func Drill(c config.Cluster, provider string) drill.Request {
+	r := Request(c)
+	if s := c.Schedule.Drill; s != nil && s.Provider != "" {
+		r.Provider, r.Settings = s.Provider, s.Settings
 	}
-	return calendar.Parse(spec)
-}
-
-// Drills is when drills of a cluster are due, as the changes to awake; nil when
-// there are none.
-func Drills(s config.Schedule) (*calendar.Calendar, error) {
-	if s.Drill == nil {
-		return nil, nil
+	if provider != "" && provider != r.Provider {
+		r.Provider, r.Settings = provider, nil // settings are a provider's own
 	}
-	return calendar.Parse(calendar.Spec{Zone: s.Zone, Recreate: s.Drill.At})
+	return drill.Request{Restore: r, Of: c.Name}
 }
