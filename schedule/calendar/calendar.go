@@ -29,6 +29,7 @@ package calendar
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -106,8 +107,8 @@ func (e *InvalidError) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Calendar is a Spec that was understood. It does not change: any number of
-// goroutines may ask it.
+// Calendar is a Spec that was understood. Its answers do not change, and any
+// number of goroutines may ask it. It must not be copied.
 type Calendar struct {
 	*clock
 	pattern
@@ -115,6 +116,7 @@ type Calendar struct {
 	ttl  time.Duration
 	// scheduled is false when nothing but a TTL was given.
 	scheduled bool
+	recent    atomic.Pointer[moment]
 }
 
 // Parse reads a Spec. The error is an *InvalidError.
@@ -197,7 +199,10 @@ func parseJobs(spec Spec, x *days, complain func(string, error)) pattern {
 	report := complain
 	complain = func(field string, err error) { good = false; report(field, err) }
 	p := &jobs{teardown: read("teardown", spec.Teardown), recreate: read("recreate", spec.Recreate), days: x}
-	if _, ok := p.contrary(0, true); good && !ok && len(p.teardown) > 0 {
+	if !good {
+		return p
+	}
+	if _, ok := p.contrary(0, true); !ok && len(p.teardown) > 0 {
 		complain("teardown", fmt.Errorf("each falls on the minute of a recreate, which wins: the cluster never sleeps"))
 	}
 	return p

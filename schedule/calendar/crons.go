@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/bits"
 	"strings"
+	"time"
 
 	"github.com/robfig/cron/v3"
 
@@ -84,12 +85,12 @@ func refuseDescriptor(text string) error {
 
 // on says whether the job has times on d, by the rule of cron: see star.
 func (j job) on(d date) bool {
-	t := d.utc()
-	if j.Month&(1<<uint(t.Month())) == 0 {
+	_, month, inMonth := d.utc().Date()
+	if j.Month&(1<<uint(month)) == 0 {
 		return false
 	}
-	byDate := j.Dom&(1<<uint(t.Day())) != 0
-	byWeekday := j.Dow&(1<<uint(t.Weekday())) != 0
+	byDate := j.Dom&(1<<uint(inMonth)) != 0
+	byWeekday := j.Dow&(1<<uint(d.weekday())) != 0
 	if j.Dom&star != 0 || j.Dow&star != 0 {
 		return byDate && byWeekday
 	}
@@ -143,14 +144,14 @@ func (j job) last(w wall) (wall, bool) {
 // skip goes from d to the last day, in the direction of by, that is surely no
 // day of the job either.
 func (j job) skip(d date, by int) date {
-	t := d.utc()
-	if j.Month&(1<<uint(t.Month())) != 0 {
+	year, month, inMonth := d.utc().Date()
+	if j.Month&(1<<uint(month)) != 0 {
 		return d
 	}
 	if by < 0 {
-		return d - date(t.Day()-1)
+		return d - date(inMonth-1)
 	}
-	return d - date(t.Day()) + date(t.AddDate(0, 1, -t.Day()).Day())
+	return dateOf(time.Date(year, month+1, 0, 0, 0, 0, 0, time.UTC))
 }
 
 // clockFrom is the first time of day, in seconds, at or after the minute m.

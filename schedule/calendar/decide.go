@@ -39,13 +39,13 @@ type Decision struct {
 // words of persons and the facts. Words that ended still matter for Since: see
 // Live for which can be forgotten. Words not said yet are ignored.
 func (c *Calendar) Decide(now time.Time, words []Word, f Facts) Decision {
-	q := question{c, c.hold(words), f}
+	q := question{c, c.hold(words), f, c.moment(now)}
 	v := q.verdict(now)
 	pause := newest(q.words, now, true)
 	d := Decision{State: v.state, Hold: v.idle || pause != nil}
 	d.Since = q.since(now, v)
-	d.Until = q.until(now, d)
-	d.Again = q.again(now)
+	d.Until = q.until(now, v, d.Hold)
+	d.Again = q.again(now, v)
 	d.Reason = q.reason(now, v, d, pause)
 	if pause != nil {
 		d.Word = &words[pause.index]
@@ -68,6 +68,7 @@ type question struct {
 	*Calendar
 	words []held
 	facts Facts
+	now   *moment
 }
 
 // verdict is what is wanted at an instant, pauses left aside.
@@ -78,109 +79,114 @@ type verdict struct {
 	expired time.Time
 	// idle: there is no schedule, and nobody said anything.
 	idle bool
-	// end is when what decided ends, zero: never.
-	end time.Time
 }
 
 func (q *question) verdict(t time.Time) verdict {
 	v := verdict{word: newest(q.words, t, false)}
 	switch {
 	case v.word != nil:
-		v.state, v.end = v.word.wants(), v.word.until
-		if v.word.Kind != Wake {
+		if v.state = v.word.wants(); v.word.Kind != Wake {
 			return v
 		}
 	case q.scheduled:
-		v.state = q.state(t)
-		v.end, _ = q.flip(t)
+		v.state = q.stateAt(t)
 	case q.facts.Made.IsZero():
 		return verdict{state: Asleep, idle: q.ttl == 0}
 	default:
 		v.state, v.idle = Awake, q.ttl == 0
 	}
-	if v.state == Awake && q.ttl > 0 {
-		q.age(t, &v)
+	if v.state == Awake {
+		if expiry := q.expiry(t); !expiry.IsZero() && !t.Before(expiry) {
+			v.state, v.expired = Asleep, expiry
+		}
 	}
 	return v
 }
 
-// age applies the TTL to a verdict that the cluster should be up.
-func (q *question) age(t time.Time, v *verdict) {
-	var woken time.Time
-	if at, ok := q.lastTo(Awake, t); ok && q.scheduled {
-		woken = at
+// expiry is when the TTL of a cluster that should be up at t runs out or ran
+// out, zero: not by what is known.
+func (q *question) expiry(t time.Time) time.Time {
+	if q.ttl == 0 {
+		return time.Time{}
 	}
+	woken, _ := q.lastToAt(Awake, t)
 	for _, h := range q.words {
 		if h.Kind == Wake && !h.Said.After(t) && h.Said.After(woken) {
 			woken = h.Said
 		}
 	}
-	expiry := q.facts.Expired
-	if made := q.facts.Made; !made.IsZero() {
-		if woken.Before(made) {
-			woken = made
+	made := q.facts.Made
+	switch {
+	case made.IsZero() && q.facts.Expired.Before(woken):
+		return time.Time{}
+	case made.IsZero():
+		return q.facts.Expired
+	case woken.Before(made):
+		woken = made
+	}
+	return woken.Add(q.ttl)
+}
+
+// end is when what decided v ends, zero: never.
+func (q *question) end(t time.Time, v verdict) time.Time {
+	var end time.Time
+	if v.word != nil {
+		end = v.word.until
+	} else if q.scheduled {
+		end, _ = q.flipAfter(t)
+	}
+	soonest := func(at time.Time) {
+		if at.After(t) && (end.IsZero() || at.Before(end)) {
+			end = at
 		}
-		expiry = woken.Add(q.ttl)
-	} else if expiry.Before(woken) {
-		return
 	}
 	switch {
-	case expiry.IsZero():
-	case t.Before(expiry):
-		if v.end.IsZero() || expiry.Before(v.end) {
-			v.end = expiry
+	case !v.expired.IsZero():
+		if at, ok := q.nextTo(Awake, t); ok {
+			soonest(at)
 		}
-	default:
-		v.state, v.expired = Asleep, expiry
-		if at, ok := q.nextTo(Awake, t); ok && q.scheduled && (v.end.IsZero() || at.Before(v.end)) {
-			v.end = at
-		}
+	case v.state == Awake && (v.word == nil || v.word.Kind == Wake):
+		soonest(q.expiry(t))
 	}
+	return end
 }
 
 // since is the last time at or before now at which the verdict's state was
 // wanted anew.
 func (q *question) since(now time.Time, v verdict) time.Time {
-	var since time.Time
+	since := v.expired
 	later := func(t time.Time) {
 		if t.After(since) && !t.After(now) {
 			since = t
 		}
 	}
-	if q.scheduled {
-		if at, ok := q.lastTo(v.state, now); ok {
-			later(at)
-		}
+	if at, ok := q.lastToAt(v.state, now); ok {
+		later(at)
 	}
-	later(v.expired)
 	for _, h := range q.words {
-		switch {
-		case h.Kind == Pause:
+		if h.Kind == Pause {
 			later(h.until)
-		case h.wants() == v.state:
+			continue
+		}
+		if h.wants() == v.state {
 			later(h.from)
-		case h.until.After(since) && !h.until.After(now):
-			if q.verdict(h.until.Add(-time.Second)).state != v.state {
-				later(h.until)
-			}
+		}
+		// Its end may have changed the state: then it was another before.
+		if h.until.After(since) && !h.until.After(now) && q.verdict(h.until.Add(-time.Second)).state != v.state {
+			later(h.until)
 		}
 	}
 	return since
 }
 
-// patienceUntil bounds how many changes of what decides are followed.
-const patienceUntil = 1000
+// furthest bounds how many changes of what decides are followed.
+const furthest = 1000
 
 // until is the first instant after now at which state or hold differ.
-func (q *question) until(now time.Time, d Decision) time.Time {
-	t := now
-	for range patienceUntil {
-		v := q.verdict(t)
-		hold := newest(q.words, t, true)
-		if v.state != d.State || (v.idle || hold != nil) != d.Hold {
-			return t
-		}
-		next := v.end
+func (q *question) until(now time.Time, is verdict, hold bool) time.Time {
+	t, v := now, is
+	for range furthest {
+		next := q.end(t, v)
 		soonest := func(at time.Time) {
 			if at.After(t) && (next.IsZero() || at.Before(next)) {
 				next = at
@@ -196,22 +202,23 @@ func (q *question) until(now time.Time, d Decision) time.Time {
 			return next
 		}
 		t = next
+		v = q.verdict(t)
+		if v.state != is.state || (v.idle || newest(q.words, t, true) != nil) != hold {
+			break
+		}
 	}
 	return t
 }
 
 // again is the first instant after now at which anything may decide otherwise.
-func (q *question) again(now time.Time) time.Time {
-	var next time.Time
+func (q *question) again(now time.Time, v verdict) time.Time {
+	next := q.now.next
 	soonest := func(at time.Time) {
 		if at.After(now) && (next.IsZero() || at.Before(next)) {
 			next = at
 		}
 	}
-	if at, ok := q.next(now); ok {
-		soonest(at)
-	}
-	soonest(q.verdict(now).end)
+	soonest(q.end(now, v))
 	for _, h := range q.words {
 		soonest(h.from)
 		soonest(h.until)

@@ -41,7 +41,7 @@ func (q *question) wanted(now time.Time, v verdict, d Decision) string {
 	case !q.scheduled && v.state == Asleep:
 		return "asleep: nothing brings it up, there is a time to live of " + lifetime(q.ttl) + " and no schedule"
 	case !q.scheduled:
-		return "awake until " + q.read(v.end, now) + ": time to live of " + lifetime(q.ttl)
+		return "awake until " + q.read(d.Until, now) + ": time to live of " + lifetime(q.ttl)
 	}
 	return q.scheduledReason(now, v.state, d.Since)
 }
@@ -57,12 +57,8 @@ func (q *question) scheduledReason(now time.Time, s State, since time.Time) stri
 		}
 	}
 	b.WriteString(": ")
-	if at, ok := q.lastTo(s, now); ok {
-		b.WriteString(q.cause(at))
-	} else {
-		b.WriteString(q.always(s))
-	}
-	if r, ok := q.days.at(q.reached(now).date()); ok && r.state == s && s == Asleep {
+	b.WriteString(q.now.cause)
+	if r, ok := q.days.at(q.reached(now).date()); ok && s == Asleep && r.state == Asleep {
 		if text := q.days.say(r); !strings.Contains(b.String(), text) {
 			b.WriteString("; " + text)
 		}
