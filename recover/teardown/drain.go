@@ -34,6 +34,8 @@ type draining struct {
 
 	mu   sync.Mutex
 	made drained
+	// found is what was there to be deleted in this pass.
+	found []*unstructured.Unstructured
 }
 
 // class are objects of one kind that stand for something outside.
@@ -63,15 +65,45 @@ func (t *teardown) drain(ctx context.Context, s *run.Scope) error {
 	if err := d.retained(ctx); err != nil {
 		return err
 	}
-	for _, phase := range [][]class{d.doors(), d.claims(), d.volumes()} {
-		if err := d.empty(ctx, phase); err != nil {
-			return err
-		}
+	if err := d.untilStill(ctx); err != nil {
+		return err
 	}
 	if err := s.Made(ctx, d.made); err != nil {
 		return err
 	}
 	return c.stand(d.made.Stuck)
+}
+
+// passes is how often everything is gone through when things come back, and
+// stillness how long it has to be quiet before the next look.
+const (
+	passes    = 5
+	stillness = time.Second
+)
+
+// untilStill goes through the phases until there is nothing to remove any more:
+// whoever makes things again is often a little late.
+func (d *draining) untilStill(ctx context.Context) error {
+	for pass := 1; ; pass++ {
+		d.found = nil
+		for _, phase := range [][]class{d.doors(), d.claims(), d.volumes()} {
+			if err := d.empty(ctx, phase); err != nil {
+				return err
+			}
+		}
+		if len(d.found) == 0 || len(d.made.Stuck) > 0 {
+			return nil
+		}
+		if pass == passes {
+			for _, u := range d.found {
+				d.made.Stuck = append(d.made.Stuck, Stuck{Object: object.IDOf(u).String(), Why: comesBack(u)})
+			}
+			return nil
+		}
+		if err := pause(ctx, stillness); err != nil {
+			return err
+		}
+	}
 }
 
 // doors are what others outside of the cluster make load balancers and DNS records
@@ -166,6 +198,7 @@ func (d *draining) deleteAll(ctx context.Context, c class, list []*unstructured.
 func (d *draining) announce(ctx context.Context, doomed []*unstructured.Unstructured) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.found = append(d.found, doomed...)
 	grown := false
 	for _, u := range doomed {
 		id := object.IDOf(u)

@@ -137,7 +137,7 @@ func TestComesBack(t *testing.T) {
 			case <-stop:
 				return
 			case <-time.After(10 * time.Millisecond):
-				h.send("POST", shopPath+"/services", "application/json", []byte(`{"metadata":{"name":"again"},"spec":{"type":"LoadBalancer","ports":[{"port":80}]}}`))
+				_, _, _ = h.try("POST", shopPath+"/services", "application/json", []byte(`{"metadata":{"name":"again"},"spec":{"type":"LoadBalancer","ports":[{"port":80}]}}`))
 			}
 		}
 	}()

@@ -14,6 +14,7 @@ import (
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/run"
 	"github.com/rekindle-io/rekindle/recover/teardown"
+	"github.com/rekindle-io/rekindle/snapshot/capture"
 	"github.com/rekindle-io/rekindle/snapshot/export"
 	"github.com/rekindle-io/rekindle/testenv/gitserver"
 )
@@ -83,7 +84,9 @@ func (w *world) lacking(t *testing.T) {
 		func(req *teardown.Request) { req.AcceptLoss = []string{"shop/["} },
 		func(req *teardown.Request) { req.Export.Recipients = []string{"AGE-SECRET-KEY-1NOT"} },
 	} {
-		w.refused(but(change))
+		if err := w.refused(but(change)); outcomeOf(err) != "" {
+			t.Errorf("a run was begun: %v", err)
+		}
 	}
 }
 
@@ -104,10 +107,10 @@ func (w *world) data(t *testing.T) {
 		t.Errorf("journaled is %v: %s", err, runs[0].Result)
 	}
 	// A rule that leaves claims out of the export saves no data.
-	w.refused(func(req *teardown.Request) {
-		req.AcceptLoss = nil
-		req.Exclude = append(req.Exclude, ruleFor("PersistentVolumeClaim"))
-	})
+	err = w.refused(func(req *teardown.Request) { req.Exclude = []capture.Rule{{Kind: "PersistentVolumeClaim"}} })
+	if outcomeOf(err) != run.Refused || !strings.Contains(err.Error(), "shop/diary") {
+		t.Errorf("%v", err)
+	}
 }
 
 func (w *world) secret(t *testing.T) {

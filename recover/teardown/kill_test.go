@@ -146,7 +146,7 @@ func (w *world) killedAt(from int, warnings string) int {
 		for _, e := range w.events(uint64(len(had))) {
 			if at := slices.Index(moments(), e.Type+"/"+e.Step); at >= from {
 				_ = cmd.Process.Kill() // SIGKILL
-				<-over
+				_ = <-over             // it was killed
 				return at
 			}
 		}

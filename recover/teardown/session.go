@@ -102,11 +102,15 @@ func (c *session) stuck(left []*unstructured.Unstructured) []Stuck {
 			why = kube.WhyHeld(u)
 		}
 		if u.GetDeletionTimestamp() == nil && c.trouble(id) == "" {
-			why = "it comes back when it is deleted: " + madeBy(u)
+			why = comesBack(u)
 		}
 		list = append(list, Stuck{Object: id.String(), Finalizers: u.GetFinalizers(), Why: why})
 	}
 	return list
+}
+
+func comesBack(u *unstructured.Unstructured) string {
+	return "it comes back when it is deleted: " + madeBy(u)
 }
 
 // madeBy names who makes an object, for people.

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -26,7 +27,6 @@ import (
 	"github.com/rekindle-io/rekindle/recover/sops"
 	"github.com/rekindle-io/rekindle/recover/source"
 	"github.com/rekindle-io/rekindle/recover/teardown"
-	"github.com/rekindle-io/rekindle/snapshot/capture"
 	"github.com/rekindle-io/rekindle/testenv"
 	"github.com/rekindle-io/rekindle/testenv/gitserver"
 )
@@ -289,21 +289,27 @@ func (h hand) must(method, path, contentType string, body []byte) []byte {
 
 func (h hand) send(method, path, contentType string, body []byte) (int, []byte) {
 	h.t.Helper()
-	req, err := http.NewRequestWithContext(h.t.Context(), method, h.host+path+"?fieldManager=kubectl-create", bytes.NewReader(body))
+	code, answer, err := h.try(method, path, contentType, body)
 	if err != nil {
 		h.t.Fatal(err)
+	}
+	return code, answer
+}
+
+// try is send for any goroutine.
+func (h hand) try(method, path, contentType string, body []byte) (int, []byte, error) {
+	req, err := http.NewRequestWithContext(h.t.Context(), method, h.host+path+"?fieldManager=kubectl-create", bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, err
 	}
 	req.Header.Set("Content-Type", contentType)
 	res, err := h.client.Do(req)
 	if err != nil {
-		h.t.Fatal(err)
+		return 0, nil, err
 	}
 	defer res.Body.Close()
-	var answer bytes.Buffer
-	if _, err := answer.ReadFrom(res.Body); err != nil {
-		h.t.Fatal(err)
-	}
-	return res.StatusCode, answer.Bytes()
+	answer, err := io.ReadAll(res.Body)
+	return res.StatusCode, answer, err
 }
 
 func (h hand) get(path string) *unstructured.Unstructured {
@@ -367,5 +373,3 @@ spec:
   - metadata: {name: data, annotations: {rekindle.io/data-saved-by: a dump at night}}
     spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
 `
-
-func ruleFor(kind string) capture.Rule { return capture.Rule{Kind: kind} }
