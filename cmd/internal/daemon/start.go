@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"sync"
+	"slices"
 	"time"
 
 	"github.com/rekindle-io/rekindle/cmd/internal/config"
@@ -27,12 +27,23 @@ func (d *daemon) Start(ctx context.Context, req api.StartRequest) (api.Run, erro
 		return api.Run{}, api.NewProblem(api.Unavailable, "the daemon is stopping")
 	}
 	begun, ended := make(chan string, 1), make(chan error, 1)
-	var once sync.Once
+	var ids []string // of one run, or of the several that a drill is made of
 	observe := func(ev run.Event) {
 		d.observe(ev)
-		once.Do(func() { begun <- ev.Run })
+		if slices.Contains(ids, ev.Run) {
+			return
+		}
+		if ids = append(ids, ev.Run); len(ids) == 1 {
+			begun <- ev.Run
+		}
 	}
-	d.work.Go(func() { ended <- d.execute(d.life, req, file, c, observe) })
+	d.work.Go(func() {
+		err := d.execute(d.life, req, file, c, observe)
+		for _, id := range ids {
+			d.ended(id)
+		}
+		ended <- err
+	})
 	select {
 	case id := <-begun:
 		return d.Run(ctx, id)
@@ -146,7 +157,9 @@ func (d *daemon) resumeLost() {
 		}
 		d.work.Go(func() {
 			d.Log.Info("daemon: takes up a run that was cut off", "run", r.ID, "recipe", r.Recipe, "cluster", r.Cluster)
-			if err := d.resume(r); err != nil && d.life.Err() == nil {
+			err := d.resume(r)
+			d.ended(r.ID)
+			if err != nil && d.life.Err() == nil {
 				d.Log.Warn("daemon: a run that was cut off has not come to its end", "run", r.ID, "error", err)
 			}
 		})

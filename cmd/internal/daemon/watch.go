@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"io/fs"
 	"os"
 	"time"
@@ -12,17 +13,23 @@ import (
 // observe takes the events of the daemon's own runs.
 func (d *daemon) observe(ev run.Event) {
 	d.server.Observe(ev)
-	if ev.Type != run.RunBegin && ev.Type != run.RunResume && ev.Type != run.RunEnd {
+	if ev.Type != run.RunBegin && ev.Type != run.RunResume {
+		return // how a run ended is in the journal only after its last event
+	}
+	if r, err := d.Store.Run(d.life, ev.Run); err == nil { // or the watch of the journal finds it
+		d.seen(r)
+	}
+}
+
+// ended tells of a run of the daemon's own that has ended, "" for none.
+func (d *daemon) ended(id string) {
+	if id == "" {
 		return
 	}
-	r, err := d.Store.Run(d.life, ev.Run)
-	if err != nil {
-		return // the watch of the journal finds it
-	}
-	if ev.Type == run.RunEnd {
+	if r, err := d.Store.Run(context.WithoutCancel(d.life), id); err == nil {
 		d.metrics.ended(r)
+		d.seen(r)
 	}
-	d.seen(r)
 }
 
 // seen tells those who watch of a run that has begun or ended.
@@ -32,7 +39,7 @@ func (d *daemon) seen(r run.Run) {
 	if r.Cluster == "" {
 		return
 	}
-	if err := d.facts.read(d.life, r.Cluster); err != nil {
+	if err := d.facts.read(context.WithoutCancel(d.life), r.Cluster); err != nil {
 		d.Log.Warn("daemon: the journal cannot be read", "error", err)
 	}
 	d.changes.touch(r.Cluster)

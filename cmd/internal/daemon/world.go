@@ -87,16 +87,17 @@ func byHand(runs []run.Run, provider string) *keeper.Deed {
 }
 
 // Bring implements keeper.World: it restores the cluster from its source.
-func (w world) Bring(ctx context.Context, j keeper.Job) (string, error) {
+func (w world) Bring(ctx context.Context, j keeper.Job) (id string, err error) {
+	defer func() { w.d.ended(id) }()
 	_, c, err := w.d.declared(j.Cluster)
 	if err != nil {
 		return "", err
 	}
 	engine := w.d.as(bySchedule)
-	if id, err := w.unfinished(ctx, j.Cluster, rebuild.Recipe); err != nil {
+	if cut, err := w.unfinished(ctx, j.Cluster, rebuild.Recipe); err != nil {
 		return "", err
-	} else if id != "" {
-		report, err := engine.Resume(ctx, id, agreed, w.d.observe)
+	} else if cut != "" {
+		report, err := engine.Resume(ctx, cut, agreed, w.d.observe)
 		if !startAnew(err) {
 			return runOf(report), err
 		}
@@ -112,17 +113,18 @@ func (w world) Bring(ctx context.Context, j keeper.Job) (string, error) {
 }
 
 // TakeDown implements keeper.World: it exports the cluster and tears it down.
-func (w world) TakeDown(ctx context.Context, j keeper.Job) (string, error) {
+func (w world) TakeDown(ctx context.Context, j keeper.Job) (id string, err error) {
+	defer func() { w.d.ended(id) }()
 	file, c, err := w.d.declared(j.Cluster)
 	if err != nil {
 		return "", err
 	}
 	engine := w.d.teardowns(bySchedule)
 	engine.Proceed = func(ctx context.Context, _ teardown.Warning) error { return j.Proceed(ctx) }
-	if id, err := w.unfinished(ctx, j.Cluster, teardown.Recipe); err != nil {
+	if cut, err := w.unfinished(ctx, j.Cluster, teardown.Recipe); err != nil {
 		return "", err
-	} else if id != "" {
-		report, err := engine.Resume(ctx, id, w.d.observe)
+	} else if cut != "" {
+		report, err := engine.Resume(ctx, cut, w.d.observe)
 		if !startAnew(err) {
 			return tornDown(report), err
 		}
