@@ -20,6 +20,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -104,7 +105,8 @@ type Client struct {
 }
 
 // Dial makes a client for a daemon at the absolute path of a socket, or at an
-// https address. It does not connect yet.
+// https address. It does not connect yet: ErrNoDaemon comes with the first call,
+// also for a path that is too long for any socket.
 func Dial(address string, opts Options) (*Client, error) {
 	opts.Timeout = cmp.Or(opts.Timeout, time.Minute)
 	opts.Silence = cmp.Or(opts.Silence, time.Minute)
@@ -125,11 +127,15 @@ func Dial(address string, opts Options) (*Client, error) {
 		c.base = "https://" + u.Host
 		return c, nil
 	}
-	if err := socket.CheckPath(address); err != nil {
-		return nil, err
+	unfit := socket.CheckPath(address)
+	if unfit != nil && !filepath.IsAbs(address) {
+		return nil, unfit
 	}
 	c.base = "http://rekindle"
 	tr.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		if unfit != nil { // no daemon can have a socket there
+			return nil, unfit
+		}
 		return dialer.DialContext(ctx, "unix", address)
 	}
 	return c, nil
@@ -253,6 +259,8 @@ func (c *Client) failed(ctx context.Context, err error) error {
 	var dialed *net.OpError
 	dialing := errors.As(err, &dialed) && dialed.Op == "dial"
 	switch {
+	case errors.As(err, new(*socket.PathError)):
+		return &NoDaemonError{c.address, err}
 	case dialing && (errors.Is(err, fs.ErrPermission)):
 		return &DeniedError{c.address, err}
 	case dialing && (errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)):

@@ -93,6 +93,12 @@ func TestNobodyIsToldFromSomebodySilent(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
+	if _, err := dial(t, "/"+strings.Repeat("a", 200), client.Options{}).Version(t.Context()); !errors.Is(err, client.ErrNoDaemon) {
+		t.Errorf("a path that is too long: %v", err)
+	}
+	if _, err := client.Dial("s", client.Options{}); err == nil || errors.Is(err, client.ErrNoDaemon) {
+		t.Errorf("a relative path: %v", err)
+	}
 	hang := make(chan struct{})
 	path := impostor(t, func(http.ResponseWriter, *http.Request) { <-hang })
 	defer close(hang)
