@@ -121,6 +121,14 @@ func Dismantled(r run.Run) bool {
 // Touched tells whether a restore got as far as its cluster.
 func Touched(r run.Run) bool { return touched(r) }
 
+// MadeBy tells whether a restore has made the cluster of that id itself, rather
+// than found it.
+func MadeBy(r run.Run, id string) bool {
+	var p provisioned
+	step, ok := r.Step("provision")
+	return r.Recipe == Recipe && ok && json.Unmarshal(step.Made, &p) == nil && p.ID == id && !p.InPlace
+}
+
 // RefuseSuperseded keeps an old run from undoing what a newer one did to its
 // cluster. The error is a *RefusedError.
 func (e *Engine) RefuseSuperseded(ctx context.Context, was run.Run) error {

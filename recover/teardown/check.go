@@ -23,6 +23,8 @@ type target struct {
 	Silent string `json:"silent,omitempty"`
 	// Earlier is the teardown that had begun to take this cluster apart.
 	Earlier *earlier `json:"earlier,omitempty"`
+	// Throwaway: the cluster was made for a trial.
+	Throwaway bool `json:"throwaway,omitempty"`
 	// Losses are accepted.
 	Losses []Loss `json:"losses,omitempty"`
 }
@@ -102,6 +104,9 @@ func (t *teardown) find(ctx context.Context, was string) (*providers.Cluster, er
 
 // judge asks the guards about a cluster that is there and is ours.
 func (t *teardown) judge(ctx context.Context, s *run.Scope, found providers.Cluster) error {
+	if t.req.Throwaway != "" {
+		return t.tried(ctx)
+	}
 	var err error
 	if t.target.Earlier, err = t.dismantled(ctx, s.Run().ID); err != nil {
 		return err
@@ -130,6 +135,20 @@ func (t *teardown) judge(ctx context.Context, s *run.Scope, found providers.Clus
 	}
 	t.target.Losses, err = t.losses(ctx, s, cluster)
 	return err
+}
+
+// tried refuses a cluster that was not made by the trial that the request names.
+func (t *teardown) tried(ctx context.Context) error {
+	trial, err := t.e.Rebuild.Journal.Run(ctx, t.req.Throwaway)
+	if err != nil {
+		return err
+	}
+	if !rebuild.MadeBy(trial, t.target.ID) {
+		return &rebuild.RefusedError{Reason: fmt.Sprintf("cluster %q (%s) was not made by run %s: it is no throwaway", t.req.Cluster, t.target.ID, trial.ID),
+			Remedy: "tear it down with its state exported"}
+	}
+	t.target.Throwaway = true
+	return nil
 }
 
 // dismantled finds the teardown that had begun to take this very cluster apart,

@@ -86,7 +86,7 @@ const (
 func (d *draining) untilStill(ctx context.Context) error {
 	for pass := 1; ; pass++ {
 		d.found = nil
-		for _, phase := range [][]class{d.doors(), d.claims(), d.volumes()} {
+		for _, phase := range [][]class{d.doors(), d.claims(), d.volumes(), d.machines()} {
 			if err := d.empty(ctx, phase); err != nil {
 				return err
 			}
@@ -121,6 +121,18 @@ func (d *draining) doors() []class {
 	} {
 		if kind, served := d.kind(c.group, c.kind); served {
 			list = append(list, class{kind: kind, counts: c.counts})
+		}
+	}
+	return list
+}
+
+// machines are what Karpenter makes nodes of; the provider knows nothing of them.
+// They go last: the controllers that clean up behind everything else run on them.
+func (d *draining) machines() []class {
+	var list []class
+	for _, name := range []string{"NodePool", "NodeClaim"} {
+		if kind, served := d.kind("karpenter.sh", name); served {
+			list = append(list, class{kind: kind, counts: every})
 		}
 	}
 	return list

@@ -45,6 +45,8 @@ func (t *teardown) unexported(s *run.Scope) string {
 		return "it was exported before it was taken apart"
 	case t.target.Absent, t.target.Gone:
 		return "there is no cluster of that name"
+	case t.target.Throwaway:
+		return "it was made for a trial"
 	case t.target.Earlier != nil:
 		return "run " + t.target.Earlier.Run + " has exported it"
 	case t.target.Silent != "":
@@ -62,6 +64,9 @@ func (t *teardown) prove(ctx context.Context, s *run.Scope) error {
 		return nil // as it was journaled then
 	case t.target.Absent, t.target.Gone:
 		s.Skip("there is no cluster of that name")
+		return nil
+	case t.target.Throwaway:
+		s.Skip("it was made for a trial")
 		return nil
 	case t.export == nil:
 		s.Skip("the cluster is abandoned, as was decided")

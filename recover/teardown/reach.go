@@ -83,7 +83,7 @@ func (t *teardown) alive(ctx context.Context, s *run.Scope) (*session, error) {
 	cluster, err := t.living(ctx)
 	var silent *silentError
 	if errors.As(err, &silent) {
-		if t.req.Silent != SilentLastExport && t.req.Silent != SilentAbandon {
+		if t.req.Silent != SilentLastExport && t.req.Silent != SilentAbandon && !t.target.Throwaway {
 			return nil, fmt.Errorf("%w: what is left of it outside cannot be removed (agree with --silent last-export)", err)
 		}
 		s.Eventf(run.LevelWarn, "teardown.silent", "%s: going on without it, as was decided", silent)

@@ -43,6 +43,10 @@ type Request struct {
 	// Stuck says what is done when something outside of the cluster could not be
 	// removed in time; Fail when empty, or Proceed.
 	Stuck Decision `json:"stuck,omitempty"`
+	// Throwaway is the restore that made the cluster for a trial, by its run: what is
+	// in it came from a commit, so that nothing is exported and no data is missed.
+	// A cluster that this run did not make is refused.
+	Throwaway string `json:"throwaway,omitempty"`
 	// WarnBefore is how long before anything is done people are warned; 0 for not
 	// at all.
 	WarnBefore time.Duration `json:"warnBefore,omitempty"`
