@@ -117,7 +117,7 @@ func (q *question) expiry(t time.Time) time.Time {
 	}
 	made := q.facts.Made
 	switch {
-	case made.IsZero() && q.facts.Expired.Before(woken):
+	case made.IsZero() && !q.facts.Expired.After(woken):
 		return time.Time{}
 	case made.IsZero():
 		return q.facts.Expired
@@ -154,7 +154,7 @@ func (q *question) end(t time.Time, v verdict) time.Time {
 // since is the last time at or before now at which the verdict's state was
 // wanted anew.
 func (q *question) since(now time.Time, v verdict) time.Time {
-	since := v.expired
+	var since time.Time
 	later := func(t time.Time) {
 		if t.After(since) && !t.After(now) {
 			since = t
@@ -162,6 +162,12 @@ func (q *question) since(now time.Time, v verdict) time.Time {
 	}
 	if at, ok := q.lastToAt(v.state, now); ok {
 		later(at)
+	}
+	// changed also asks whether it was another state until then.
+	changed := func(t time.Time) {
+		if t.After(since) && !t.After(now) && q.verdict(t.Add(-time.Second)).state != v.state {
+			since = t
+		}
 	}
 	for _, h := range q.words {
 		if h.Kind == Pause {
@@ -171,11 +177,9 @@ func (q *question) since(now time.Time, v verdict) time.Time {
 		if h.wants() == v.state {
 			later(h.from)
 		}
-		// Its end may have changed the state: then it was another before.
-		if h.until.After(since) && !h.until.After(now) && q.verdict(h.until.Add(-time.Second)).state != v.state {
-			later(h.until)
-		}
+		changed(h.until)
 	}
+	changed(v.expired)
 	return since
 }
 

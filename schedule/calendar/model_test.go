@@ -274,7 +274,7 @@ func (m *model) tooOld(t, lastAwake time.Time) bool {
 		}
 	}
 	if m.facts.Made.IsZero() {
-		return !m.facts.Expired.IsZero() && !t.Before(m.facts.Expired) && !m.facts.Expired.Before(woken)
+		return !m.facts.Expired.IsZero() && !t.Before(m.facts.Expired) && m.facts.Expired.After(woken)
 	}
 	if woken.Before(m.facts.Made) {
 		woken = m.facts.Made

@@ -41,7 +41,8 @@ func parseWindow(text string) (window, error) {
 	if len(text) > longestText {
 		return w, fmt.Errorf("a window of %d bytes: at most %d", len(text), longestText)
 	}
-	days, hours, err := splitWindow(text)
+	// Word processors make dashes of hyphens.
+	days, hours, err := splitWindow(strings.NewReplacer("–", "-", "—", "-").Replace(text))
 	if err != nil {
 		return w, err
 	}
