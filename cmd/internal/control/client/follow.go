@@ -35,8 +35,8 @@ func (e *stopError) Error() string { return e.err.Error() }
 
 // Follow calls each for every event of a run behind the number since, in order,
 // each once, across reconnections and restarts of the daemon. It returns nil when
-// the run has ended or its process is gone and every event was seen, the error of
-// each, ctx's error, or why the daemon refuses.
+// the run has ended or its process is gone and every event was seen (its outcome
+// tells which), the error of each, ctx's error, or why the daemon refuses.
 func (c *Client) Follow(ctx context.Context, typed string, since uint64, each func(run.Event) error) error {
 	path := "/v1/runs/" + url.PathEscape(typed) + "/events"
 	return c.keep(ctx, func() (progress, error) {
@@ -91,15 +91,21 @@ func (c *Client) Events(ctx context.Context, typed string, since uint64, each fu
 	return c.givenUp(err)
 }
 
+// Watching says of what Watch tells.
+type Watching struct {
+	// NoEvents leaves out the events of runs, of which there are many.
+	NoEvents bool
+}
+
 // Watch calls each for every change of any cluster or run, until ctx ends or each
 // returns an error. The first call has a change of kind FeedBegin: what is read
 // with the lists after it misses nothing. FeedReset tells that changes were missed
 // and the lists are to be read anew, as does every FeedBegin of another Feed.
-func (c *Client) Watch(ctx context.Context, each func(api.Change) error) error {
+func (c *Client) Watch(ctx context.Context, w Watching, each func(api.Change) error) error {
 	var feed string
 	var since uint64
 	return c.keep(ctx, func() (progress, error) {
-		q := url.Values{"follow": {"true"}}
+		q := url.Values{"follow": {"true"}, "events": {strconv.FormatBool(!w.NoEvents)}}
 		if feed != "" {
 			q.Set("feed", feed)
 			q.Set("since", strconv.FormatUint(since, 10))

@@ -6,18 +6,17 @@ import (
 	"sync"
 )
 
-// conns counts connections, and knows those on which nothing was asked yet.
+// conns knows the open connections: which place each takes, and on which nothing
+// was asked yet.
 type conns struct {
-	// room has an item for each connection.
-	room chan struct{}
-
 	mu       sync.Mutex
+	places   map[net.Conn]chan struct{}
 	silent   map[net.Conn]bool
 	stopping bool
 }
 
-func newConns(most int) *conns {
-	return &conns{room: make(chan struct{}, most), silent: map[net.Conn]bool{}}
+func newConns() *conns {
+	return &conns{places: map[net.Conn]chan struct{}{}, silent: map[net.Conn]bool{}}
 }
 
 // changed is http.Server.ConnState.
@@ -28,11 +27,14 @@ func (c *conns) changed(conn net.Conn, state http.ConnState) {
 	} else {
 		delete(c.silent, conn)
 	}
-	stopping := c.stopping
+	stopping, place := c.stopping, c.places[conn]
+	if state == http.StateClosed {
+		delete(c.places, conn)
+	}
 	c.mu.Unlock()
 	switch {
-	case state == http.StateClosed:
-		<-c.room
+	case state == http.StateClosed && place != nil:
+		<-place
 	case state == http.StateNew && stopping:
 		conn.Close()
 	}
@@ -48,17 +50,29 @@ func (c *conns) stop() {
 	}
 }
 
-// limited accepts connections as long as there is room.
+// limited accepts connections as long as there is room. Each listener has room of
+// its own: strangers who fill up the one for other machines do not keep people from
+// the socket.
 type limited struct {
 	net.Listener
 	conns *conns
+	// room has an item for each connection.
+	room chan struct{}
+}
+
+func (c *conns) limit(l net.Listener, most int) net.Listener {
+	return &limited{l, c, make(chan struct{}, most)}
 }
 
 func (l *limited) Accept() (net.Conn, error) {
-	l.conns.room <- struct{}{} // full: the next waits in the kernel's queue
-	c, err := l.Listener.Accept()
+	l.room <- struct{}{} // full: the next waits in the kernel's queue
+	conn, err := l.Listener.Accept()
 	if err != nil {
-		<-l.conns.room
+		<-l.room
+		return nil, err
 	}
-	return c, err
+	l.conns.mu.Lock()
+	l.conns.places[conn] = l.room
+	l.conns.mu.Unlock()
+	return conn, nil
 }

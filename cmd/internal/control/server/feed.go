@@ -19,12 +19,19 @@ type feed struct {
 	now func() time.Time
 
 	mu sync.Mutex
-	// kept are the last changes as lines; kept[0] has the number first.
-	kept    [][]byte
+	// kept are the last changes; kept[0] has the number first.
+	kept    []change
 	first   uint64
 	size    int
 	most    int
 	readers map[*reader]bool
+}
+
+// change is one as a line.
+type change struct {
+	line []byte
+	// event: it is an event of a run, of which there are many.
+	event bool
 }
 
 func newFeed(id string, most int, now func() time.Time) *feed {
@@ -44,10 +51,10 @@ func (f *feed) publish(c api.Change) {
 		line, _ = json.Marshal(api.Change{Feed: c.Feed, Time: c.Time, Seq: c.Seq, Kind: c.Kind, Name: c.Name})
 	}
 	line = append(line, '\n')
-	f.kept, f.size = append(f.kept, line), f.size+len(line)
+	f.kept, f.size = append(f.kept, change{line, c.Kind == api.RunEvent}), f.size+len(line)
 	for len(f.kept) > f.most || f.size > feedBytes && len(f.kept) > 1 {
-		f.size -= len(f.kept[0])
-		f.kept[0] = nil
+		f.size -= len(f.kept[0].line)
+		f.kept[0] = change{}
 		f.kept, f.first = f.kept[1:], f.first+1
 	}
 	for r := range f.readers {
@@ -67,9 +74,10 @@ func (f *feed) sign(kind api.ChangeKind, seq uint64, message string) api.Change 
 	return api.Change{Feed: f.id, Seq: seq, Time: f.now(), Kind: kind, Message: message}
 }
 
-// join adds a reader behind the change of that number.
-func (f *feed) join(at uint64) *reader {
-	r := &reader{f: f, at: at, news: make(chan struct{}, 1)}
+// join adds a reader behind the change of that number; events tells whether it
+// wants the events of runs.
+func (f *feed) join(at uint64, events bool) *reader {
+	r := &reader{f: f, at: at, events: events, news: make(chan struct{}, 1)}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.readers[r] = true
@@ -78,9 +86,10 @@ func (f *feed) join(at uint64) *reader {
 
 // reader is one place in the feed.
 type reader struct {
-	f    *feed
-	at   uint64
-	news chan struct{}
+	f      *feed
+	at     uint64
+	events bool
+	news   chan struct{}
 }
 
 func (r *reader) tell() {
@@ -96,19 +105,26 @@ func (r *reader) leave() {
 	delete(r.f.readers, r)
 }
 
-// next returns the lines behind the reader's place and moves it. Missed tells that
-// some are not kept, or that the place was never reached: it is at the end then.
-func (r *reader) next(most int) (ready [][]byte, missed bool) {
+// next returns lines behind the reader's place, moves it, and tells whether there
+// are more. Missed tells that some are not kept, or that the place was never
+// reached: it is at the end then.
+func (r *reader) next(most int) (ready [][]byte, more, missed bool) {
 	f := r.f
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	end := f.first + uint64(len(f.kept)) - 1
 	if r.at+1 < f.first || r.at > end {
 		r.at = end
-		return nil, true
+		return nil, false, true
 	}
-	from := r.at + 1 - f.first
-	ready = append(ready, f.kept[from:min(from+uint64(most), uint64(len(f.kept)))]...)
-	r.at += uint64(len(ready))
-	return ready, false
+	for _, c := range f.kept[r.at+1-f.first:] {
+		if len(ready) == most {
+			break
+		}
+		r.at++
+		if r.events || !c.event {
+			ready = append(ready, c.line)
+		}
+	}
+	return ready, r.at < end, false
 }

@@ -83,6 +83,32 @@ func TestAListAndTheFeedTogetherMissNothing(t *testing.T) {
 	}
 }
 
+func TestTheFeedWithoutEvents(t *testing.T) {
+	d := serve(t, newMemory())
+	for i := range 2000 {
+		d.Observe(run.Event{Run: "r", Seq: uint64(i + 1), Type: "object.applied"})
+		if i%800 == 0 {
+			d.Publish(api.Change{Kind: api.ConfigChanged})
+		}
+	}
+	_, raw := d.do(t, exchange{method: "GET", path: "/v1/events?events=false&since=0&feed=" + feedOf(t, d)})
+	if got := brief(t, raw); got != "begin0 config2 config803 config1604 end" {
+		t.Errorf("got %s", got)
+	}
+	var got []api.ChangeKind
+	err := d.dial(t).Watch(t.Context(), client.Watching{NoEvents: true}, func(c api.Change) error {
+		if got = append(got, c.Kind); len(got) == 1 {
+			d.Observe(run.Event{Run: "r", Seq: 2001, Type: run.RunEnd})
+			d.Publish(api.Change{Kind: api.RunChanged, Name: "r"})
+			return nil
+		}
+		return errEnough
+	})
+	if !errors.Is(err, errEnough) || len(got) != 2 || got[1] != api.RunChanged {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
 func TestTheFeedShowsRunsInBrief(t *testing.T) {
 	m := newMemory()
 	m.begin("r", "dev", "restore")
@@ -114,7 +140,7 @@ func TestWatchSeesEveryChangeOnce(t *testing.T) {
 		defer c.Close()
 		const n = 200
 		var last, from uint64
-		err = c.Watch(t.Context(), func(ch api.Change) error {
+		err = c.Watch(t.Context(), client.Watching{}, func(ch api.Change) error {
 			switch ch.Kind {
 			case api.FeedBegin:
 				last, from = ch.Seq, ch.Seq
@@ -144,7 +170,7 @@ func TestWatchTellsOfANewLifeOfTheDaemon(t *testing.T) {
 	d := serve(t, m)
 	c := d.dial(t)
 	var lives []string
-	err := c.Watch(t.Context(), func(ch api.Change) error {
+	err := c.Watch(t.Context(), client.Watching{}, func(ch api.Change) error {
 		lives = append(lives, string(ch.Kind))
 		switch len(lives) {
 		case 1:

@@ -93,7 +93,7 @@ func (s *Server) runRoutes() []route {
 			method: "GET", path: "/v1/runs/{id}/events", id: "followRun",
 			doc: "Sends a run's events, numbered without holes, one a line. Who comes back goes on behind the last number. " +
 				"Lines of the types stream.heartbeat and stream.end have no number; the last line is a stream.end whose message tells the reason: " +
-				"ended, reached or shutdown. A stream without one was cut off.",
+				"ended (nothing more is to be expected: look at the run's outcome), reached or shutdown. A stream without one was cut off.",
 			query: []param{
 				numberParam("since", "Only events behind this number.", 0, 0),
 				flagParam("follow", "Wait for more until the run has ended or its process is gone."),
@@ -117,6 +117,7 @@ func (s *Server) daemonRoutes() []route {
 			query: []param{
 				textParam("feed", "The feed that since counts in.", `^[0-9a-f]{1,32}$`),
 				numberParam("since", "Only changes behind this number; needs feed. Default: only what comes.", 0, 0),
+				flagParam("events", "With the events of runs. Default: true; without them numbers have holes."),
 				flagParam("follow", "Wait for more. Default: false."),
 			},
 			out: api.Change{}, media: mediaLines, stream: true, serve: s.followAll,

@@ -92,7 +92,7 @@ type Options struct {
 
 	MaxRequests int // at once, streams aside; 64
 	MaxStreams  int // at once; 128
-	MaxConns    int // at once; 512
+	MaxConns    int // at once on each listener; 512
 	FeedSize    int // changes that a reader of the feed may be behind; 4096
 }
 
@@ -168,14 +168,14 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ConnContext:       withConn,
 	}
-	conns := newConns(s.opts.MaxConns)
+	conns := newConns()
 	h.ConnState = conns.changed
 	if err := s.keys.prune(base); err != nil {
 		s.opts.Log.Warn("old idempotency keys could not be removed", "error", err)
 	}
 	failed := make(chan error, len(listeners))
 	for _, l := range listeners {
-		go func() { failed <- h.Serve(&limited{l, conns}) }()
+		go func() { failed <- h.Serve(conns.limit(l, s.opts.MaxConns)) }()
 	}
 	var err error
 	left := len(listeners)

@@ -217,7 +217,7 @@ func (s *Server) followAll(w http.ResponseWriter, r *asked) error {
 	if err != nil || r.Method == http.MethodHead {
 		return err
 	}
-	rd := s.feed.join(at)
+	rd := s.feed.join(at, r.query["events"] != "false")
 	defer rd.leave()
 	if lost {
 		rd.at = s.feed.position()
@@ -239,7 +239,7 @@ func (s *Server) relay(ctx context.Context, out *lines, rd *reader, follow bool)
 	defer beat.Stop()
 	end := func(reason string) error { return values(out, s.feed.sign(api.FeedEnd, 0, reason)) }
 	for {
-		ready, missed := rd.next(portion)
+		ready, more, missed := rd.next(portion)
 		if missed {
 			if err := values(out, s.feed.sign(api.FeedReset, rd.at, "changes were missed")); err != nil {
 				return err
@@ -257,7 +257,7 @@ func (s *Server) relay(ctx context.Context, out *lines, rd *reader, follow bool)
 			return end(api.EndShutdown)
 		default:
 		}
-		if len(ready) == portion {
+		if more {
 			continue
 		}
 		if !follow {

@@ -318,6 +318,43 @@ func TestFollowOutlivesTheDaemon(t *testing.T) {
 	}
 }
 
+// A run that died with its daemon is taken up by the next one: who follows it waits
+// for that, and not for ever.
+func TestFollowWaitsForTheNextDaemonToGoOn(t *testing.T) {
+	m := newMemory()
+	m.begin("r", "dev", "restore")
+	m.add("r", 1)
+	m.mu.Lock()
+	m.runs["r"].Live, m.runs["r"].Daemon = false, true
+	m.mu.Unlock()
+	var looks, now atomic.Int64
+	m.before = func(_ context.Context, method string) error {
+		if method == "Run" {
+			looks.Add(1)
+		}
+		return nil
+	}
+	clock := func(o *server.Options) { o.Now = func() time.Time { return time.Unix(now.Load(), 0) } }
+	d := serve(t, m, clock)
+	s, _ := d.follow(t, "/v1/runs/r/events?follow=true")
+	next[run.Event](t, s)
+	within(t, "the journal was looked at", func() bool { return looks.Load() > 20 })
+	m.mu.Lock()
+	m.runs["r"].Live = true
+	m.mu.Unlock()
+	m.add("r", 1)
+	if ev := next[run.Event](t, s); ev.Seq != 2 {
+		t.Fatalf("got %+v", ev)
+	}
+	m.mu.Lock()
+	m.runs["r"].Live = false
+	m.mu.Unlock()
+	now.Store(31)
+	if ev := next[run.Event](t, s); ev.Type != api.StreamEnd {
+		t.Fatalf("got %+v", ev)
+	}
+}
+
 func TestFollowGivesUpAsTold(t *testing.T) {
 	m := newMemory()
 	m.begin("r", "dev", "restore")

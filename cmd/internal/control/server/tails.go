@@ -99,7 +99,7 @@ func (a *tails) watch(ctx context.Context, t *tail, since uint64) {
 	defer tick.Stop()
 	quiet := false
 	for {
-		live, known := a.look(ctx, t.id)
+		live, known := a.alive(ctx, t.id)
 		news, last := a.news(ctx, t.id, since)
 		since = max(since, last.Seq)
 		if news {
@@ -121,8 +121,12 @@ func (a *tails) watch(ctx context.Context, t *tail, since uint64) {
 	}
 }
 
-// look tells whether more may come, and whether that is known at all.
-func (a *tails) look(ctx context.Context, id string) (live, known bool) {
+// revival is how long after the daemon began to serve it may take up runs that
+// were cut off when an earlier one ended.
+const revival = 30 * time.Second
+
+// alive tells whether more may come of a run, and whether that is known at all.
+func (a *tails) alive(ctx context.Context, id string) (live, known bool) {
 	ctx, cancel := context.WithTimeout(ctx, a.s.opts.RequestTimeout)
 	defer cancel()
 	r, err := a.s.backend.Run(ctx, id)
@@ -132,7 +136,8 @@ func (a *tails) look(ctx context.Context, id string) (live, known bool) {
 	case err != nil:
 		return false, false
 	}
-	return r.Live, true
+	awaited := r.Daemon && r.Outcome.Unfinished() && a.s.opts.Now().Sub(a.s.started) < revival
+	return r.Live || awaited, true
 }
 
 // news tells whether there are events behind since, and which is the last of
