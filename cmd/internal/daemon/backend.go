@@ -72,6 +72,7 @@ func (d *daemon) cluster(name string) (api.Cluster, bool) {
 // schedule fills in what the schedule says.
 func (*daemon) schedule(c *api.Cluster, s keeper.Status) {
 	c.LeadTimeMS, c.LastError = s.Lead.Milliseconds(), s.Error
+	c.Doing, c.Waiting, c.Attempts, c.RetryAt = s.Doing, s.Waiting, s.Attempts, s.Retry
 	if s.Sight != nil && s.Sight.There {
 		c.Made = s.Sight.Made
 	}
