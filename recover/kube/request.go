@@ -280,8 +280,8 @@ func (b *backoff) next(r call, err error, c *Cluster) (time.Duration, bool) {
 		return wait, b.tries < conflictTries
 	case errors.As(err, &unanswered):
 		return wait, !hopeless(err) && c.outage.silent() < c.opts.Patience
-	case apierrors.IsTooManyRequests(err):
-		return wait, true
+	case apierrors.IsTooManyRequests(err): // also said of a kind whose conversion webhook does not answer
+		return wait, spent < webhookPatience || !webhookUnreachable(err.Error())
 	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err):
 		b.conflicts++
 		return wait, r.method == http.MethodPatch && b.conflicts < conflictTries
