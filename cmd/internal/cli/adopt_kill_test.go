@@ -50,8 +50,9 @@ func TestKilledAdoptionsLeaveNothingBehind(t *testing.T) {
 		t.Fatal(err)
 	}
 	chance := rand.New(rand.NewPCG(uint64(begun.UnixNano()), 1))
+	const kills = 12
 	made := 0
-	for i := range 24 {
+	for i := range kills {
 		branch := fmt.Sprintf("cut/%d", i)
 		m.killedWhile(t, journal, args(branch), i%2 == 0, time.Duration(chance.Int64N(int64(whole))), chance)
 		if now := state(); now != before {
@@ -69,7 +70,7 @@ func TestKilledAdoptionsLeaveNothingBehind(t *testing.T) {
 			t.Errorf("%s after another run:\n%s", branch, got)
 		}
 	}
-	t.Logf("%d of 24 had been made when they were killed, one takes %s", made, whole)
+	t.Logf("%d of %d had been made when they were killed, one takes %s", made, kills, whole)
 	if left := leftIn(t, filepath.Join(repo.Dir, ".git")); len(left) > 0 {
 		t.Errorf("left in the repository: %q", left)
 	}
