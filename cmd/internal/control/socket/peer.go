@@ -54,6 +54,18 @@ func localPeer(c *net.UnixConn) (Peer, error) {
 	return p, nil
 }
 
+// credentials are those with which the other end connected, as the kernel noted
+// them.
+func credentials(c *net.UnixConn) (uid, pid int, err error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return -1, 0, err
+	}
+	var refused error
+	err = raw.Control(func(fd uintptr) { uid, pid, refused = credentialsOf(int(fd)) })
+	return uid, pid, errors.Join(err, refused)
+}
+
 func userName(uid int) string {
 	id := strconv.Itoa(uid)
 	u, err := user.LookupId(id)
