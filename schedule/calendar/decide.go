@@ -174,7 +174,7 @@ func (q *question) since(now time.Time, v verdict) time.Time {
 			later(h.until)
 			continue
 		}
-		if h.wants() == v.state {
+		if h.wants() == v.state && !h.never() {
 			later(h.from)
 		}
 		changed(h.until)

@@ -235,9 +235,24 @@ func (c *drawn) checkBind(t *rapid.T) []Word {
 		}
 		if said[i] = w; i%2 == 0 {
 			said[i] = b
+			c.takeBack(t, &said[i], &c.bound[i])
 		}
 	}
 	return said
+}
+
+// takeBack ends some words before their time.
+func (c *drawn) takeBack(t *rapid.T, w *Word, b *modelWord) {
+	if rapid.IntRange(0, 3).Draw(t, "taken back") > 0 {
+		return
+	}
+	end := w.Said.Add(time.Duration(rapid.IntRange(1, 200).Draw(t, "after")) * quarter)
+	if b.until.IsZero() || end.Before(b.until) {
+		w.Until, b.until = end, end
+		if !b.until.After(b.from) {
+			b.from = b.until.Add(100 * 366 * 24 * time.Hour)
+		}
+	}
 }
 
 func (c *drawn) checkDecision(t *rapid.T, said []Word, answers []modelAnswer, i int) {

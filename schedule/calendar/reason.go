@@ -50,11 +50,15 @@ func (q *question) wanted(now time.Time, v verdict, d Decision) string {
 func (q *question) scheduledReason(now time.Time, s State, since time.Time) string {
 	var b strings.Builder
 	b.WriteString(string(s))
+	ended := q.endedAt(since, s)
+	if ended == nil {
+		since = q.now.last // whatever was said of it meanwhile
+	}
 	if !since.IsZero() {
 		b.WriteString(" since " + q.read(since, now))
-		if h := q.endedAt(since, s); h != nil {
-			b.WriteString(", when the " + string(h.Kind) + by(*h) + " ended")
-		}
+	}
+	if ended != nil {
+		b.WriteString(", when the " + string(ended.Kind) + by(*ended) + " ended")
 	}
 	b.WriteString(": ")
 	b.WriteString(q.now.cause)

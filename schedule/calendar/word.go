@@ -146,6 +146,9 @@ func (h held) over(t time.Time) bool {
 	return !h.until.IsZero() && !t.Before(h.until) || h.until.IsZero() && h.Kind == Keep
 }
 
+// never says whether the word was taken back before it came to hold.
+func (h held) never() bool { return !h.until.IsZero() && !h.until.After(h.from) }
+
 // newest is the word that holds at t, nil when none does: the one said last,
 // or standing last of those said at once.
 func newest(words []held, t time.Time, pauses bool) *held {
