@@ -173,9 +173,11 @@ func (d *draining) emptyOne(ctx context.Context, c class) error {
 		switch {
 		case err == nil:
 			return nil
-		case ctx.Err() != nil:
-			d.getStuck(ctx, c, list, left, err)
+		case errors.Is(ctx.Err(), context.DeadlineExceeded):
+			d.getStuck(ctx, c, left, err)
 			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
 		case !errors.Is(err, context.DeadlineExceeded):
 			return fmt.Errorf("what is there of %s cannot be told: %w", c.kind.Resource, err)
 		}
@@ -228,10 +230,13 @@ func (d *draining) announce(ctx context.Context, doomed []*unstructured.Unstruct
 	return d.s.Made(ctx, d.made)
 }
 
-// getStuck notes what is left of a class when its deadline has ended.
-func (d *draining) getStuck(ctx context.Context, c class, listed, left []*unstructured.Unstructured, err error) {
-	if len(left) == 0 {
-		left = listed
+// getStuck notes what there is of a class when its deadline has ended, as it is by
+// now; left is what there was a moment ago.
+func (d *draining) getStuck(ctx context.Context, c class, left []*unstructured.Unstructured, err error) {
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), wave)
+	defer cancel()
+	if now, listErr := d.list(last, c.kind, kube.ListOptions{}, c.counts); listErr == nil {
+		left, err = now, nil
 	}
 	list := d.stuck(left)
 	for i := range list {
@@ -239,10 +244,10 @@ func (d *draining) getStuck(ctx context.Context, c class, listed, left []*unstru
 			list[i].Why = kube.WhyHeld(left[i])
 		}
 		if c.why != nil {
-			list[i].Why += c.why(ctx, left[i])
+			list[i].Why += c.why(last, left[i])
 		}
 	}
-	if len(list) == 0 {
+	if len(list) == 0 && err != nil {
 		list = []Stuck{{Object: c.kind.GroupKind().String(), Why: fmt.Sprintf("what is there of it could not be told in time: %v", err)}}
 	}
 	d.mu.Lock()

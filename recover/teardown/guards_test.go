@@ -38,6 +38,7 @@ func TestGuards(t *testing.T) {
 	t.Run("what the request lacks", w.lacking)
 	t.Run("data that nothing saves", w.data)
 	t.Run("a Secret that is in the cluster alone", w.secret)
+	t.Run("a kind that cannot be read", w.unread)
 	t.Run("another run works on it", w.held)
 	t.Run("the last restore has not ended well", w.unproved)
 	t.Run("the record is about another cluster", w.otherID)
@@ -122,6 +123,33 @@ func (w *world) secret(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	h.must("DELETE", shopPath+"/secrets/by-hand", "", nil)
+}
+
+// unread: a conversion webhook that nobody answers hides every object of a kind.
+func (w *world) unread(t *testing.T) {
+	w = w.at(t)
+	h := w.hand()
+	const definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+	h.apply(definitions, definition("example.com", "v1", "Widget", "widgets"))
+	eventually(t, "widgets are served", func() bool {
+		code, _ := h.send("POST", "/apis/example.com/v1/namespaces/shop/widgets", "application/json",
+			[]byte(`{"apiVersion":"example.com/v1","kind":"Widget","metadata":{"name":"w"}}`))
+		return code/100 == 2
+	})
+	h.merge(definitions+"/widgets.example.com", `{"spec":{
+		"conversion":{"strategy":"Webhook","webhook":{"conversionReviewVersions":["v1"],"clientConfig":{"url":"https://127.0.0.1:1/"}}},
+		"versions":[
+			{"name":"v2","served":true,"storage":false,"schema":{"openAPIV3Schema":{"type":"object","x-kubernetes-preserve-unknown-fields":true}}},
+			{"name":"v1","served":false,"storage":true,"schema":{"openAPIV3Schema":{"type":"object","x-kubernetes-preserve-unknown-fields":true}}}]}}`)
+	eventually(t, "widgets cannot be read", func() bool {
+		_, answer := h.send("GET", "/apis/example.com/v2/widgets", "", nil)
+		return strings.Contains(string(answer), "conversion webhook")
+	})
+	if err := w.refused(fine); outcomeOf(err) != run.Refused || !strings.Contains(err.Error(), "Widget.example.com") {
+		t.Errorf("%v", err)
+	}
+	h.merge(definitions+"/widgets.example.com", `{"spec":{"conversion":{"strategy":"None","webhook":null}}}`)
+	h.must("DELETE", definitions+"/widgets.example.com", "", nil)
 }
 
 func (w *world) held(t *testing.T) {

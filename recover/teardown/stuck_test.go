@@ -11,6 +11,20 @@ import (
 	"github.com/rekindle-io/rekindle/recover/teardown"
 )
 
+// deadWebhook keeps some Services from being deleted, because nobody answers.
+const deadWebhook = `apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: dead}
+webhooks:
+- name: dead.example.com
+  clientConfig: {url: "https://127.0.0.1:1/"}
+  rules: [{apiGroups: [""], apiVersions: [v1], operations: [DELETE], resources: [services]}]
+  objectSelector: {matchLabels: {guarded: "yes"}}
+  failurePolicy: Fail
+  sideEffects: None
+  admissionReviewVersions: [v1]
+`
+
 // What is stuck is named with what holds it, and the cluster stays until somebody
 // decides. Meanwhile no export takes what was removed for deleted.
 func TestStuck(t *testing.T) {
@@ -22,15 +36,21 @@ func TestStuck(t *testing.T) {
 	h.apply("/api/v1/namespaces", "apiVersion: v1\nkind: Namespace\nmetadata: {name: old}\n")
 	h.apply("/api/v1/namespaces/old/configmaps", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: held, finalizers: [example.com/hold]}\n")
 	h.must("DELETE", "/api/v1/namespaces/old", "", nil)
+	eventually(t, "the namespace says what holds it", func() bool {
+		return strings.Contains(string(h.must("GET", "/api/v1/namespaces/old", "", nil)), "example.com/hold")
+	})
+	h.apply(shopPath+"/services", "apiVersion: v1\nkind: Service\nmetadata: {name: guarded, labels: {guarded: \"yes\"}}\nspec: {type: LoadBalancer, ports: [{port: 80}]}\n")
+	h.apply("/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations", deadWebhook)
 	hasty := func(req *teardown.Request) { req.Waits.Drain = 1500 * time.Millisecond }
 
 	report, err := w.Teardown(t.Context(), w.request(hasty), w.log)
 	var stuck *teardown.StuckError
-	if !errors.As(err, &stuck) || outcomeOf(err) != run.Failed || report.Deleted || len(report.Stuck) != 3 {
+	if !errors.As(err, &stuck) || outcomeOf(err) != run.Failed || report.Deleted || len(report.Stuck) != 4 {
 		t.Fatalf("%v: %s", err, words(t, report))
 	}
 	for _, word := range []string{
 		"Service shop/web", "cloud.example/balancer", "PersistentVolumeClaim shop/data-db-1", "csi.example/detach", "Namespace old", "example.com/hold",
+		"Service shop/guarded", "failed calling webhook", "dead.example.com",
 	} {
 		if !strings.Contains(err.Error(), word) {
 			t.Errorf("%q is not in %v", word, err)
@@ -46,6 +66,7 @@ func TestStuck(t *testing.T) {
 	if _, err := w.Rebuild.Drift(t.Context(), w.request(nil).DriftRequest, nil); outcomeOf(err) != run.Refused || w.tip() != good {
 		t.Errorf("what was taken apart is exported: %v", err)
 	}
+	h.must("DELETE", "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/dead", "", nil)
 	w.balancerIsBack(report.Run, good)
 	if _, err := w.Resume(t.Context(), report.Run, nil); !errors.As(err, new(*teardown.StuckError)) {
 		t.Errorf("resumed: %v", err)

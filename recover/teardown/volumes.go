@@ -123,9 +123,7 @@ func claimsOf(pod *unstructured.Unstructured) []string {
 
 // usedBy names the Pods that keep a claim from going.
 func (d *draining) usedBy(ctx context.Context, claim *unstructured.Unstructured) string {
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), wave)
-	defer cancel()
-	_, pods, err := d.holders(last)
+	_, pods, err := d.holders(ctx)
 	if err != nil {
 		return ""
 	}
