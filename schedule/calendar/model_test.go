@@ -192,9 +192,7 @@ func (m *model) bind() {
 			if teardown.IsZero() {
 				continue
 			}
-			if b.until = m.nextTo(Awake, teardown); b.until.IsZero() && len(m.recreate)+len(m.windows) == 0 {
-				b.until = m.nextTo("", teardown)
-			}
+			b.until = m.nextTo("", teardown)
 			if m.base[m.index(w.Said)] == Asleep {
 				b.from = teardown
 			}

@@ -13,8 +13,8 @@ const (
 	// Keep: the cluster stays up until Until, whatever the calendar and
 	// its TTL say.
 	Keep WordKind = "keep"
-	// Skip: the next teardown does not happen. Up until the first event to
-	// Awake after it. Said of a cluster that sleeps it does not wake it.
+	// Skip: the next teardown does not happen. Up until the event after it,
+	// which is to Awake where anything ever is. Said of a cluster that sleeps it does not wake it.
 	Skip WordKind = "skip"
 	// Wake: up from now on, until the first event to Asleep after that; the
 	// TTL counts anew.
@@ -93,10 +93,9 @@ func (c *Calendar) bounds(w Word) (from, until time.Time) {
 		if !ok {
 			return time.Time{}, time.Time{}
 		}
-		if until, ok = c.nextTo(Awake, teardown); !ok {
-			// Nothing but teardowns: only the next is skipped.
-			until, _ = c.next(teardown)
-		}
+		// The event after it is to Awake, or where there are only
+		// teardowns, the next of them.
+		until, _ = c.next(teardown)
 		if c.state(w.Said) == Asleep {
 			return teardown, until
 		}
