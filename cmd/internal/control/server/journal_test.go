@@ -47,7 +47,7 @@ func TestFollowersOfARealRun(t *testing.T) {
 			serving := d
 			half, goOn := make(chan struct{}), make(chan struct{})
 			const n = 2000
-			step := run.Def{Name: "apply", Do: func(ctx context.Context, s *run.Scope) error {
+			step := run.Def{Name: "apply", Do: func(_ context.Context, s *run.Scope) error {
 				for i := range n {
 					if i == n/2 {
 						close(half)
