@@ -21,15 +21,15 @@ import (
 // the object in between.
 const takeOverTries = 5
 
-// TakeOver makes the fields that the chosen entries of managedFields own ours,
-// so that the next Apply removes those of them that it does not set. Without
-// it, server-side apply leaves what other field managers set. The object's
-// content does not change. An object that is gone is no error.
-func (c *Cluster) TakeOver(ctx context.Context, kind object.Kind, namespace, name string, chosen func(metav1.ManagedFieldsEntry) bool) error {
+// TakeOver makes the fields at the paths given, and all below them, ours alone,
+// whoever owns them, so that the next Apply removes those of them that it does not
+// set. Without it, server-side apply leaves what other field managers set. The
+// object's content does not change. An object that is gone is no error.
+func (c *Cluster) TakeOver(ctx context.Context, kind object.Kind, namespace, name string, fields []fieldpath.Path) error {
 	id := object.ID{Group: kind.Group, Kind: kind.Kind, Namespace: namespace, Name: name}
 	var err error
 	for range takeOverTries {
-		if err = c.takeOverOnce(ctx, kind, namespace, name, chosen); !apierrors.IsConflict(err) && !apierrors.IsInvalid(err) {
+		if err = c.takeOverOnce(ctx, kind, namespace, name, fields); !apierrors.IsConflict(err) && !apierrors.IsInvalid(err) {
 			break
 		}
 	}
@@ -39,7 +39,7 @@ func (c *Cluster) TakeOver(ctx context.Context, kind object.Kind, namespace, nam
 	return nil
 }
 
-func (c *Cluster) takeOverOnce(ctx context.Context, kind object.Kind, namespace, name string, chosen func(metav1.ManagedFieldsEntry) bool) error {
+func (c *Cluster) takeOverOnce(ctx context.Context, kind object.Kind, namespace, name string, fields []fieldpath.Path) error {
 	u, err := c.Get(ctx, kind, namespace, name)
 	if errors.Is(err, ErrNotFound) {
 		return nil
@@ -47,7 +47,7 @@ func (c *Cluster) takeOverOnce(ctx context.Context, kind object.Kind, namespace,
 	if err != nil {
 		return err
 	}
-	merged, found := mergeEntries(u.GetManagedFields(), c.opts.FieldManager, kind.GroupVersion().String(), chosen)
+	merged, found := takeFields(u.GetManagedFields(), c.opts.FieldManager, kind.GroupVersion().String(), fields)
 	if !found {
 		return nil
 	}
@@ -66,31 +66,54 @@ func (c *Cluster) takeOverOnce(ctx context.Context, kind object.Kind, namespace,
 	})
 }
 
-// mergeEntries moves the fields of the chosen entries into manager's own.
-func mergeEntries(entries []metav1.ManagedFieldsEntry, manager, apiVersion string, chosen func(metav1.ManagedFieldsEntry) bool) (merged []metav1.ManagedFieldsEntry, found bool) {
-	var fields fieldpath.Set
+// takeFields moves the fields at the paths given, and all below them, out of every
+// other entry into manager's own. What somebody observed in a status stays.
+func takeFields(entries []metav1.ManagedFieldsEntry, manager, apiVersion string, paths []fieldpath.Path) (taken []metav1.ManagedFieldsEntry, found bool) {
+	own := fieldpath.NewSet()
 	ours := metav1.ManagedFieldsEntry{Manager: manager, Operation: metav1.ManagedFieldsOperationApply, APIVersion: apiVersion, FieldsType: "FieldsV1"}
 	for _, e := range entries {
-		mine := e.Manager == manager && e.Operation == metav1.ManagedFieldsOperationApply && e.Subresource == ""
-		take := !mine && e.Subresource == "" && e.FieldsV1 != nil && chosen(e)
 		var set fieldpath.Set
-		if (mine || take) && e.FieldsV1 != nil && set.FromJSON(bytes.NewReader(e.FieldsV1.GetRawBytes())) != nil {
-			mine, take = false, false // not to be read: it stays as it is
-		}
-		if !mine && !take {
-			merged = append(merged, e)
+		readable := e.FieldsV1 != nil && set.FromJSON(bytes.NewReader(e.FieldsV1.GetRawBytes())) == nil
+		if e.Manager == manager && e.Operation == metav1.ManagedFieldsOperationApply && e.Subresource == "" && readable {
+			own = own.Union(&set)
+			ours.APIVersion, ours.Time = e.APIVersion, e.Time
 			continue
 		}
-		found = found || take
-		fields = *fields.Union(&set)
-		if mine {
-			ours.APIVersion, ours.Time = e.APIVersion, e.Time
+		if e.Subresource != "status" && readable {
+			moved, rest := divide(&set, paths)
+			if !moved.Empty() {
+				found, own = true, own.Union(moved)
+				if rest.Empty() {
+					continue
+				}
+				e = owning(e, rest)
+			}
 		}
+		taken = append(taken, e)
 	}
-	raw, err := fields.ToJSON()
+	return append(taken, owning(ours, own)), found
+}
+
+// divide splits a set into what lies at or below one of the paths, and the rest.
+func divide(set *fieldpath.Set, paths []fieldpath.Path) (within, rest *fieldpath.Set) {
+	within = fieldpath.NewSet()
+	set.Iterate(func(p fieldpath.Path) {
+		for _, at := range paths {
+			if len(p) >= len(at) && p[:len(at)].Equals(at) {
+				within.Insert(p.Copy())
+				return
+			}
+		}
+	})
+	return within, set.Difference(within)
+}
+
+// owning returns e as the entry of who owns just set.
+func owning(e metav1.ManagedFieldsEntry, set *fieldpath.Set) metav1.ManagedFieldsEntry {
+	raw, err := set.ToJSON()
 	if err != nil {
-		return entries, false
+		return e // of paths that were read from JSON there is none that cannot be written
 	}
-	ours.FieldsV1 = metav1.NewFieldsV1(string(raw))
-	return append(merged, ours), found
+	e.FieldsV1 = metav1.NewFieldsV1(string(raw))
+	return e
 }

@@ -205,8 +205,8 @@ func (a *applier) apply(ctx context.Context, n *plan.Node) fate {
 			return fate{node: n, err: err}
 		}
 	}
-	if a.changed[n.ID].ByHand {
-		if err := a.cluster.TakeOver(ctx, n.Kind, n.ID.Namespace, n.ID.Name, drift.ByPeople); err != nil {
+	if added := a.changed[n.ID].Added; len(added) > 0 {
+		if err := a.cluster.TakeOver(ctx, n.Kind, n.ID.Namespace, n.ID.Name, added); err != nil {
 			return fate{node: n, err: err}
 		}
 	}

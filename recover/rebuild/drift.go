@@ -219,11 +219,20 @@ func (o onlooker) Scan(ctx context.Context, kind object.Kind, metadataOnly bool,
 
 func (o onlooker) DryRun(ctx context.Context, kind object.Kind, u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	stored, err := o.live.DryRun(ctx, kind, u)
+	return stored, unlessForbidden(err)
+}
+
+func (o onlooker) Rehearse(ctx context.Context, kind object.Kind, before, now *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	stored, err := o.live.Rehearse(ctx, kind, before, now)
+	return stored, unlessForbidden(err)
+}
+
+func unlessForbidden(err error) error {
 	var refused refusal
 	if errors.As(err, &refused) && refused.Reason == kube.ReasonForbidden {
-		return nil, refused.ApplyError
+		return refused.ApplyError
 	}
-	return stored, err
+	return err
 }
 
 // observers are several that see the same.

@@ -1,12 +1,14 @@
 package rebuild_test
 
 import (
+	"cmp"
 	"encoding/base64"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/rekindle-io/rekindle/recover/object"
 )
@@ -63,6 +65,26 @@ metadata: {name: reconciled, namespace: shop, labels: {app: web}}
 data: {color: blue}
 ---
 apiVersion: v1
+kind: ConfigMap
+metadata: {name: scripted, namespace: shop}
+data: {color: blue}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: deployed, namespace: shop}
+data: {color: blue}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: ancient, namespace: shop}
+data: {color: blue}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: exposed, namespace: shop}
+spec: {selector: {app: web}, ports: [{port: 80}]}
+---
+apiVersion: v1
 kind: Service
 metadata: {name: web, namespace: shop}
 spec: {selector: {app: web}, ports: [{port: 80}]}
@@ -103,6 +125,28 @@ spec:
   selector: {matchLabels: {app: sidecar}}
   template:
     metadata: {labels: {app: sidecar}}
+    spec:
+      containers: [{name: app, image: "registry.example.com/app:1"}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: mined, namespace: shop}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: mined}}
+  template:
+    metadata: {labels: {app: mined}}
+    spec:
+      containers: [{name: app, image: "registry.example.com/app:1"}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: operated, namespace: shop}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: operated}}
+  template:
+    metadata: {labels: {app: operated}}
     spec:
       containers: [{name: app, image: "registry.example.com/app:1"}]
 ---
@@ -168,11 +212,15 @@ subjects: [{kind: ServiceAccount, name: default, namespace: shop}]
 `
 
 // edit is what a person does to one object, with a patch as hand.patch takes it;
-// field is in the path of what Verify has to name.
+// field is in the path of what Verify has to name. by is the field manager, when it
+// is not kubectl's.
 type edit struct {
 	name, path, patch, field string
 	id                       object.ID
+	by                       string
 }
+
+func (e edit) manager() string { return cmp.Or(e.by, "kubectl-edit") }
 
 func edits() []edit {
 	deployment := func(name string) object.ID {
@@ -191,40 +239,49 @@ func edits() []edit {
 	const policies = "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies/"
 	const rbac = "/apis/rbac.authorization.k8s.io/v1/namespaces/shop/"
 	return []edit{
-		{"a value is changed", configMapPath("settings"), `{"data":{"color":"red"}}`, "data.color", configMap("settings")},
-		{"a label is added", configMapPath("labelled"), `{"metadata":{"labels":{"added":"yes"}}}`, "metadata.labels", configMap("labelled")},
-		{"a value is taken away", configMapPath("emptied"), `{"data":{"color":null}}`, "data", configMap("emptied")},
+		{"a value is changed", configMapPath("settings"), `{"data":{"color":"red"}}`, "data.color", configMap("settings"), ""},
+		{"a label is added", configMapPath("labelled"), `{"metadata":{"labels":{"added":"yes"}}}`, "metadata.labels", configMap("labelled"), ""},
+		{"a value is taken away", configMapPath("emptied"), `{"data":{"color":null}}`, "data", configMap("emptied"), ""},
 		{"another tool applies it", configMapPath("applied"), "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: applied, labels: {added: yes-it-is}}\ndata: {color: red}",
-			"metadata.labels", configMap("applied")},
-		{"a finalizer is added", configMapPath("finalized"), `{"metadata":{"finalizers":["example.com/added"]}}`, "finalizers", configMap("finalized")},
+			"metadata.labels", configMap("applied"), ""},
+		{"a finalizer is added", configMapPath("finalized"), `{"metadata":{"finalizers":["example.com/added"]}}`, "finalizers", configMap("finalized"), ""},
 		{"a Service selects by one more label", "/api/v1/namespaces/shop/services/web", `{"spec":{"selector":{"tier":"front"}}}`,
-			"spec.selector", object.ID{Kind: "Service", Namespace: "shop", Name: "web"}},
+			"spec.selector", object.ID{Kind: "Service", Namespace: "shop", Name: "web"}, ""},
 		{"a Service has one more port", "/api/v1/namespaces/shop/services/ports", `[{"op":"add","path":"/spec/ports/-","value":{"name":"admin","port":81}}]`,
-			"spec.ports", object.ID{Kind: "Service", Namespace: "shop", Name: "ports"}},
+			"spec.ports", object.ID{Kind: "Service", Namespace: "shop", Name: "ports"}, ""},
 		{"a node selector has one more key", deployments + "placed", `{"spec":{"template":{"spec":{"nodeSelector":{"disk":"fast"}}}}}`,
-			"nodeSelector", deployment("placed")},
+			"nodeSelector", deployment("placed"), ""},
 		{"a variable is added", deployments + "variables", `[{"op":"add","path":"/spec/template/spec/containers/0/env/-","value":{"name":"DEBUG","value":"1"}}]`,
-			"env", deployment("variables")},
+			"env", deployment("variables"), ""},
 		{"a container is added", deployments + "sidecar", `[{"op":"add","path":"/spec/template/spec/containers/-","value":{"name":"proxy","image":"registry.example.com/proxy:1"}}]`,
-			"containers", deployment("sidecar")},
-		{"a rollout is paused and scaled", deployments + "paused", `{"spec":{"paused":true,"replicas":0}}`, "spec.replicas", deployment("paused")},
-		{"a budget selects by one more label", budgets + "narrowed", `{"spec":{"selector":{"matchLabels":{"tier":"front"}}}}`, "spec.selector", budget("narrowed")},
-		{"minAvailable is swapped for maxUnavailable", budgets + "swapped", `{"spec":{"minAvailable":null,"maxUnavailable":1}}`, "vailable", budget("swapped")},
-		{"a rule is narrowed to names", rbac + "roles/reader", `[{"op":"add","path":"/rules/0/resourceNames","value":["only-this"]}]`, "rules", rights("Role", "reader")},
+			"containers", deployment("sidecar"), ""},
+		{"a rollout is paused and scaled", deployments + "paused", `{"spec":{"paused":true,"replicas":0}}`, "spec.replicas", deployment("paused"), ""},
+		{"a budget selects by one more label", budgets + "narrowed", `{"spec":{"selector":{"matchLabels":{"tier":"front"}}}}`, "spec.selector", budget("narrowed"), ""},
+		{"minAvailable is swapped for maxUnavailable", budgets + "swapped", `{"spec":{"minAvailable":null,"maxUnavailable":1}}`, "vailable", budget("swapped"), ""},
+		{"a rule is narrowed to names", rbac + "roles/reader", `[{"op":"add","path":"/rules/0/resourceNames","value":["only-this"]}]`, "rules", rights("Role", "reader"), ""},
 		{"a subject is added", rbac + "rolebindings/readers", `[{"op":"add","path":"/subjects/-","value":{"kind":"ServiceAccount","name":"other","namespace":"shop"}}]`,
-			"subjects", rights("RoleBinding", "readers")},
-		{"all subjects are taken away", rbac + "rolebindings/emptied", `{"subjects":null}`, "subjects", rights("RoleBinding", "emptied")},
-		{"a closed policy lets everything in", policies + "closed", `{"spec":{"ingress":[{}]}}`, "spec.ingress", policy("closed")},
+			"subjects", rights("RoleBinding", "readers"), ""},
+		{"all subjects are taken away", rbac + "rolebindings/emptied", `{"subjects":null}`, "subjects", rights("RoleBinding", "emptied"), ""},
+		{"a closed policy lets everything in", policies + "closed", `{"spec":{"ingress":[{}]}}`, "spec.ingress", policy("closed"), ""},
 		{"a peer loses its empty selector", policies + "peers", `[{"op":"remove","path":"/spec/ingress/0/from/0/namespaceSelector"}]`,
-			"spec.ingress", policy("peers")},
+			"spec.ingress", policy("peers"), ""},
 		{"a definition has a printer column", queuesPath,
 			`[{"op":"add","path":"/spec/versions/0/additionalPrinterColumns","value":[{"name":"Depth","type":"integer","jsonPath":".spec.depth"}]}]`,
-			"spec.versions", object.ID{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition", Name: "queues.shop.example.com"}},
+			"spec.versions", object.ID{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition", Name: "queues.shop.example.com"}, ""},
+		{"a tool of which nothing is known adds a value", configMapPath("scripted"), `{"data":{"added":"yes"}}`, "data.added", configMap("scripted"), "my-tool"},
+		{"a deployer adds a value", configMapPath("deployed"), `{"data":{"added":"yes"}}`, "data.added", configMap("deployed"), "kustomize-controller"},
+		{"a person's label becomes ancient", configMapPath("ancient"), `{"metadata":{"labels":{"human":"x"}}}`, "metadata.labels.human", configMap("ancient"), ""},
+		{"a stranger mines", deployments + "mined", `[{"op":"add","path":"/spec/template/spec/hostNetwork","value":true},
+			{"op":"add","path":"/spec/template/spec/containers/0","value":{"name":"miner","image":"registry.example.com/miner:1"}}]`, "containers[miner]", deployment("mined"), "evil"},
+		{"a program that is named as an operator takes the host's files", deployments + "operated", `[{"op":"add","path":"/spec/template/spec/volumes","value":[{"name":"host","hostPath":{"path":"/"}}]}]`,
+			"volumes", deployment("operated"), "evil-operator"},
+		{"a Service answers to another address", "/api/v1/namespaces/shop/services/exposed", `{"spec":{"externalIPs":["192.0.2.1"]}}`, "externalIPs",
+			object.ID{Kind: "Service", Namespace: "shop", Name: "exposed"}, "evil-controller"},
 	}
 }
 
 func (p *place) controllersLeaveTheirMarks(t *testing.T) {
-	for _, controller := range []string{"kustomize-controller", "helm-controller", "kube-controller-manager"} {
+	for _, controller := range []string{"ingress-controller", "some-operator", "cert-manager-webhook", "kube-controller-manager", "vpa-updater"} {
 		p.by(t, controller).patch(configMapPath("reconciled"), `{"metadata":{"annotations":{"`+controller+`.example.com/seen":"yes"},"labels":{"`+controller+`":"yes"}}}`)
 	}
 	p.by(t, "kustomize-controller").patch(configMapPath("reconciled"), `apiVersion: v1
@@ -236,15 +293,20 @@ metadata: {name: reconciled, namespace: shop, labels: {kustomize.toolkit.fluxcd.
 }
 
 func (p *place) handEditsAreUndone(t *testing.T) {
-	person, before := p.by(t, "kubectl-edit"), map[string]map[string]any{}
+	before := map[string]map[string]any{}
 	for _, e := range edits() {
-		whole := strings.TrimSuffix(e.path, "/scale")
+		person, whole := p.by(t, e.manager()), strings.TrimSuffix(e.path, "/scale")
 		before[e.name] = object.Canonical(person.get(whole))
 		person.patch(e.path, e.patch)
-		if cmp.Equal(before[e.name], object.Canonical(person.get(whole))) {
+		if gocmp.Equal(before[e.name], object.Canonical(person.get(whole))) {
 			t.Fatalf("%s: the edit changed nothing", e.name)
 		}
 	}
+	for i := range 11 { // the server then forgets by whom the first of them were
+		p.by(t, fmt.Sprintf("kubectl-%d", i)).patch(configMapPath("ancient"), fmt.Sprintf(`{"metadata":{"annotations":{"a%d":"b"}}}`, i))
+	}
+	// Who edits all containers touches those that others added.
+	p.by(t, "kubectl-set").patch("/apis/apps/v1/namespaces/shop/deployments/mined", `[{"op":"add","path":"/spec/template/spec/containers/0/env","value":[{"name":"FOO","value":"bar"}]}]`)
 	found := p.verify(t)
 	if found.Verified {
 		t.Error("verified, after hand edits")
@@ -268,7 +330,7 @@ func (p *place) handEditsAreUndone(t *testing.T) {
 				t.Errorf("%s is not named: %s", e.field, words(t, c))
 			}
 			live := object.Canonical(p.by(t, "test").get(strings.TrimSuffix(e.path, "/scale")))
-			if diff := cmp.Diff(before[e.name], live); diff != "" {
+			if diff := gocmp.Diff(before[e.name], live); diff != "" {
 				t.Errorf("not undone (-before +after the restore):\n%s", diff)
 			}
 		})
@@ -321,7 +383,7 @@ func (p *place) onlyUserIsLeft(t *testing.T) []any {
 	}
 	live := p.by(t, "test").get("/api/v1/namespaces/shop/secrets/credentials")
 	want := map[string]any{"user": base64.StdEncoding.EncodeToString([]byte("zaphod-one"))}
-	if diff := cmp.Diff(want, live.Object["data"]); diff != "" {
+	if diff := gocmp.Diff(want, live.Object["data"]); diff != "" {
 		t.Errorf("the Secret's keys (-want +have):\n%s", diff)
 	}
 	return []any{found, report, asked}

@@ -37,12 +37,24 @@ func (l live) Get(ctx context.Context, kind object.Kind, namespace, name string)
 
 func (l live) DryRun(ctx context.Context, kind object.Kind, o *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	applied, err := l.cluster.Apply(ctx, kind, o, kube.ApplyOptions{DryRun: true})
+	return applied.Object, judged(err)
+}
+
+var _ drift.Rehearser = live{}
+
+func (l live) Rehearse(ctx context.Context, kind object.Kind, before, now *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	stored, err := l.cluster.Rehearse(ctx, kind, before, now)
+	return stored, judged(err)
+}
+
+// judged tells a server's word about an object from its failure to answer.
+func judged(err error) error {
 	var refused *kube.ApplyError
 	if errors.As(err, &refused) && refused.Unwrap() == nil &&
 		refused.Reason != kube.ReasonUnavailable && refused.Reason != kube.ReasonTimeout {
-		return nil, refusal{refused}
+		return refusal{refused}
 	}
-	return applied.Object, err
+	return err
 }
 
 // refusal is a server's word that an object cannot be applied as it is.

@@ -17,14 +17,11 @@ import (
 // owned with, or anything below it.
 func attribute(fields []Field, form map[string]any, u *unstructured.Unstructured) {
 	for _, entry := range u.GetManagedFields() {
-		if entry.FieldsV1 == nil || entry.Manager == "" {
+		set, ok := setOf(entry)
+		if !ok || entry.Manager == "" {
 			continue
 		}
-		var set fieldpath.Set
-		if set.FromJSON(bytes.NewReader(entry.FieldsV1.GetRawBytes())) != nil {
-			continue
-		}
-		owned := paths(&set, form)
+		owned := paths(set, form)
 		for i := range fields {
 			if fields[i].Have != nil && owned.reach(fields[i].Path) {
 				fields[i].By = append(fields[i].By, authorOf(entry))
@@ -35,6 +32,15 @@ func attribute(fields []Field, form map[string]any, u *unstructured.Unstructured
 		slices.SortStableFunc(fields[i].By, lastFirst)
 		fields[i].By = slices.CompactFunc(fields[i].By, sameAuthor)
 	}
+}
+
+// setOf reads which fields an entry is about; not ok when it does not say.
+func setOf(entry metav1.ManagedFieldsEntry) (*fieldpath.Set, bool) {
+	var set fieldpath.Set
+	if entry.FieldsV1 == nil || set.FromJSON(bytes.NewReader(entry.FieldsV1.GetRawBytes())) != nil {
+		return nil, false
+	}
+	return &set, true
 }
 
 // printed is a set of printed paths.

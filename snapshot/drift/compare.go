@@ -28,6 +28,14 @@ type Cluster interface {
 	DryRun(ctx context.Context, kind object.Kind, o *unstructured.Unstructured) (*unstructured.Unstructured, error)
 }
 
+// Rehearser is a Cluster that can tell what comes back when fields are taken away:
+// a default, or what an admission policy adds to each object.
+type Rehearser interface {
+	// Rehearse returns what the server would store if o took the place of live, which
+	// has to be as the server has it.
+	Rehearse(ctx context.Context, kind object.Kind, live, o *unstructured.Unstructured) (*unstructured.Unstructured, error)
+}
+
 // Expected is one object that the commit sets, in the kind in which the
 // cluster serves it.
 type Expected struct {
@@ -166,17 +174,6 @@ type comparison struct {
 	failure    error
 	suspects   []suspect
 	report     *Report
-}
-
-// suspect is an object that looks different.
-type suspect struct {
-	expected Expected
-	live     *unstructured.Unstructured // with its managedFields
-	form     map[string]any             // canonical
-	fields   []Field
-	byHand   []Field
-	// terminating: it is being deleted, and will be missing.
-	terminating bool
 }
 
 // listAll lists every kind once: whole where the commit has objects of it,

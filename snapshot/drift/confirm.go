@@ -43,34 +43,54 @@ func (c *comparison) confirm(ctx context.Context) error {
 // nothing would, there is none.
 func (c *comparison) ask(ctx context.Context, s suspect) (*Change, error) {
 	id := s.expected.Object.ID()
-	change := &Change{ID: id, From: s.expected.Object.From, ByHand: len(s.byHand) > 0}
+	change := &Change{ID: id, From: s.expected.Object.From}
 	if s.terminating {
 		change.Terminating, change.Refused = true, "it is being deleted"
 		return change, nil
 	}
 	result, s, err := c.applied(ctx, s)
+	if err == nil {
+		result, err = c.rehearsed(ctx, s, result)
+	}
 	var refusal interface{ Refused() bool }
 	switch {
 	case err == nil:
-		change.Fields = Both(c.mind(id, object.Form(result)), c.mind(id, s.form))
-		change.Fields = append(change.Fields, s.byHand...)
-		if len(change.Fields) == 0 {
-			return nil, nil
-		}
+		git := c.mind(id, object.Form(s.expected.Object.Unstructured))
+		change.Fields = restored(id.GroupKind(), git, c.mind(id, object.Form(result)), c.mind(id, s.form), ownedIn(s))
 	case errors.As(err, &refusal) && refusal.Refused():
 		change.Refused = err.Error()
-		change.Fields = slices.Concat(s.fields, s.byHand)
+		change.Fields = s.alone()
 	case !c.opts.Tolerant || ctx.Err() != nil:
 		return nil, fmt.Errorf("compare %s: %w", id, err)
 	default:
 		change.Unconfirmed = err.Error()
-		change.Fields = slices.Concat(s.fields, s.byHand)
+		change.Fields = s.alone()
 	}
-	if c.opts.Tolerant && len(change.Fields) == 0 {
+	if len(change.Fields) == 0 && (err == nil || c.opts.Tolerant) {
 		return nil, nil // it only might have differed, and nobody can say that it does
 	}
+	change.Added = s.added(change.Fields)
+	change.ByHand = len(change.Added) > 0
 	attribute(change.Fields, s.form, s.live)
 	return change, nil
+}
+
+// rehearsed returns what a restore would make of a suspect: result is that, but for
+// the fields that others added. Some of them are the server's own and would come
+// back.
+func (c *comparison) rehearsed(ctx context.Context, s suspect, result *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	if len(s.touches.added) == 0 {
+		return result, nil
+	}
+	without := result.DeepCopy()
+	for _, at := range s.touches.paths() {
+		without.Object, _ = remove(without.Object, at).(map[string]any)
+	}
+	r, can := c.cluster.(Rehearser)
+	if !can {
+		return without, nil
+	}
+	return r.Rehearse(ctx, s.expected.Kind, s.live, without)
 }
 
 // attempts is how often a dry run is tried on an object that is being changed.
@@ -91,7 +111,7 @@ func (c *comparison) applied(ctx context.Context, s suspect) (result *unstructur
 			return nil, s, err
 		}
 		s.live, s.form = live, object.Form(live)
-		s.byHand, _ = others(object.Form(want), s.form, s.live)
+		s.touches = c.touched(s.expected.Object.ID(), object.Form(want), s.form, s.live)
 		if result.GetResourceVersion() == s.live.GetResourceVersion() {
 			break
 		}

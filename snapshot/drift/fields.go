@@ -33,7 +33,7 @@ func Set(want, have map[string]any) []Field {
 		return nil
 	}
 	c := comparer{onlySet: true}
-	c.maps("", want, have)
+	c.maps("", said{}, want, have)
 	return c.fields
 }
 
@@ -63,32 +63,36 @@ func covers(want, have any) bool {
 // Both compares two objects field by field, in both directions.
 func Both(want, have map[string]any) []Field {
 	c := comparer{}
-	c.maps("", want, have)
+	c.maps("", said{}, want, have)
 	return c.fields
 }
 
+// comparer compares two objects, and carries along what a third one says at the
+// same place.
 type comparer struct {
 	onlySet bool
 	fields  []Field
+	said    []said // for each of fields
 }
 
-func (c *comparer) differ(path string, want, have any) {
+func (c *comparer) differ(path string, by said, want, have any) {
 	c.fields = append(c.fields, Field{Path: path, Want: want, Have: have})
+	c.said = append(c.said, by)
 }
 
 // lack is differ for a field that one side does not have. Labels and annotations
 // differ one by one: that there was none before says nothing.
-func (c *comparer) lack(path, key string, want, have any) {
+func (c *comparer) lack(path, key string, by said, want, have any) {
 	w, one := want.(map[string]any)
 	h, other := have.(map[string]any)
 	if (key == "labels" || key == "annotations") && (one && len(w) > 0 || other && len(h) > 0) {
-		c.maps(path, w, h)
+		c.maps(path, by, w, h)
 		return
 	}
-	c.differ(path, want, have)
+	c.differ(path, by, want, have)
 }
 
-func (c *comparer) maps(path string, want, have map[string]any) {
+func (c *comparer) maps(path string, by said, want, have map[string]any) {
 	for _, key := range slices.Sorted(maps.Keys(want)) {
 		below := join(path, key)
 		value, ok := have[key]
@@ -96,76 +100,76 @@ func (c *comparer) maps(path string, want, have map[string]any) {
 			continue // null says no more than nothing
 		}
 		if !ok {
-			c.lack(below, key, want[key], nil)
+			c.lack(below, key, by.key(key), want[key], nil)
 			continue
 		}
-		c.values(below, want[key], value)
+		c.values(below, by.key(key), want[key], value)
 	}
 	if c.onlySet {
 		return
 	}
 	for _, key := range slices.Sorted(maps.Keys(have)) {
 		if _, ok := want[key]; !ok && have[key] != nil {
-			c.lack(join(path, key), key, nil, have[key])
+			c.lack(join(path, key), key, by.key(key), nil, have[key])
 		}
 	}
 }
 
-func (c *comparer) values(path string, want, have any) {
+func (c *comparer) values(path string, by said, want, have any) {
 	switch w := want.(type) {
 	case map[string]any:
 		if h, ok := have.(map[string]any); ok {
-			c.maps(path, w, h)
+			c.maps(path, by, w, h)
 			return
 		}
 	case []any:
 		if h, ok := have.([]any); ok {
-			c.lists(path, w, h)
+			c.lists(path, by, w, h)
 			return
 		}
 	}
 	if !raw.Equal(want, have) {
-		c.differ(path, want, have)
+		c.differ(path, by, want, have)
 	}
 }
 
 // lists compares item by item, and by name where every item has one and the
 // two sides do not line up.
-func (c *comparer) lists(path string, want, have []any) {
+func (c *comparer) lists(path string, by said, want, have []any) {
 	wantNamed, ok1 := byName(want)
 	haveNamed, ok2 := byName(have)
 	if ok1 && ok2 && !lineUp(want, have) {
-		c.named(path, wantNamed, haveNamed)
+		c.named(path, by, wantNamed, haveNamed)
 		return
 	}
 	if len(want) != len(have) {
-		c.differ(path, want, have)
+		c.differ(path, by, want, have)
 		return
 	}
 	for i := range want {
-		c.values(path+itemLabel(i, want[i]), want[i], have[i])
+		c.values(path+itemLabel(i, want[i]), by.item(i, want[i]), want[i], have[i])
 	}
 }
 
 // named compares two lists of named items. An item that only have carries
 // counts although the list is compared by what want sets: the list is want's.
-func (c *comparer) named(path string, want, have map[string]any) {
+func (c *comparer) named(path string, by said, want, have map[string]any) {
 	before := len(c.fields)
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		below := path + "[" + name + "]"
 		if item, ok := have[name]; ok {
-			c.values(below, want[name], item)
+			c.values(below, by.named(name), want[name], item)
 			continue
 		}
-		c.differ(below, want[name], nil)
+		c.differ(below, by.named(name), want[name], nil)
 	}
 	for _, name := range slices.Sorted(maps.Keys(have)) {
 		if _, ok := want[name]; !ok {
-			c.differ(path+"["+name+"]", nil, have[name])
+			c.differ(path+"["+name+"]", by.named(name), nil, have[name])
 		}
 	}
 	if len(c.fields) == before {
-		c.differ(path, "the order "+fmt.Sprint(slices.Sorted(maps.Keys(want))), "another order")
+		c.differ(path, said{ordered: true}, "the order "+fmt.Sprint(slices.Sorted(maps.Keys(want))), "another order")
 	}
 }
 

@@ -1,8 +1,10 @@
 package drift
 
 import (
+	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/rekindle-io/rekindle/recover/object"
@@ -89,6 +91,30 @@ func (p *part) leave(id object.ID, whole, live map[string]any, fields []Field) {
 				break
 			}
 		}
+	}
+}
+
+// touched is others for an object, of which the fields that controllers write are
+// theirs whoever wrote them.
+func (c *comparison) touched(id object.ID, want, live map[string]any, u *unstructured.Unstructured) touches {
+	t := others(id.GroupKind(), want, live, u)
+	for _, h := range c.hands[id] {
+		t.added = slices.DeleteFunc(t.added, func(a addition) bool {
+			is := a.Path == h.path || strings.HasSuffix(a.Path, "."+h.path)
+			if is {
+				a.left = h.why
+				t.left = append(t.left, a)
+			}
+			return is
+		})
+	}
+	return t
+}
+
+// leaveAdded notes what was added to an object and does not count.
+func (p *part) leaveAdded(id object.ID, t touches) {
+	for _, a := range t.left {
+		p.left = append(p.left, Left{ID: id, Path: a.Path, Why: a.left})
 	}
 }
 

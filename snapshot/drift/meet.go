@@ -123,14 +123,15 @@ func (p *part) compare(id object.ID, e Expected, u *unstructured.Unstructured) m
 	want := p.c.mind(id, whole)
 	s := suspect{expected: e, live: u, form: live, fields: Set(want, live)}
 	current := object.DigestOf(whole)
-	var contested bool
-	s.byHand, contested = others(whole, live, u)
+	s.touches = p.c.touched(id, whole, live, u)
 	s.terminating = u.GetDeletionTimestamp() != nil
 	p.leave(id, whole, live, s.fields)
+	p.leaveAdded(id, s.touches)
 	p.keepReplicas(id, live)
 	stamp := stampOf(u)
 	p.note(id, u, current, digestOf(current, whole, want, live, s.fields), stamp)
-	if len(s.fields)+len(s.byHand) > 0 || contested || s.terminating || stamp != "" && stamp != current.Short() {
+	s.fields = eyeFor(id.GroupKind()).differ(s.fields)
+	if len(s.fields)+len(s.touches.added) > 0 || s.touches.contested || s.terminating || stamp != "" && stamp != current.Short() {
 		p.suspects = append(p.suspects, s)
 	}
 	return live

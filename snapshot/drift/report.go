@@ -17,6 +17,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"github.com/rekindle-io/rekindle/recover/object"
 )
@@ -142,9 +143,11 @@ type Change struct {
 	ID     object.ID         `json:"object"`
 	From   object.Provenance `json:"from"`
 	Fields []Field           `json:"fields"`
-	// ByHand: some of the fields were set by people and are not the commit's.
-	// To undo them a restore has to take them over first.
+	// ByHand: others added some of the fields, which are not the commit's. To undo
+	// them a restore has to take them over first.
 	ByHand bool `json:"byHand,omitempty"`
+	// Added are where those lie, as managedFields tell.
+	Added []fieldpath.Path `json:"-"`
 	// Refused is the server's word when it would not let the difference be
 	// undone in place (an immutable field, a webhook that does not answer), so
 	// that Fields is what differs locally; empty otherwise.
@@ -172,7 +175,7 @@ type Unexpected struct {
 	By      *Author    `json:"by,omitempty"`
 }
 
-// Left is a difference that is a controller's business.
+// Left is a difference that is a controller's business, or a field that one added.
 type Left struct {
 	ID   object.ID `json:"object"`
 	Path string    `json:"path"`
