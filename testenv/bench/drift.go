@@ -108,7 +108,10 @@ func measureDrift(ctx context.Context, s settings, work string, size int) (out s
 			}
 			if used.alone != "" {
 				part := sample{took: used.part.Took, cpu: used.part.CPU, peak: used.peak}
-				fmt.Printf("%5d objects, round %d, %-34s %s\n", size, round+1, used.alone, part)
+				if used.alone != l.name {
+					fmt.Printf("%5d objects, round %d, %-34s ", size, round+1, used.alone)
+				}
+				fmt.Println(part)
 				out.by[used.alone] = append(out.by[used.alone], part)
 			}
 		}
