@@ -7,8 +7,8 @@ type Facts struct {
 	// Made is when the cluster that is there was made, zero: none is there.
 	Made time.Time
 	// Expired is when a TTL last made the cluster go: the Since of that
-	// Decision. Zero: never. Without it a cluster that its TTL took away
-	// would be wanted again at once.
+	// Decision, one with Expired. Zero: never. Without it a cluster that
+	// its TTL took away would be wanted again at once.
 	Expired time.Time
 }
 
@@ -18,6 +18,9 @@ type Decision struct {
 	// Hold (pause, or no schedule): leave the cluster as it is, whatever
 	// State says.
 	Hold bool
+	// Expired: it is the TTL that lets the cluster sleep. Once it is gone,
+	// Since belongs into Facts.Expired.
+	Expired bool
 	// Since is the instant from which State is wanted, zero: always. With
 	// State it identifies what was decided: it never goes back, and moves
 	// on when State changes and when something says State anew: an event
@@ -43,6 +46,7 @@ func (c *Calendar) Decide(now time.Time, words []Word, f Facts) Decision {
 	v := q.verdict(now)
 	pause := newest(q.words, now, true)
 	d := Decision{State: v.state, Hold: v.idle || pause != nil}
+	d.Expired = !v.expired.IsZero()
 	d.Since = q.since(now, v)
 	d.Until = q.until(now, v, d.Hold)
 	d.Again = q.again(now, v)
@@ -60,7 +64,7 @@ func (c *Calendar) local(t time.Time) time.Time {
 	if t.IsZero() {
 		return t
 	}
-	return t.In(c.zone)
+	return t.Round(0).In(c.zone) // without what the clock of the process adds
 }
 
 // question is all that a Decision depends on but the instant.
@@ -164,22 +168,28 @@ func (q *question) since(now time.Time, v verdict) time.Time {
 		later(at)
 	}
 	// changed also asks whether it was another state until then.
-	changed := func(t time.Time) {
-		if t.After(since) && !t.After(now) && q.verdict(t.Add(-time.Second)).state != v.state {
-			since = t
+	changed := func(t time.Time) verdict {
+		before := v
+		if t.After(since) && !t.After(now) {
+			if before = q.verdict(t.Add(-time.Second)); before.state != v.state {
+				since = t
+			}
 		}
-	}
-	for _, h := range q.words {
-		if h.Kind == Pause {
-			later(h.until)
-			continue
-		}
-		if h.wants() == v.state && !h.never() {
-			later(h.from)
-		}
-		changed(h.until)
+		return before
 	}
 	changed(v.expired)
+	for _, h := range q.words {
+		switch {
+		case h.Kind == Pause:
+			later(h.until)
+			continue
+		case h.wants() == v.state && !h.never():
+			later(h.from)
+		}
+		if before := changed(h.until); before.state == v.state {
+			changed(before.expired) // the TTL ended it before its time
+		}
+	}
 	return since
 }
 

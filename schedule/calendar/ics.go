@@ -13,6 +13,8 @@ import (
 const (
 	// longestEvent bounds one event, in days.
 	longestEvent = 366
+	// mostZones bounds the names of time zones that are looked up.
+	mostZones = 50
 	// longestSummary bounds what an event is called, in letters.
 	longestSummary = 100
 )
@@ -194,8 +196,12 @@ func (r *icsReader) zoneOf(p *ics.BaseProperty) *clock {
 
 // named is the clock of a zone, that of the calendar when there is no such.
 func (r *icsReader) named(name string) *clock {
-	if known, ok := r.zones[name]; ok {
+	known, ok := r.zones[name]
+	switch {
+	case ok:
 		return known
+	case len(r.zones) == mostZones:
+		return r.here
 	}
 	zone, err := parseZone(name)
 	// Some programs write /example.org/20250101/Europe/Berlin.

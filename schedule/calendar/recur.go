@@ -15,7 +15,7 @@ const (
 	lastOccurrence = 2099
 	// mostOccurrences and mostRecurring are those of one file.
 	mostOccurrences = 20_000
-	mostRecurring   = 500
+	mostRecurring   = 200
 	longestRule     = 500  // bytes
 	longestInterval = 1000 // INTERVAL
 )

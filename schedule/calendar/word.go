@@ -14,7 +14,8 @@ const (
 	// its TTL say.
 	Keep WordKind = "keep"
 	// Skip: the next teardown does not happen. Up until the event after it,
-	// which is to Awake where anything ever is. Said of a cluster that sleeps it does not wake it.
+	// which is to Awake, or where there are only teardowns the next of them.
+	// Said of a cluster that sleeps it does not wake it.
 	Skip WordKind = "skip"
 	// Wake: up from now on, until the first event to Asleep after that; the
 	// TTL counts anew.
@@ -93,8 +94,6 @@ func (c *Calendar) bounds(w Word) (from, until time.Time) {
 		if !ok {
 			return time.Time{}, time.Time{}
 		}
-		// The event after it is to Awake, or where there are only
-		// teardowns, the next of them.
 		until, _ = c.next(teardown)
 		if c.state(w.Said) == Asleep {
 			return teardown, until

@@ -57,6 +57,9 @@ func (want expectation) check(t *testing.T, c *Calendar, words []Word, f Facts) 
 	if d.State != want.state || d.Hold != want.hold || !d.Since.Equal(at(t, want.since)) || !d.Until.Equal(at(t, want.until)) {
 		t.Errorf("at %s: %s %v since %s until %s, want %+v", want.now, d.State, d.Hold, d.Since, d.Until, want)
 	}
+	if d.Expired != strings.HasSuffix(want.reason, " is over") {
+		t.Errorf("at %s: expired is %v", want.now, d.Expired)
+	}
 	if d.Reason != want.reason {
 		t.Errorf("at %s: %q, want %q", want.now, d.Reason, want.reason)
 	}
@@ -353,4 +356,17 @@ func TestManyAsk(t *testing.T) {
 		})
 	}
 	asking.Wait()
+}
+
+// TestGoneByTTL: the decision stays the same when the cluster is gone.
+func TestGoneByTTL(t *testing.T) {
+	c := mustParse(t, Spec{Zone: "Europe/Berlin", Awake: []string{"Mon-Fri 07:00-20:00"}, TTL: 8 * time.Hour})
+	now := at(t, "23 16:00")
+	for _, words := range [][]Word{nil, {said(t, c, Keep, "23 12:00", "23 15:30")}} {
+		before := c.Decide(now, words, Facts{Made: at(t, "23 07:05")})
+		after := c.Decide(now, words, Facts{Expired: before.Since})
+		if before != after || !before.Expired {
+			t.Errorf("%+v became %+v", before, after)
+		}
+	}
 }
