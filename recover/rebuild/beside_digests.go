@@ -66,7 +66,7 @@ func (g *digested) See(s drift.Sighting) error {
 // compare compares what of a Secret can be compared: with digests that another
 // key has made, all but the values.
 func (g *digested) compare(want *object.Object, live map[string]any) seenSecret {
-	have, err := sops.Digest(live, g.key)
+	have, err := sops.DigestAs(want.Object, live, g.key)
 	if err != nil {
 		return seenSecret{unknown: err.Error()}
 	}
@@ -80,18 +80,32 @@ func (g *digested) compare(want *object.Object, live map[string]any) seenSecret 
 		unknown: fmt.Sprintf("the digests of its values were made with another key (%.16q) than the one here (%s), and cannot be compared", theirs, ours)}
 }
 
-// withoutValues is a Secret of which only the names of the values are left.
+// withoutValues is a Secret without its digests: of what it holds only the names
+// are left.
 func withoutValues(content map[string]any) map[string]any {
-	data, ok := content["data"].(map[string]any)
-	if !ok {
-		return content
+	content = maps.Clone(content)
+	if meta, ok := content["metadata"].(map[string]any); ok {
+		meta = maps.Clone(meta)
+		blank(meta, "annotations", sops.IsDigest)
+		content["metadata"] = meta
 	}
-	content, data = maps.Clone(content), maps.Clone(data)
-	for name := range data {
-		data[name] = ""
-	}
-	content["data"] = data
+	blank(content, "data", func(any) bool { return true })
 	return content
+}
+
+// blank empties the values in the mapping at key that are to be.
+func blank(content map[string]any, key string, which func(any) bool) {
+	values, ok := content[key].(map[string]any)
+	if !ok {
+		return
+	}
+	values = maps.Clone(values)
+	for name, v := range values {
+		if which(v) {
+			values[name] = ""
+		}
+	}
+	content[key] = values
 }
 
 // Listed notes that Secrets could not be listed.

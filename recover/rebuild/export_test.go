@@ -354,7 +354,7 @@ func (e *exporter) again(revision string, exclude ...string) rebuild.Request {
 }
 
 func (e *exporter) backAgain(t *testing.T) {
-	e.by(t, "kubectl").patch(shopPath+"/secrets/db", `{"stringData":{"password":"hunter-2222"}}`)
+	e.by(t, "kubectl").patch(shopPath+"/secrets/db", `{"stringData":{"password":"hunter-2222"},"metadata":{"annotations":{"api-token":"hunter-4444"}}}`)
 	e.by(t, "kubectl-edit").patch(configMapPath("color"), `{"data":{"value":"drifted"}}`)
 	digests := e.export(t, nil)
 
@@ -388,6 +388,9 @@ func (e *exporter) backAgain(t *testing.T) {
 	if have := words(t, hand.get(shopPath + "/secrets/db").Object["data"]); !strings.Contains(have, "aHVudGVyLTIyMjI=") {
 		t.Error("the password is another")
 	}
+	if hand.get(shopPath + "/secrets/db").GetAnnotations()["api-token"] != "hunter-4444" {
+		t.Error("the annotation is another")
+	}
 	for _, cluster := range []string{"place", "again"} { // each is as the export says
 		req := e.again(e.target.Branch)
 		req.Cluster = cluster
@@ -420,7 +423,12 @@ func (e *exporter) againstDigests(t *testing.T) {
 	if o == nil || o.Drift != show.Changed || len(o.Fields) != 1 || o.Fields[0].Path != "data.other" || strings.Contains(words(t, o), "hmac") {
 		t.Errorf("a value more: %s", words(t, o))
 	}
-	e.by(t, "kubectl").patch(shopPath+"/secrets/db", `{"data":{"other":null}}`)
+	e.by(t, "kubectl").patch(shopPath+"/secrets/db", `{"data":{"other":null},"metadata":{"annotations":{"api-token":"hunter-5555"}}}`)
+	o = differing(compare(), secret)
+	if o == nil || len(o.Fields) != 1 || !strings.Contains(o.Fields[0].Path, "api-token") || strings.Contains(words(t, o), "hmac") {
+		t.Errorf("another annotation: %s", words(t, o))
+	}
+	e.by(t, "kubectl").patch(shopPath+"/secrets/db", `{"metadata":{"annotations":{"api-token":"hunter-4444"}}}`)
 }
 
 // sameBytes: an export of what an export made is that export.
@@ -456,7 +464,7 @@ func (e *exporter) noPlainText(t *testing.T) {
 		all[folder] = gitserver.Open(t, filepath.Dir(folder)).Git("cat-file", "--batch-all-objects", "--batch")
 	}
 	for where, text := range all {
-		for _, plain := range []string{"marzipan-17", "nougat-99", "hunter-2222", "bWFyemlwYW4tMT", "bm91Z2F0LTk5", "aHVudGVyLTIyMjI", "AGE-SECRET"} {
+		for _, plain := range []string{"marzipan-17", "nougat-99", "hunter-2222", "hunter-4444", "hunter-5555", "bWFyemlwYW4tMT", "bm91Z2F0LTk5", "aHVudGVyLTIyMjI", "AGE-SECRET"} {
 			if strings.Contains(text, plain) {
 				t.Errorf("%s is in %s", plain, where)
 			}

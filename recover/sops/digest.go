@@ -5,7 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"maps"
+	"strings"
 )
 
 // DigestsAnnotation marks a Secret's manifest whose values are keyed digests.
@@ -22,7 +22,8 @@ const digestsNotice = "these values are keyed digests: they show that a value ch
 const digestPrefix = "hmac-sha256:"
 
 // Digest returns a Secret's manifest with each value replaced by a digest under
-// key, KeySize bytes, and annotations that say so and name the key. Two manifests
+// key, KeySize bytes, and annotations that say so and name the key. Values of
+// annotations are digests, too, save those of well-known controllers. Two manifests
 // of the same Secret give the same, whether a value is in data or in stringData;
 // equal values of two keys or of two Secrets give different digests.
 func Digest(manifest map[string]any, key []byte) (map[string]any, error) {
@@ -51,22 +52,46 @@ func Digest(manifest map[string]any, key []byte) (map[string]any, error) {
 	if len(digests) > 0 {
 		clean["data"] = digests
 	}
-	annotations, _ := meta["annotations"].(map[string]any)
-	annotations = maps.Clone(annotations)
-	if annotations == nil {
-		annotations = map[string]any{}
+	annotations := map[string]any{}
+	for name, v := range annotationsOf(clean) {
+		if !wellKnown(name) {
+			v = d.annotation(name, v)
+		}
+		annotations[name] = v
 	}
 	annotations[DigestsAnnotation], annotations[DigestsKeyAnnotation] = digestsNotice, KeyID(key)
 	meta["annotations"] = annotations
 	return clean, nil
 }
 
+// DigestAs is Digest in the form of file, which may be of an earlier time: what
+// that one has of annotations in plain text stays plain, to be compared with it.
+func DigestAs(file, manifest map[string]any, key []byte) (map[string]any, error) {
+	digests, err := Digest(manifest, key)
+	if err != nil {
+		return nil, err
+	}
+	theirs, plain := annotationsOf(file), annotationsOf(manifest)
+	for name := range annotationsOf(digests) {
+		is, there := plain[name]
+		if was, known := theirs[name]; there && known && !IsDigest(was) {
+			annotationsOf(digests)[name] = is
+		}
+	}
+	return digests, nil
+}
+
+// IsDigest tells whether a value is in the form of a digest.
+func IsDigest(value any) bool {
+	s, _ := value.(string)
+	sum, ok := strings.CutPrefix(s, digestPrefix)
+	return ok && validID(sum)
+}
+
 // HoldsDigests tells whether content is what Digest returned, which must never
 // be applied.
 func HoldsDigests(content map[string]any) bool {
-	meta, _ := content["metadata"].(map[string]any)
-	annotations, _ := meta["annotations"].(map[string]any)
-	_, ok := annotations[DigestsAnnotation]
+	_, ok := annotationsOf(content)[DigestsAnnotation]
 	return ok
 }
 
@@ -97,6 +122,12 @@ func (d digester) of(field, key string, v any) (string, error) {
 	}
 	sum := keyed(d.key, "digest v1", d.namespace, d.name, key, form, plain)
 	return digestPrefix + hex.EncodeToString(sum[:8]), nil
+}
+
+// annotation is the digest of one annotation's value.
+func (d digester) annotation(name string, v any) string {
+	sum := keyed(d.key, "annotation digest v1", d.namespace, d.name, name, fmt.Sprintf("%T %v", v, v)) // the server takes text alone
+	return digestPrefix + hex.EncodeToString(sum[:8])
 }
 
 func text(m map[string]any, key string) string {

@@ -39,7 +39,7 @@ type Sealer struct {
 
 // Encrypt returns a Secret's manifest as a file that sops and Flux decrypt: YAML
 // with sorted keys, of which only the values below data and stringData are
-// encrypted. What tools have written of the Secret's values into its
+// encrypted, and annotations unless all are of well-known controllers. What tools have written of the Secret's values into its
 // annotations is left out, as are managedFields.
 func (s *Sealer) Encrypt(manifest map[string]any) ([]byte, error) {
 	clean, err := cleaned(manifest)
@@ -61,7 +61,7 @@ func (s *Sealer) encrypt(clean map[string]any) ([]byte, error) {
 	if _, err := io.ReadFull(s.Rand, key); err != nil {
 		return nil, fmt.Errorf("draw a data key: %w", err)
 	}
-	m := metadata{rule: rule{encryptedRegex: regexp.MustCompile(Regex)}, modified: s.Now().UTC().Format(time.RFC3339)}
+	m := metadata{rule: rule{encryptedRegex: regexp.MustCompile(regexFor(clean))}, modified: s.Now().UTC().Format(time.RFC3339)}
 	e := encrypter{key: key, rule: m.rule, random: s.Rand}
 	root, err := e.mapping(clean, nil)
 	if err != nil {
@@ -102,7 +102,7 @@ func (s *Sealer) section(m metadata, key dataKey) (*yaml.Node, error) {
 	}
 	return &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{
 		scalar("age"), keys,
-		scalar("encrypted_regex"), scalar(Regex),
+		scalar("encrypted_regex"), scalar(m.rule.encryptedRegex.String()),
 		scalar("lastmodified"), scalar(m.modified),
 		scalar("mac"), scalar(m.mac),
 		scalar("version"), scalar(formatVersion),

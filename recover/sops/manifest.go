@@ -20,6 +20,38 @@ func copies() []string {
 	}
 }
 
+// controllers are the domains, with all below them, of annotations that stay
+// readable: controllers, and people who review a change, go by them, and they say
+// nothing of what a Secret holds. Everything else may be anything.
+func controllers() []string {
+	return []string{"kubernetes.io", "k8s.io", "cert-manager.io", "helm.sh", "fluxcd.io", "argoproj.io", "rekindle.io"}
+}
+
+// wellKnown tells whether an annotation is one of well-known controllers.
+func wellKnown(annotation string) bool {
+	domain, _, ok := strings.Cut(annotation, "/")
+	return ok && slices.ContainsFunc(controllers(), func(known string) bool {
+		return domain == known || strings.HasSuffix(domain, "."+known)
+	})
+}
+
+// regexFor is the rule by which a Secret is encrypted: Flux's own unless it has an
+// annotation that is not of a well-known controller.
+func regexFor(manifest map[string]any) string {
+	for name := range annotationsOf(manifest) {
+		if !wellKnown(name) {
+			return RegexWithAnnotations
+		}
+	}
+	return Regex
+}
+
+func annotationsOf(manifest map[string]any) map[string]any {
+	meta, _ := manifest["metadata"].(map[string]any)
+	annotations, _ := meta["annotations"].(map[string]any)
+	return annotations
+}
+
 // cleaned returns a Secret without what holds its values a second time. What it
 // changes is copied.
 func cleaned(manifest map[string]any) (map[string]any, error) {

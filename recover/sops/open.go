@@ -32,8 +32,8 @@ func IsSealed(root *yaml.Node) bool {
 
 // Open decrypts the sealed documents of one file and checks their MAC. Documents
 // without a sops section stand beside them and are not looked at. All kinds but
-// Secrets are refused, and so are Secrets of which more than the content is
-// encrypted: what other fields hold is shown in plans and reports.
+// Secrets are refused, and so are Secrets of which more than content and
+// annotations are encrypted: what other fields hold is shown in plans and reports.
 //
 // Its errors are *DocumentError, of which some wrap *NoKeyError or ErrMAC.
 func (o *Opener) Open(documents []*yaml.Node) (Values, error) {
@@ -139,7 +139,8 @@ func placeIn(root *yaml.Node, path []string, r rule) (string, error) {
 	}
 	switch path[0] {
 	case "apiVersion", "kind", "metadata":
-		if !r.flux() { // with it, somebody has a label of the name data
+		annotation := len(path) > 2 && path[0] == "metadata" && path[1] == "annotations" // never shown
+		if !r.ours() && !annotation {                                                    // with ours, somebody has a label of the name data
 			return "", fmt.Errorf("is encrypted, and only the content of a Secret may be: encrypt the file anew with sops --encrypted-regex '%s'", Regex)
 		}
 	}

@@ -53,8 +53,10 @@ func ruleOf(text func(key string) string) (rule, error) {
 	return r, nil
 }
 
-// flux tells whether the rule is the one that Flux asks for.
-func (r rule) flux() bool { return r.encryptedRegex != nil && r.encryptedRegex.String() == Regex }
+// ours tells whether the rule is one by which this package encrypts.
+func (r rule) ours() bool {
+	return r.encryptedRegex != nil && (r.encryptedRegex.String() == Regex || r.encryptedRegex.String() == RegexWithAnnotations)
+}
 
 // encrypts tells whether the value at path is encrypted.
 func (r rule) encrypts(path []string) bool {

@@ -112,7 +112,7 @@ func (s *Sealer) opened(file []byte) (Mark, error) {
 		return Mark{}, err
 	}
 	values.Fill(content)
-	if !m.rule.flux() || len(m.others) > 0 {
+	if len(m.others) > 0 || !m.rule.ours() || m.rule.encryptedRegex.String() != regexFor(content) {
 		return Mark{}, nil // as nothing that is sealed here
 	}
 	recipients := make([]string, len(m.age))
@@ -127,7 +127,11 @@ func (s *Sealer) mark(clean map[string]any, recipients []string) (Mark, error) {
 	if err != nil {
 		return Mark{}, fmt.Errorf("seal Secret %s: %w", nameOf(clean), err)
 	}
-	return Mark(keyed(s.Key, "mark v1", string(content), strings.Join(recipients, "\n"))), nil
+	form := "mark v1"
+	if regexFor(clean) == RegexWithAnnotations {
+		form = "mark v2" // files of an earlier time have these annotations in plain text
+	}
+	return Mark(keyed(s.Key, form, string(content), strings.Join(recipients, "\n"))), nil
 }
 
 // sealed is the first line of the file with body.

@@ -18,6 +18,9 @@
 // over all values in the order of the file, encrypted the same way, is the MAC.
 // The tests hold this package against the real program, in both directions.
 //
+// Names, labels and the type of a Secret stay readable: they are what it is found
+// by. Annotations do where all of them are of well-known controllers.
+//
 // Only age keys are supported, and rules that go by keys (encrypted_regex and
 // its like), not by comments. Plain values are part of no error.
 package sops
@@ -31,8 +34,12 @@ import (
 // Section is the key of a document under which SOPS keeps its metadata.
 const Section = "sops"
 
-// Regex is the rule by which Secrets are encrypted: the one that Flux asks for.
-const Regex = "^(data|stringData)$"
+// The rules by which Secrets are encrypted: Regex, the one that Flux asks for,
+// and with annotations too where one of them may hold what nobody should read.
+const (
+	Regex                = "^(data|stringData)$"
+	RegexWithAnnotations = "^(data|stringData|annotations)$"
+)
 
 // Bounds of what a file may ask for. A Secret holds 1 MiB at most, and nobody
 // shares one with so many people.

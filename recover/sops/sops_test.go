@@ -138,12 +138,12 @@ func TestEncryptOpens(t *testing.T) {
 	for _, key := range []*age.X25519Identity{ours, theirs} {
 		equal(t, secret(), opened(t, openerWith(sops.EnvKey, key.String()), file))
 	}
-	for _, plain := range []string{"correct horse", "Y29ycmVjdCBob3JzZQ", "BEGIN\\n"} {
+	for _, plain := range []string{"correct horse", "Y29ycmVjdCBob3JzZQ", "BEGIN\\n", "two", "no comment"} {
 		if bytes.Contains(file, []byte(plain)) {
 			t.Errorf("the file holds %q:\n%s", plain, file)
 		}
 	}
-	for _, shown := range []string{"name: web", "app: web", "type: Opaque", `encrypted_regex: ^(data|stringData)$`, `lastmodified: "2026-11-22T17:00:00Z"`} {
+	for _, shown := range []string{"name: web", "app: web", "type: Opaque", `encrypted_regex: ^(data|stringData|annotations)$`, `lastmodified: "2026-11-22T17:00:00Z"`} {
 		if !bytes.Contains(file, []byte(shown)) {
 			t.Errorf("the file lacks %q:\n%s", shown, file)
 		}
