@@ -167,7 +167,8 @@ func (k *Keeper) act(ctx context.Context, c *kept, j *job, m *memory) (string, e
 		order.Fallback = j.cluster.Fallback && m.Try.Attempts > fallbackAfter
 		return k.World.Bring(ctx, order)
 	}
-	if !m.Warned.Equal(j.since) {
+	asked := j.decision.Word != nil && j.decision.Word.Kind == calendar.Sleep // who says now means now
+	if !asked && !m.Warned.Equal(j.since) {
 		order.Warn = j.cluster.Warn
 	}
 	return k.World.TakeDown(ctx, order)

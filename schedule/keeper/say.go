@@ -3,6 +3,7 @@ package keeper
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -81,8 +82,19 @@ func ended(words []calendar.Word, kind calendar.WordKind, now time.Time) ([]cale
 	return words, n
 }
 
+// leaseKey is what whoever decides about the schedule holds.
+const leaseKey = "schedule"
+
+// Hold sees to it that one process at a time decides about the schedule of a
+// journal: a keeper for its life, or somebody who speaks while none runs. The
+// error is a *run.HeldError when somebody does.
+func Hold(ctx context.Context, leases run.Leases, now time.Time) (run.Lease, error) {
+	host, _ := os.Hostname() // "" tells less
+	return leases.Acquire(ctx, leaseKey, run.Holder{Process: run.Process{Host: host, PID: os.Getpid(), Since: now}})
+}
+
 // Alone is what can be said while no keeper runs: the next one finds it. Callers
-// see to it that none runs meanwhile.
+// hold the schedule (Hold) meanwhile.
 type Alone struct {
 	Records  run.Records
 	Calendar *calendar.Calendar

@@ -31,7 +31,7 @@ func layers() [][]string {
 		{"recover/nearest"},
 		{"recover/object", "recover/run", "recover/sops"},
 		{"recover/convert", "recover/kube", "recover/source", "recover/render", "recover/plan", "snapshot", "providers"},
-		{"recover/rebuild", "recover/teardown"},
+		{"recover/rebuild", "recover/teardown", "recover/drill"},
 		{"schedule", "tui"},
 		{"cmd"},
 	}
@@ -42,6 +42,7 @@ func sideways() map[string][]string {
 	return map[string][]string{
 		"recover/plan":     {"recover/convert"},
 		"recover/teardown": {"recover/rebuild"},
+		"recover/drill":    {"recover/rebuild"},
 		"providers":        {"recover/kube"},
 		"snapshot":         {"recover/kube", "recover/source", "recover/render"},
 	}

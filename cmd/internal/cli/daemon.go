@@ -37,7 +37,7 @@ func (a *app) socketFile() string {
 func (a *app) runDaemon(ctx context.Context) error {
 	file, err := config.Discover(a.flags.config, a.Getenv)
 	if err != nil {
-		return &usageError{message: err.Error(), next: "a daemon needs a rekindle.yaml that declares clusters"}
+		return err
 	}
 	if file, err = filepath.Abs(file); err != nil {
 		return err

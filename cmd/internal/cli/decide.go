@@ -171,6 +171,9 @@ func (s *alone) Say(ctx context.Context, _ string, asked api.WordRequest) (api.S
 
 func (s *alone) Unsay(ctx context.Context, _ string, kind api.WordKind) (api.Decision, error) {
 	d, err := s.Alone.Unsay(ctx, calendar.WordKind(kind), s.a.Now())
+	if errors.As(err, new(*keeper.UnsaidError)) {
+		err = &usageError{message: err.Error()}
+	}
 	return api.Decision{State: api.State(d.State), Hold: d.Hold, Since: d.Since, Until: d.Until, Reason: d.Reason}, err
 }
 

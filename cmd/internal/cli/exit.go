@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/rekindle-io/rekindle/cmd/internal/config"
+	"github.com/rekindle-io/rekindle/cmd/internal/control/api"
 	"github.com/rekindle-io/rekindle/providers"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/run"
@@ -46,6 +47,7 @@ func exitCode(ctx context.Context, err error) int {
 		foreign   *providers.ForeignError
 		taken     *providers.TakenError
 		held      *run.HeldError
+		told      *api.Problem
 	)
 	switch {
 	case err == nil:
@@ -53,6 +55,8 @@ func exitCode(ctx context.Context, err error) int {
 	case errors.As(err, &usage), errors.As(err, &invalid), errors.As(err, &undefined),
 		errors.As(err, &flag), errors.As(err, &value), errors.As(err, &unknown), errors.As(err, &ambiguous), errors.Is(err, config.ErrNone):
 		return exitUsage
+	case errors.As(err, &told): // a daemon has the same table
+		return told.ExitCode()
 	case errors.As(err, &drifted):
 		return exitDrift
 	case errors.As(err, &unproved):

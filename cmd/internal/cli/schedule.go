@@ -77,24 +77,32 @@ func (a *app) planOf(ctx context.Context, c config.Cluster) (planView, error) {
 			v.Words = append(v.Words, w)
 		}
 	}
-	for at := d.Until; !at.IsZero() && at.Before(now.Add(ahead)) && len(v.Changes) < 500; {
+	v.foresee(cal, d, words, now)
+	return v, nil
+}
+
+// foresee works out what comes after d, as things stand.
+func (v *planView) foresee(cal *calendar.Calendar, d calendar.Decision, words []calendar.Word, now time.Time) {
+	events := cal.Events(now, now.Add(ahead))
+	for at := d.Until; !at.IsZero() && at.Before(now.Add(ahead)); {
 		next := cal.Decide(at, words, calendar.Facts{})
 		if next.State != d.State || next.Hold != d.Hold {
-			v.Changes = append(v.Changes, changeView{c.Name, at, wantedWord(next), next.Reason})
+			reason := next.Reason
+			if i := slices.IndexFunc(events, func(e calendar.Event) bool { return e.At.Equal(at) }); i >= 0 && next.Word == nil {
+				reason = events[i].Reason
+			}
+			v.Changes = append(v.Changes, changeView{v.Cluster, at, wantedWord(next), reason})
 		}
 		if !next.Until.After(at) {
 			break
 		}
 		d, at = next, next.Until
 	}
-	for _, e := range cal.Events(now, now.Add(ahead)) {
-		if !slices.ContainsFunc(v.Changes, func(c changeView) bool { return c.At.Equal(e.At) }) {
-			if is := cal.Decide(e.At, words, calendar.Facts{}); is.State != e.To || is.Hold {
-				v.Overruled = append(v.Overruled, changeView{c.Name, e.At, string(e.To), is.Reason})
-			}
+	for _, e := range events {
+		if is := cal.Decide(e.At, words, calendar.Facts{}); is.State != e.To || is.Hold {
+			v.Overruled = append(v.Overruled, changeView{v.Cluster, e.At, string(e.To), is.Reason})
 		}
 	}
-	return v, nil
 }
 
 func wantedWord(d calendar.Decision) string {
@@ -272,10 +280,10 @@ func (a *app) explainPlan(v planView, c config.Cluster) {
 	slices.SortStableFunc(lines, func(x, y line) int { return x.At.Compare(y.At) })
 	for _, l := range lines {
 		if l.overruled {
-			t.Outf("  %s  %s\n", a.at(l.At, v.zone), t.Paint(terminal.Faint, "not "+l.To+": "+l.Reason))
+			t.Outf("  %s  %s\n", a.at(l.At, v.zone), t.Paint(terminal.Faint, "stays as it is: "+l.Reason))
 			continue
 		}
-		t.Outf("  %s  %s  %s\n", a.at(l.At, v.zone), l.To, t.Paint(terminal.Faint, l.Reason))
+		t.Outf("  %s  %-6s  %s\n", a.at(l.At, v.zone), l.To, t.Paint(terminal.Faint, l.Reason))
 	}
 	if len(lines) == 0 {
 		t.Outf("  nothing\n")

@@ -6,6 +6,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -62,11 +64,13 @@ func TestScript(t *testing.T) {
 			"await":  await,
 			"screen": screen,
 			"commit": commit,
+			"api":    apiSays,
 			"intact": intact,
 
 			"background": jobs.background,
 			"interrupt":  jobs.interrupt,
 			"ended":      jobs.ended,
+			"killed":     jobs.killed,
 
 			"controlplane": others.controlplane,
 			"team":         others.team,
@@ -133,6 +137,13 @@ func (j *jobs) ended(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
+// killed kills a program that cannot help it: killed NAME
+func (j *jobs) killed(ts *testscript.TestScript, _ bool, args []string) {
+	cmd := j.find(ts, append(args, ""))
+	ts.Check(cmd.Process.Kill())
+	_ = cmd.Wait() // it was killed
+}
+
 func (j *jobs) find(ts *testscript.TestScript, args []string) *exec.Cmd {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -150,6 +161,7 @@ func setUp(t *testing.T, env *testscript.Env) {
 		"XDG_STATE_HOME="+state,
 		"XDG_CACHE_HOME="+filepath.Join(env.WorkDir, "cache"),
 		"TERM=xterm",
+		"USER=ada",
 		"REKINDLE="+binary,
 		"GIT_CONFIG_NOSYSTEM=1",
 		"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com",
@@ -222,6 +234,37 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%s never came", args[0])
 		}
 		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// apiSays asks the daemon until its answer matches: api PATTERN PATH
+func apiSays(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: api PATTERN PATH")
+	}
+	pattern, err := regexp.Compile(args[0])
+	ts.Check(err)
+	socket := filepath.Join(ts.Getenv("XDG_STATE_HOME"), "rekindle", "daemon", "api.sock")
+	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+		}, DisableKeepAlives: true,
+	}}
+	var last string
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		resp, err := client.Get("http://daemon" + args[1])
+		if err == nil {
+			body, _ := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			if last = string(body); pattern.MatchString(last) {
+				return
+			}
+		} else {
+			last = err.Error()
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s never came; the daemon says %s", args[0], last)
+		}
 	}
 }
 

@@ -83,6 +83,10 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	lease, err := keeper.Hold(ctx, o.Store.Leases(), o.Now())
+	var held *run.HeldError
+	if errors.As(err, &held) {
+		return &RunningError{held.Holder}
+	}
 	if err != nil {
 		return err
 	}
@@ -117,6 +121,21 @@ func Run(ctx context.Context, o Options) error {
 	}
 	return d.live(ctx, end, listeners)
 }
+
+// RunningError: another daemon works with the same state directory.
+type RunningError struct{ Holder run.Holder }
+
+func (e *RunningError) Error() string {
+	return fmt.Sprintf("a daemon runs here already (process %d on %s, since %s)", e.Holder.PID, e.Holder.Host, e.Holder.Since.Format(time.RFC3339))
+}
+
+// Hint says what to do next.
+func (*RunningError) Hint() string {
+	return "stop it first, or give this one a state directory of its own (--state-dir)"
+}
+
+// Outcome makes it a refusal.
+func (*RunningError) Outcome() run.Outcome { return run.Refused }
 
 // live serves and keeps until ctx ends.
 func (d *daemon) live(ctx context.Context, end func(), listeners []net.Listener) error {
