@@ -182,24 +182,31 @@ func (d *daemon) Runs(ctx context.Context, f run.Filter) ([]api.Run, error) {
 	runs, err := d.Store.Runs(ctx, f)
 	list := make([]api.Run, 0, len(runs))
 	for _, r := range runs {
-		list = append(list, d.alive(ctx, r))
+		one, err := d.alive(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, one)
 	}
 	return list, err
 }
 
 // Run implements server.Backend.
 func (d *daemon) Run(ctx context.Context, typed string) (api.Run, error) {
-	r, err := run.Resolve(ctx, d.Store, typed)
+	r, err := d.Store.Run(ctx, typed) // most have the whole ID, and ask often
+	if run.IsNotFound(err) {
+		r, err = run.Resolve(ctx, d.Store, typed)
+	}
 	if err != nil {
 		return api.Run{}, err
 	}
-	return d.alive(ctx, r), nil
+	return d.alive(ctx, r)
 }
 
 // alive adds to a run whether a process works on it.
-func (d *daemon) alive(ctx context.Context, r run.Run) api.Run {
+func (d *daemon) alive(ctx context.Context, r run.Run) (api.Run, error) {
 	_, alive, err := run.Alive(ctx, d.Store.Leases(), r)
-	return api.Run{Run: r, Live: err == nil && alive}
+	return api.Run{Run: r, Live: alive}, err
 }
 
 // Events implements server.Backend.

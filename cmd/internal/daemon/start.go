@@ -66,9 +66,7 @@ func (d *daemon) execute(ctx context.Context, req api.StartRequest, file *config
 		_, err := d.as(req.By).Restore(ctx, restoreOf(req, c), consent(req.Agree), observe)
 		return err
 	case api.Teardown:
-		t := declared.Teardown(file, c)
-		t.Confirm, t.AllowDataLoss = req.Confirm, t.AllowDataLoss || req.AllowDataLoss
-		_, err := d.teardowns(req.By).Teardown(ctx, t, observe)
+		_, err := d.teardowns(req.By).Teardown(ctx, teardownOf(req, file, c), observe)
 		return err
 	case api.Compare:
 		return d.compare(ctx, req, file, c, observe)
@@ -92,6 +90,17 @@ func restoreOf(req api.StartRequest, c config.Cluster) rebuild.Request {
 		r.Wait = time.Duration(req.WaitMS) * time.Millisecond
 	}
 	return r
+}
+
+func teardownOf(req api.StartRequest, file *config.Config, c config.Cluster) teardown.Request {
+	t := declared.Teardown(file, c)
+	t.Confirm, t.AllowDataLoss = req.Confirm, t.AllowDataLoss || req.AllowDataLoss
+	t.AcceptLoss = append(t.AcceptLoss, req.AcceptLoss...)
+	t.Unread = teardown.Decision(req.Unread)
+	t.Stuck = cmp.Or(teardown.Decision(req.Stuck), t.Stuck)
+	t.Silent = cmp.Or(teardown.SilentDecision(req.Silent), t.Silent)
+	t.WarnBefore = time.Duration(req.WarnMS) * time.Millisecond
+	return t
 }
 
 // consent answers for a client that nobody can ask any more.

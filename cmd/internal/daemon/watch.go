@@ -34,8 +34,10 @@ func (d *daemon) ended(id string) {
 
 // seen tells those who watch of a run that has begun or ended.
 func (d *daemon) seen(r run.Run) {
-	brief := d.alive(d.life, r).Brief()
-	d.server.Publish(api.Change{Kind: api.RunChanged, Name: r.ID, Run: &brief})
+	if known, err := d.alive(context.WithoutCancel(d.life), r); err == nil {
+		brief := known.Brief()
+		d.server.Publish(api.Change{Kind: api.RunChanged, Name: r.ID, Run: &brief})
+	}
 	if r.Cluster == "" {
 		return
 	}
