@@ -146,7 +146,9 @@ func (w *world) killedAt(from int, warnings string) int {
 		for _, e := range w.events(uint64(len(had))) {
 			if at := slices.Index(moments(), e.Type+"/"+e.Step); at >= from {
 				_ = cmd.Process.Kill() // SIGKILL
-				_ = <-over             // it was killed
+				if err := <-over; err == nil {
+					return -1 // it had ended before
+				}
 				return at
 			}
 		}

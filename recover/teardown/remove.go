@@ -78,31 +78,45 @@ func (e *LeftoversError) Hint() string {
 	return "remove them by hand; rekindle doctor shows what is left"
 }
 
-// awaitNothingLeft asks the provider until nothing of this cluster is left.
+// awaitNothingLeft asks the provider until the cluster is not there any more, nor
+// anything of it that the provider can find.
 func (t *teardown) awaitNothingLeft(ctx context.Context, s *run.Scope) error {
-	finder, can := t.provider.(providers.LeftoverFinder)
-	switch {
-	case t.target.Absent:
+	if t.target.Absent {
 		s.Skip("there is no cluster of that name")
-		return nil
-	case !can:
-		s.Skip(fmt.Sprintf("provider %s cannot look for what is left", t.req.Provider))
 		return nil
 	}
 	within, cancel := context.WithTimeout(ctx, t.req.Waits.Leftovers)
 	defer cancel()
 	var left []providers.Leftover
 	err := t.again(within, s, "leftovers", func() error {
-		found, err := finder.Leftovers(within)
-		if err != nil {
+		var err error
+		if left, err = t.left(within); err != nil {
 			return fmt.Errorf("what is left of cluster %s cannot be told: %w", t.req.Cluster, err)
 		}
-		if left = t.ours(found); len(left) > 0 {
+		if len(left) > 0 {
 			return &LeftoversError{Cluster: t.req.Cluster, List: left}
 		}
 		return nil
 	})
 	return errors.Join(err, s.Made(ctx, lasting{Leftovers: left}))
+}
+
+// left is what the provider still has of the cluster.
+func (t *teardown) left(ctx context.Context) ([]providers.Leftover, error) {
+	var left []providers.Leftover
+	found, err := t.provider.Find(ctx, t.req.Cluster)
+	switch {
+	case err == nil && found.ID == t.target.ID:
+		left = append(left, providers.Leftover{What: fmt.Sprintf("the cluster itself, which is %s", found.State), Cluster: found.Name, ID: found.ID})
+	case err != nil && !errors.Is(err, providers.ErrNotFound) && !errors.As(err, new(*providers.ForeignError)):
+		return nil, err // a name that somebody else has taken is not ours to mind
+	}
+	finder, can := t.provider.(providers.LeftoverFinder)
+	if !can {
+		return left, nil
+	}
+	all, err := finder.Leftovers(ctx)
+	return append(left, t.ours(all)...), err
 }
 
 // ours are the leftovers of this cluster, as far as can be told.

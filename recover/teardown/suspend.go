@@ -3,6 +3,7 @@ package teardown
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -137,7 +138,9 @@ func (c *session) quieten(ctx context.Context, q quiet, made *suspended) ([]Stuc
 		if !q.active(u) {
 			continue
 		}
-		made.Objects = append(made.Objects, object.IDOf(u))
+		if id := object.IDOf(u); !slices.Contains(made.Objects, id) {
+			made.Objects = append(made.Objects, id)
+		}
 		c.s.Event(run.Event{Type: "teardown.suspend", Object: object.IDOf(u).String()})
 	}
 	if err := c.s.Made(ctx, made); err != nil {

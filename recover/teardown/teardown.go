@@ -80,7 +80,7 @@ const (
 
 // Waits are deadlines. Each that is 0 has the default written beside it.
 type Waits struct {
-	// Answer is how long the API server may take to answer; 30 s.
+	// Answer is how long the API server may take to answer, and Engine.Warn; 30 s.
 	Answer time.Duration `json:"answer,omitempty"`
 	// Export bounds each step of the export; 15 min.
 	Export time.Duration `json:"export,omitempty"`

@@ -53,6 +53,8 @@ func (t *teardown) tell(ctx context.Context, s *run.Scope, w warned) {
 	if t.e.Warn == nil {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, t.req.Waits.Answer)
+	defer cancel()
 	if err := t.e.Warn(ctx, t.warning(s, w.At)); err != nil {
 		s.Eventf(run.LevelWarn, "teardown.warning-lost", "people may not have been warned: %v", err)
 	}
