@@ -2,8 +2,8 @@
 // tree and what some of its files become; out comes, file by file, a text that
 // git apply takes, and how many lines it adds and removes.
 //
-// Files that hold Secrets are shown without the lines around a change, and not at
-// all when the change is one of their values: then only lines are counted.
+// Lines that hold values of Secrets are never shown around a change, and when the
+// change is one of them, only lines are counted.
 package patch
 
 import (
@@ -38,14 +38,11 @@ type File struct {
 	// Added and Removed count lines.
 	Added   int `json:"added"`
 	Removed int `json:"removed"`
-	// Diff is the unified diff, with git's header. Where lines around a change
-	// are left out, git apply needs --unidiff-zero. Where values of Secrets would
-	// be in it, it is one line that says so.
+	// Diff is the unified diff, with git's header. Where a Secret's value stands
+	// right behind a changed line, git apply needs --unidiff-zero. Where values of
+	// Secrets would be in it, it is one line that says so.
 	Diff string `json:"diff"`
 }
-
-// context is how many lines are shown before and after a change.
-const context = 3
 
 // Of returns the change that overlay makes in tree, sorted by path: by path the
 // new content of a file, nil for one that goes.
@@ -75,11 +72,9 @@ func Of(tree fs.FS, overlay map[string][]byte) ([]File, error) {
 			files = append(files, f)
 			continue
 		}
-		var text strings.Builder
-		if err := diff.NewUnifiedEncoder(&text, p.context()).Encode(p); err != nil {
+		if f.Diff, err = p.text(); err != nil {
 			return nil, fmt.Errorf("diff of %s: %w", name, err)
 		}
-		f.Diff = withoutHeadings(text.String())
 		files = append(files, f)
 	}
 	return files, nil
@@ -119,35 +114,26 @@ func (v *version) text() string {
 	return string(v.content)
 }
 
-// filePatch is a patch of one file for the encoder.
+// filePatch is a patch of one file.
 type filePatch struct {
 	from, to *version
-	chunks   []diff.Chunk
+	chunks   []chunk
 }
 
-func (p *filePatch) FilePatches() []diff.FilePatch { return []diff.FilePatch{p} }
-func (*filePatch) Message() string                 { return "" }
-func (p *filePatch) Chunks() []diff.Chunk          { return p.chunks }
+// chunk is lines that go, come or stay.
+type chunk struct {
+	text string
+	kind diff.Operation
+}
 
-func (p *filePatch) IsBinary() bool {
+func (p *filePatch) isBinary() bool {
 	text := p.from.text() + p.to.text()
 	return strings.ContainsRune(text, 0) || !utf8.ValidString(text)
 }
 
-// Files returns both versions, an untyped nil where there is none.
-func (p *filePatch) Files() (from, to diff.File) {
-	if p.from != nil {
-		from = p.from
-	}
-	if p.to != nil {
-		to = p.to
-	}
-	return from, to
-}
-
 // compare makes the chunks and counts their lines.
 func (p *filePatch) compare(f *File) {
-	if p.IsBinary() {
+	if p.isBinary() {
 		return
 	}
 	for _, d := range lines.Do(p.from.text(), p.to.text()) {
@@ -172,37 +158,3 @@ func count(text string) int {
 	}
 	return n
 }
-
-// context keeps what a neighbouring Secret holds out of a diff that is shown
-// for another change.
-func (p *filePatch) context() int {
-	for _, v := range []*version{p.from, p.to} {
-		if v != nil && v.mentionsSecrets() {
-			return 0
-		}
-	}
-	return context
-}
-
-// withoutHeadings leaves out the line before a hunk, which git shows behind its
-// position: it may be of a Secret.
-func withoutHeadings(text string) string {
-	var b strings.Builder
-	for line := range strings.Lines(text) {
-		if position, ok := strings.CutPrefix(line, "@@ "); ok { // a line of a file has a sign before it
-			if at := strings.Index(position, " @@"); at >= 0 {
-				line = "@@ " + position[:at] + " @@\n"
-			}
-		}
-		b.WriteString(line)
-	}
-	return b.String()
-}
-
-type chunk struct {
-	text string
-	kind diff.Operation
-}
-
-func (c chunk) Content() string      { return c.text }
-func (c chunk) Type() diff.Operation { return c.kind }

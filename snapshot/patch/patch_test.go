@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -155,6 +156,42 @@ func TestGitAppliesIt(t *testing.T) {
 		}
 		if got := applied(t, before, all.String()); !maps.Equal(got, want) {
 			t.Fatalf("git made %q\nof %q\nwith\n%s", got, before, all.String())
+		}
+	})
+}
+
+// TestGitAppliesItBesideSecrets has git make changes next to Secrets, whose values
+// are in no diff.
+func TestGitAppliesItBesideSecrets(t *testing.T) {
+	parts := []string{
+		"kind: ConfigMap\ndata:\n  a: OLD\n  b: x\n",
+		"kind: ConfigMap\nmetadata: {name: secret}\ndata:\n  a: OLD\n",
+		"kind: Secret\nmetadata:\n  labels:\n    a: OLD\n  name: s\nstringData:\n  p: hunter2\n",
+		"# hunter2\nkind: Secret\nmetadata:\n  labels:\n    a: OLD\ndata:\n  p: |\n    hunter2\n    hunter2\n  # hunter2\n",
+		"kind: Secret\nstringData: {p: hunter2}\nmetadata:\n  name: t\n  labels:\n    a: OLD\n    b: c\n",
+		"apiVersion: v1\nkind: Secret\nmetadata:\n  annotations: {last: hunter2}\n  labels:\n    a: OLD\n  name: t\n",
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		docs := rapid.SliceOfN(rapid.SampledFrom(parts), 1, 6).Draw(t, "documents")
+		now := slices.Clone(docs)
+		for i := range now {
+			if new := rapid.SampledFrom([]string{"OLD", "NEW", "N\n# more"}).Draw(t, "new"); new != "OLD" {
+				now[i] = strings.Replace(now[i], "OLD", new, 1)
+			}
+		}
+		before, after := strings.Join(docs, "---\n"), strings.Join(now, "---\n")
+		if before == after {
+			return
+		}
+		files, err := patch.Of(tree(map[string]string{"x/a.yaml": before}), map[string][]byte{"x/a.yaml": []byte(after)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(files[0].Diff, "hunter2") {
+			t.Fatalf("a value is shown:\n%s", files[0].Diff)
+		}
+		if got := applied(t, map[string]string{"x/a.yaml": before}, files[0].Diff)["x/a.yaml"]; got != after {
+			t.Fatalf("git made\n%s\nof\n%s\nwith\n%s", got, before, files[0].Diff)
 		}
 	})
 }

@@ -17,8 +17,8 @@ func (p *filePatch) showsSecrets() bool {
 	from, to := secretLines(p.from), secretLines(p.to)
 	was, now := 1, 1
 	for _, c := range p.chunks {
-		n := count(c.Content())
-		switch c.Type() {
+		n := count(c.text)
+		switch c.kind {
 		case diff.Delete:
 			if from.any(was, n) {
 				return true
@@ -40,6 +40,10 @@ func (p *filePatch) showsSecrets() bool {
 // generator, of the data of a Secret and of its annotations.
 type secrets struct {
 	lines map[int]bool
+	// around are lines of a Secret, and comments above it: people note things there.
+	around map[int]bool
+	// odd are fields that a Secret does not have.
+	odd map[int]bool
 	// all: which they are is not known.
 	all bool
 }
@@ -51,6 +55,14 @@ func (s *secrets) any(first, n int) bool {
 		}
 	}
 	return false
+}
+
+// keyAlone begins what is hidden, and shows none of it.
+var keyAlone = regexp.MustCompile(`^[ -]*(data|stringData|binaryData|annotations|items|patch|secretGenerator):[ \t]*\r?\n?$`)
+
+// hides tells whether a line must not be shown beside a change.
+func (s *secrets) hides(n int, text string) bool {
+	return s.all || s.lines[n] && !keyAlone.MatchString(text) || s.odd[n] || s.around[n] && strings.Contains(text, "#")
 }
 
 // mark takes lines in, the first at least.
@@ -69,7 +81,7 @@ var (
 )
 
 func secretLines(v *version) *secrets {
-	s := &secrets{lines: map[int]bool{}}
+	s := &secrets{lines: map[int]bool{}, around: map[int]bool{}, odd: map[int]bool{}}
 	if v == nil || !v.mentionsSecrets() {
 		return s
 	}
@@ -88,6 +100,7 @@ func secretLines(v *version) *secrets {
 		docs = append(docs, doc)
 	}
 	s.children(docs, count(v.text()))
+	s.above(strings.Split(v.text(), "\n"))
 	return s
 }
 
@@ -95,6 +108,16 @@ func secretLines(v *version) *secrets {
 func (s *secrets) children(nodes []*yaml.Node, last int) {
 	for i, n := range nodes {
 		s.node(n, endOf(nodes, i, last))
+	}
+}
+
+// above takes in the comments above what is around already.
+func (s *secrets) above(text []string) {
+	for i := len(text) - 1; i > 0; i-- { // lines count from 1
+		line := strings.TrimSpace(text[i-1])
+		if s.around[i+1] && (line == "" || strings.HasPrefix(line, "#") || strings.HasPrefix(line, "---")) {
+			s.around[i] = true
+		}
 	}
 }
 
@@ -125,6 +148,9 @@ func (s *secrets) node(n *yaml.Node, last int) {
 
 func (s *secrets) mapping(n *yaml.Node, last int) {
 	secret := isSecret(n)
+	for i := n.Line; secret && i <= last; i++ {
+		s.around[i] = true
+	}
 	var keys []*yaml.Node
 	for i := 0; i < len(n.Content); i += 2 {
 		keys = append(keys, n.Content[i])
@@ -139,7 +165,20 @@ func (s *secrets) mapping(n *yaml.Node, last int) {
 		default:
 			s.node(value, end)
 		}
+		for n := key.Line; secret && !isHarmless(key.Value) && n <= end; n++ {
+			s.odd[n] = true
+		}
 	}
+}
+
+// isHarmless tells whether a field of a Secret, or of a patch for one, holds no
+// values by itself.
+func isHarmless(key string) bool {
+	switch key {
+	case "apiVersion", "kind", "metadata", "type", "immutable", "target", "path", "options", "data", "stringData":
+		return true
+	}
+	return false
 }
 
 // holdsValues tells whether a field of a Secret, of a list of them, or of a patch
