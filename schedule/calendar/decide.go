@@ -26,7 +26,8 @@ type Decision struct {
 	// on when State changes and when something says State anew: an event
 	// of the calendar, a word, the end of a pause.
 	Since time.Time
-	// Until is when State or Hold ends by what is known now; zero: never.
+	// Until is when State or Hold ends by what is known now; zero: never, or
+	// too far away to tell (a TTL that each recreate prolongs).
 	Until time.Time
 	// Again is the first instant at which State, Hold, Since or Word may
 	// differ from these: until then nobody needs to ask; zero: never.
@@ -194,7 +195,7 @@ func (q *question) since(now time.Time, v verdict) time.Time {
 }
 
 // furthest bounds how many changes of what decides are followed.
-const furthest = 1000
+const furthest = 200
 
 // until is the first instant after now at which state or hold differ.
 func (q *question) until(now time.Time, is verdict, hold bool) time.Time {
@@ -218,10 +219,10 @@ func (q *question) until(now time.Time, is verdict, hold bool) time.Time {
 		t = next
 		v = q.verdict(t)
 		if v.state != is.state || (v.idle || newest(q.words, t, true) != nil) != hold {
-			break
+			return t
 		}
 	}
-	return t
+	return time.Time{}
 }
 
 // again is the first instant after now at which anything may decide otherwise.

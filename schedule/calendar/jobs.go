@@ -1,6 +1,9 @@
 package calendar
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // jobs is the pattern of Spec.Teardown and Spec.Recreate: what the last of
 // them said holds. When both fall on one minute, the cluster is awake.
@@ -116,15 +119,18 @@ func (p *jobs) before(w wall) (wall, bool) {
 	for {
 		r, ok := p.days.at(w.date())
 		if !ok {
-			at, done, found := p.sinceException(w, is)
-			if done {
-				return at, found
+			end := wall(math.MinInt64)
+			if r, ok = p.days.last(w.date()); ok {
+				end = (r.to + 1).start()
 			}
-			if r, ok = p.days.last(w.date()); !ok {
-				return 0, false
+			if at, found := p.turn(w, is, end); found {
+				return at, true
+			}
+			if !ok || (r.state == Awake) != is {
+				return end, ok
 			}
 		}
-		// All of r is what the state is at w.
+		// The state at w is that of all of r.
 		w = r.from.start() - 1
 		if p.awake(w) != is {
 			return w + 1, true
@@ -132,28 +138,24 @@ func (p *jobs) before(w wall) (wall, bool) {
 	}
 }
 
-// sinceException is the last change at or before w, a time without exception,
-// as far back as the exception before that. Not done: there was none, and that
-// exception has the same state.
-func (p *jobs) sinceException(w wall, is bool) (at wall, done, found bool) {
-	r, limited := p.days.last(w.date())
-	end := (r.to + 1).start()
+// turn is the last change at or before w and later than end, when the last
+// exception before w ended.
+func (p *jobs) turn(w wall, is bool, end wall) (wall, bool) {
 	at, ok := p.contrary(w, is)
-	switch {
-	case ok && (!limited || at >= end):
-	case !limited:
-		return 0, true, false
-	case p.awake(end) != is:
-		at = end
-	default:
-		at = end
-		if put, ok := p.putOff(end); is || !ok || put > w || !p.awake(put) {
-			return at, (r.state == Awake) != is, true
+	if !ok || at < end {
+		// Nothing was said since: what did the exception leave behind?
+		if end == math.MinInt64 {
+			return 0, false
 		}
-		at, _ = p.putOff(end)
+		at = end
+		if put, found := p.putOff(end); found && !is && put <= w {
+			at = max(put, end)
+		}
+		if p.awake(at) == is {
+			return 0, false
+		}
 	}
-	at, ok = p.after(at)
-	return at, true, ok
+	return p.after(at)
 }
 
 // contrary is the last time at or before w at which the jobs said the
