@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
+	k8syaml "k8s.io/apimachinery/pkg/util/yaml"
 	"pgregory.net/rapid"
 	sigsyaml "sigs.k8s.io/yaml"
 )
@@ -104,7 +105,9 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 		if err != nil {
 			t.Skip(err)
 		}
-		for _, text := range []string{string(text), "\ufeff" + string(text), string(data), "---\n" + string(text) + "\n---\n# end\n"} {
+		// No empty line before the separator: at the end of a block scalar that
+		// keeps them (|+) it is a part of the text, for kubectl too.
+		for _, text := range []string{string(text), "\ufeff" + string(text), string(data), "---\n" + string(text) + "---\n# end\n"} {
 			got, err := weRead(text)
 			if err != nil {
 				t.Fatalf("%q: %v", text, err)
@@ -114,6 +117,22 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestTheEndOfADocumentIsReadAsKubectlReadsIt: what stands before a separator.
+func TestTheEndOfADocumentIsReadAsKubectlReadsIt(t *testing.T) {
+	for _, text := range []string{
+		"v: |+\n  x\n\n---\nw: 1\n", "v: |+\n  x\n---\nw: 1\n", "v: |\n  x\n\n---\n", "v: |-\n  x\n\n\n---\n", "v: |2+\n\n\n---\n# end\n", "v: 'x\n\n  y'\n\n---\n",
+	} {
+		var want any
+		if err := k8syaml.NewYAMLOrJSONDecoder(strings.NewReader(text), 64).Decode(&want); err != nil {
+			t.Fatal(err)
+		}
+		got, err := weRead(text)
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("%q: %v, -kubectl +rekindle:\n%s", text, err, diff)
+		}
+	}
 }
 
 func drawValue(t *rapid.T) any {
