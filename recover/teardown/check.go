@@ -44,7 +44,7 @@ func (t *teardown) check(ctx context.Context, s *run.Scope) error {
 	if err != nil {
 		return err
 	}
-	if known && begun(s.Run()) {
+	if known && Begun(s.Run()) {
 		return nil
 	}
 	if t.req.Protected {
@@ -117,7 +117,7 @@ func (t *teardown) judge(ctx context.Context, s *run.Scope, found providers.Clus
 	}
 	if t.export == nil && t.req.Silent != SilentAbandon {
 		return &rebuild.RefusedError{Reason: fmt.Sprintf("the state of cluster %q would be lost: there is no branch to export it to", t.req.Cluster),
-			Remedy: "name one in rekindle.yaml (drift.export), or with --export-branch"}
+			Remedy: "name one in rekindle.yaml (drift.export)"}
 	}
 	cluster, err := t.reach(ctx, found)
 	var silent *silentError
@@ -193,7 +193,7 @@ func (t *teardown) withoutAnswer(s *run.Scope, silent *silentError) error {
 		}
 		return &rebuild.RefusedError{Reason: silent.Error() + ": its state cannot be exported", Remedy: remedy}
 	}
-	if !t.req.AllowDataLoss {
+	if !t.acceptsAll() {
 		return &rebuild.RefusedError{Reason: silent.Error() + ": whether its volumes hold data that nothing saves is not known",
 			Remedy: "--allow-data-loss goes on all the same"}
 	}

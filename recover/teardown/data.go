@@ -42,6 +42,11 @@ func parseGlobs(texts []string) ([]claimGlob, error) {
 	return globs, nil
 }
 
+// acceptsAll tells whether whatever is there may be lost, known or not.
+func (t *teardown) acceptsAll() bool {
+	return t.req.AllowDataLoss || slices.Contains(t.req.AcceptLoss, "*/*")
+}
+
 func (t *teardown) accepts(id object.ID) bool {
 	return t.req.AllowDataLoss || slices.ContainsFunc(t.accepted, func(g claimGlob) bool {
 		return g.namespace.Match(id.Namespace) && g.name.Match(id.Name)

@@ -41,7 +41,7 @@ func (t *teardown) exportSteps() []run.Def {
 // unexported says why there is nothing to export; empty when there is.
 func (t *teardown) unexported(s *run.Scope) string {
 	switch {
-	case begun(s.Run()):
+	case Begun(s.Run()):
 		return "it was exported before it was taken apart"
 	case t.target.Absent, t.target.Gone:
 		return "there is no cluster of that name"
@@ -60,7 +60,7 @@ func (t *teardown) unexported(s *run.Scope) string {
 // has. Nothing of the cluster has been touched so far.
 func (t *teardown) prove(ctx context.Context, s *run.Scope) error {
 	switch {
-	case begun(s.Run()):
+	case Begun(s.Run()):
 		return nil // as it was journaled then
 	case t.target.Absent, t.target.Gone:
 		s.Skip("there is no cluster of that name")

@@ -92,7 +92,7 @@ func (e *Engine) Resume(ctx context.Context, id string, observe func(run.Event))
 	if err := json.Unmarshal(was.Request, &req); err != nil {
 		return nil, fmt.Errorf("run %s: its request cannot be read: %w", was.ID, err)
 	}
-	if req.Withheld && !begun(was) {
+	if req.Withheld && !Begun(was) {
 		return nil, &rebuild.WithheldError{Run: was.ID, Recipe: Recipe, Cluster: was.Cluster}
 	}
 	if err := e.Rebuild.RefuseSuperseded(ctx, was); err != nil {
@@ -107,8 +107,10 @@ func (e *Engine) Resume(ctx context.Context, id string, observe func(run.Event))
 	return t.conclude(ctx, done, err)
 }
 
-// begun tells whether a run has begun what cannot be undone.
-func begun(r run.Run) bool {
+// Begun tells whether a teardown has begun what cannot be undone, so that nobody's
+// word keeps the cluster any more. It can be brought to its end, or the cluster
+// restored.
+func Begun(r run.Run) bool {
 	step, ok := r.Step(stepDelete)
 	return rebuild.Dismantled(r) || ok && len(step.Made) > 0
 }

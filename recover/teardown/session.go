@@ -160,5 +160,5 @@ func (e *StuckError) Error() string {
 
 // Hint says how it goes on.
 func (e *StuckError) Hint() string {
-	return fmt.Sprintf("when that is mended: rekindle runs resume %s; to go on all the same: rekindle teardown %s --stuck proceed", e.Run, e.Cluster)
+	return fmt.Sprintf("when that is mended: rekindle runs resume %s; to go on all the same: rekindle teardown %s --proceed-when-stuck", e.Run, e.Cluster)
 }

@@ -72,7 +72,7 @@ func TestSilent(t *testing.T) {
 		}
 	}
 	before := w.tip()
-	report := w.down(soon(lastExport))
+	report := w.down(soon(func(req *teardown.Request) { req.Silent, req.AcceptLoss = teardown.SilentLastExport, []string{"*/*"} }))
 	if !report.Export.Earlier || report.Export.Commit != before || w.tip() != before || report.Silent == "" || len(report.Removed) > 0 {
 		t.Errorf("%s", words(t, report))
 	}

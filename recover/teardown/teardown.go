@@ -26,7 +26,7 @@ const Recipe = rebuild.TeardownRecipe
 type Request struct {
 	// DriftRequest names the cluster, its provider and source, and with Export the
 	// branch that its state is pushed to. Confirm must be the cluster's name.
-	// AllowDataLoss accepts the loss of every volume's data; Wait is not used.
+	// AllowDataLoss accepts the loss of whatever nothing saves; Wait is not used.
 	rebuild.DriftRequest
 
 	// Protected: the cluster is not to be torn down at all.
@@ -69,7 +69,8 @@ const (
 type SilentDecision string
 
 // The decisions about a silent API server. With both of the latter two, whatever
-// is in the cluster's volumes is unknown, so that AllowDataLoss is needed as well.
+// is in the cluster's volumes is unknown, so that AllowDataLoss is needed as well,
+// or */* among AcceptLoss.
 const (
 	SilentFail SilentDecision = "fail"
 	// SilentLastExport goes on when the export's branch has an earlier export.

@@ -20,7 +20,7 @@ type warned struct {
 // later does both, because nobody expects it any more.
 func (t *teardown) warn(ctx context.Context, s *run.Scope) error {
 	switch {
-	case begun(s.Run()), t.target.Absent, t.target.Gone:
+	case Begun(s.Run()), t.target.Absent, t.target.Gone:
 		s.Skip("there is nobody to be warned any more")
 		return nil
 	case t.req.WarnBefore <= 0:
@@ -76,7 +76,7 @@ func (*keptError) Outcome() run.Outcome { return run.Refused }
 // lastWord asks whether the teardown is still wanted, right before it does what
 // cannot be undone.
 func (t *teardown) lastWord(ctx context.Context, s *run.Scope) error {
-	if begun(s.Run()) || t.e.Proceed == nil || t.target.Gone || t.target.Absent {
+	if Begun(s.Run()) || t.e.Proceed == nil || t.target.Gone || t.target.Absent {
 		return nil
 	}
 	err := t.e.Proceed(ctx, t.warning(s, t.e.Rebuild.Now()))
