@@ -217,6 +217,7 @@ func (l *life) auditExports(name string, runs []run.Run) {
 			continue
 		}
 		exports++
+		l.must("plan", "--repo", filepath.Join(l.dir, "live.git"), "--at", report.Export.Commit, "--quiet")
 		l.git("-C", filepath.Join(l.dir, "live.git"), "merge-base", "--is-ancestor", report.Export.Commit, "refs/heads/rekindle/"+name)
 		files := l.git("-C", filepath.Join(l.dir, "live.git"), "ls-tree", "-r", "--name-only", report.Export.Commit)
 		for _, m := range l.marked[name] {
@@ -228,7 +229,24 @@ func (l *life) auditExports(name string, runs []run.Run) {
 			}
 		}
 	}
-	t.Logf("%s: %d exports are on the remote, %d edits by hand", name, exports, len(l.marked[name]))
+	t.Logf("%s: %d exports are on the remote and can be planned, %d edits by hand", name, exports, len(l.marked[name]))
+	l.restoreExport(name)
+}
+
+// restoreExport restores the newest export onto a cluster of its own: what was
+// made by hand the day before is back.
+func (l *life) restoreExport(name string) {
+	l.t.Helper()
+	l.must("restore", "--repo", filepath.Join(l.dir, "live.git"), "--at", "rekindle/"+name, "--provider", "local", "--name", "proof", "--wait", "1m", "--quiet")
+	files := l.git("-C", filepath.Join(l.dir, "live.git"), "ls-tree", "-r", "--name-only", "rekindle/"+name)
+	for _, m := range l.marked[name] {
+		if strings.Contains(files, m.name) {
+			if err := l.find("proof", m.name); err != nil {
+				l.t.Errorf("%s: the export has %s, its restore has not: %v", name, m.name, err)
+			}
+		}
+	}
+	l.must("clusters", "delete", "proof", "--confirm", "proof")
 }
 
 // madeFor is when the cluster that a teardown took down had been restored.

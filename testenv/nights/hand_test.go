@@ -51,18 +51,37 @@ func (l *life) editByHand(now time.Time) {
 }
 
 func (h *house) create(cluster, name string, now time.Time) error {
-	config, err := clientcmd.BuildConfigFromFlags("", filepath.Join(h.root(), cluster, "kubeconfig"))
-	if err != nil {
-		return err
-	}
-	client, err := dynamic.NewForConfig(config)
+	client, err := h.configMaps(cluster)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(h.t.Context(), limit)
 	defer cancel()
-	_, err = client.Resource(schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}).Namespace("shop").Create(ctx, &unstructured.Unstructured{Object: map[string]any{
+	_, err = client.Create(ctx, &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": name, "namespace": "shop"}, "data": map[string]any{"made": fmt.Sprint(now)},
 	}}, metav1.CreateOptions{FieldManager: "kubectl-create"})
 	return err
+}
+
+// find tells why a cluster has no such ConfigMap.
+func (h *house) find(cluster, name string) error {
+	client, err := h.configMaps(cluster)
+	if err != nil {
+		return err
+	}
+	_, err = client.Get(h.t.Context(), name, metav1.GetOptions{})
+	return err
+}
+
+func (h *house) configMaps(cluster string) (dynamic.ResourceInterface, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", filepath.Join(h.root(), cluster, "kubeconfig"))
+	if err != nil {
+		return nil, err
+	}
+	config.Timeout = limit
+	client, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	return client.Resource(schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}).Namespace("shop"), nil
 }
