@@ -127,7 +127,7 @@ func Adopt(ctx context.Context, req Request) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &adoption{req: req, repo: r, overlay: Overlay{}, before: contents(before.Objects), objects: before.Objects}
+	a := &adoption{req: req, repo: r, overlay: Overlay{}, before: contents(before.Objects), objects: before.Objects, folders: map[string]*folder{}}
 	for _, w := range req.Wanted {
 		a.plan(ctx, w)
 	}
@@ -147,6 +147,8 @@ type adoption struct {
 	tasks  []*task
 	// overlay is what was proven so far.
 	overlay Overlay
+	// folders are those that new files were given names for.
+	folders map[string]*folder
 }
 
 // task is one change and the places where it may be made.
@@ -176,6 +178,18 @@ type site struct {
 	file string
 	// edit makes the change upon an overlay of the repository.
 	edit func(tree fs.FS, o Overlay) error
+	// lists is what edit leaves to be listed, nil when that is nothing: many things
+	// are listed in one kustomization at once.
+	lists *listing
+	// several: edit changes more than one file.
+	several bool
+}
+
+// listing is an item that a list of a kustomization gets.
+type listing struct {
+	k    *kustomization
+	key  string
+	item any
 }
 
 func (a *adoption) refuse(id object.ID, field, remedy, format string, args ...any) {

@@ -144,7 +144,11 @@ func (a *adoption) kin(id object.ID) []*object.Object {
 func (a *adoption) newFile(dir string, k *kustomization, id object.ID, content map[string]any) site {
 	name := a.nameFor(dir, id)
 	file := path.Join(dir, name)
-	return site{where: "new file " + file, edit: func(tree fs.FS, o Overlay) error {
+	s := site{where: "new file " + file}
+	if k != nil {
+		s.lists = &listing{k: k, key: "resources", item: strings.TrimPrefix(file, k.dir+"/")}
+	}
+	s.edit = func(tree fs.FS, o Overlay) error {
 		if _, err := fs.Stat(tree, file); err == nil {
 			return fmt.Errorf("%s is there already", file)
 		}
@@ -157,9 +161,9 @@ func (a *adoption) newFile(dir string, k *kustomization, id object.ID, content m
 			return err
 		}
 		o[file] = object.YAML(bare)
-		rel := strings.TrimPrefix(file, k.dir+"/")
-		return k.list("resources", rel)(tree, o)
-	}}
+		return nil
+	}
+	return s
 }
 
 // withoutAffixes takes off the name what k puts around it.
@@ -178,36 +182,41 @@ func (k *kustomization) withoutAffixes(content map[string]any) (map[string]any, 
 	return m, nil
 }
 
+// folder is how the files of a folder are named.
+type folder struct {
+	taken     map[string]bool // in lower case
+	kindFirst bool
+}
+
+func (a *adoption) folder(dir string) *folder {
+	f := a.folders[dir]
+	if f == nil {
+		f = &folder{taken: map[string]bool{}, kindFirst: a.kindFirst(dir)}
+		entries, _ := fs.ReadDir(a.req.Tree, dir) // a new folder has none
+		for _, e := range entries {
+			f.taken[strings.ToLower(e.Name())] = true
+		}
+		a.folders[dir] = f
+	}
+	return f
+}
+
 // nameFor returns a file name for a new object in dir that is not taken, in the
-// way in which the files there are named.
+// way in which the files there are named, and takes it.
 func (a *adoption) nameFor(dir string, id object.ID) string {
+	f := a.folder(dir)
 	kind, name := fileName(strings.ToLower(id.Kind)), fileName(id.Name)
 	forms := []string{name + "-" + kind, kind + "-" + name, name, kind + "-" + name + "-" + fileName(id.Namespace), kind + "-" + fileName(id.Group) + "-" + name}
-	if a.kindFirst(dir) {
+	if f.kindFirst {
 		forms[0], forms[1] = forms[1], forms[0]
 	}
-	taken := map[string]bool{}
-	entries, _ := fs.ReadDir(a.req.Tree, dir) // a new folder has none
-	for _, e := range entries {
-		taken[strings.ToLower(e.Name())] = true
-	}
-	for _, t := range a.tasks {
-		for _, s := range t.sites {
-			if file, ok := strings.CutPrefix(s.where, "new file "+dir+"/"); ok {
-				taken[strings.ToLower(file)] = true
-			}
+	for i := 2; f.taken[forms[0]+".yaml"]; i++ {
+		if forms = forms[1:]; len(forms) == 0 {
+			forms = []string{fmt.Sprintf("%s-%s-%d", kind, name, i)}
 		}
 	}
-	for _, form := range forms {
-		if !taken[form+".yaml"] {
-			return form + ".yaml"
-		}
-	}
-	for i := 2; ; i++ {
-		if form := fmt.Sprintf("%s-%d.yaml", forms[0], i); !taken[form] {
-			return form
-		}
-	}
+	f.taken[forms[0]+".yaml"] = true
+	return forms[0] + ".yaml"
 }
 
 // kindFirst tells whether files in dir are named after the kind and then the

@@ -319,7 +319,7 @@ func named(at edit.Path) bool {
 // change has just made the file, extend adds this one to it.
 func (k *kustomization) newPatch(name string, content any, target map[string]any, extend func(*edit.File) (*edit.File, error)) site {
 	file := path.Join(k.dir, name)
-	return site{where: "patch " + file, edit: func(tree fs.FS, o Overlay) error {
+	return site{where: "patch " + file, several: true, edit: func(tree fs.FS, o Overlay) error {
 		if o[file] != nil {
 			return editFile(file, extend)(tree, o)
 		}
@@ -335,17 +335,12 @@ func (k *kustomization) newPatch(name string, content any, target map[string]any
 	}}
 }
 
-// list adds an item to a list of the kustomization.
-func (k *kustomization) list(key string, item any) func(fs.FS, Overlay) error {
+// list adds items to a list of the kustomization.
+func (k *kustomization) list(key string, items ...any) func(fs.FS, Overlay) error {
 	return editFile(k.file, func(f *edit.File) (*edit.File, error) {
-		n := 0
-		if v, ok := f.Value(edit.Address{Path: edit.Path{edit.Key(key)}}); ok {
-			list, _ := v.([]any)
-			n = len(list)
-		}
-		if n == 0 {
-			return f.Set(edit.Address{Path: edit.Path{edit.Key(key)}}, []any{item})
-		}
-		return f.Set(edit.Address{Path: edit.Path{edit.Key(key), edit.Index(n)}}, item)
+		at := edit.Address{Path: edit.Path{edit.Key(key)}}
+		v, _ := f.Value(at)
+		list, _ := v.([]any)
+		return f.Set(at, slices.Concat(list, items))
 	})
 }

@@ -65,7 +65,7 @@ func (k *kustomization) withoutGenerator(o *object.Object) []site {
 // else is in that, and then from the kustomizations that list it; and with the
 // patches of chain that are for it.
 func (r *repository) without(d document, chain []*kustomization) site {
-	return site{where: fmt.Sprintf("%s:%d", d.file, d.line), edit: func(tree fs.FS, o Overlay) error {
+	return site{where: fmt.Sprintf("%s:%d", d.file, d.line), several: true, edit: func(tree fs.FS, o Overlay) error {
 		f, err := readFile(tree, d.file)
 		if err != nil {
 			return err

@@ -63,15 +63,48 @@ func (a *adoption) apply(tasks []*task, overlay Overlay) []*task {
 			t.giveUp()
 			continue
 		}
-		trial := maps.Clone(overlay) // an edit of several files may fail at the second
-		if err := t.sites[t.next].edit(trial.On(a.req.Tree), trial); err != nil {
+		s := t.sites[t.next]
+		trial := overlay
+		if s.several { // it may fail at the second
+			trial = maps.Clone(overlay)
+		}
+		if err := s.edit(trial.On(a.req.Tree), trial); err != nil {
 			t.skip(err.Error())
 			continue
 		}
-		maps.Copy(overlay, trial)
+		if s.several {
+			maps.Copy(overlay, trial)
+		}
 		applied = append(applied, t)
 	}
-	return applied
+	return a.list(applied, overlay)
+}
+
+// list lists what the edits of tasks left to be listed, and returns the tasks
+// without those for which that failed.
+func (a *adoption) list(tasks []*task, overlay Overlay) []*task {
+	type place struct{ file, key string }
+	by := map[place][]*task{}
+	for _, t := range tasks {
+		if l := t.sites[t.next].lists; l != nil {
+			at := place{l.k.file, l.key}
+			by[at] = append(by[at], t)
+		}
+	}
+	for _, list := range by {
+		var items []any
+		for _, t := range list {
+			items = append(items, t.sites[t.next].lists.item)
+		}
+		l := list[0].sites[list[0].next].lists
+		if err := l.k.list(l.key, items...)(overlay.On(a.req.Tree), overlay); err != nil {
+			for _, t := range list {
+				t.skip(err.Error())
+			}
+			tasks = slices.DeleteFunc(tasks, func(t *task) bool { return slices.Contains(list, t) })
+		}
+	}
+	return tasks
 }
 
 func (a *adoption) accept(overlay Overlay, tasks []*task) {

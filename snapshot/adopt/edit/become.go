@@ -156,7 +156,7 @@ func (e *editor) sequence(n *node, now any, target []any, above []*node) error {
 			return err
 		}
 	}
-	e.insertItem(n, len(have), target[len(have)])
+	e.insertItems(n, target[len(have):])
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package edit
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -138,7 +139,33 @@ func (e *editor) addEntry(n *node, key string, v any) {
 		e.splice(n.keys[0].outer, n.keys[0].outer, entry+s.nl+strings.Repeat(" ", indent))
 		return
 	}
-	e.insertAfter(max(n.values[at-1].end, n.colons[at-1]+1), strings.Repeat(" ", indent)+entry)
+	end := max(n.values[at-1].end, n.colons[at-1]+1)
+	e.insertAfter(e.behindComments(end, indent, at == len(n.keys)), strings.Repeat(" ", indent)+entry)
+}
+
+// commentedItem is a list item that somebody has commented out.
+var commentedItem = regexp.MustCompile(`^\s*#+\s*-(\s|$)`)
+
+// behindComments returns where a new entry goes that follows the one ending at
+// end: behind the comments that belong to that. These are, of the last entry, all
+// that are indented as the mapping is, and otherwise items that are commented out.
+func (e *editor) behindComments(end, indent int, last bool) int {
+	text := e.f.text
+	at, taken := end, false
+	for next := end; ; {
+		if next = lineEnd(text, next) + len(e.f.nl); next >= len(text) {
+			return at
+		}
+		line := string(text[next:lineEnd(text, next)])
+		bare := strings.TrimLeft(line, " \t")
+		switch {
+		case !strings.HasPrefix(bare, "#"), len(line)-len(bare) < indent:
+			return at
+		case !last && !commentedItem.MatchString(line) && (!taken || !strings.HasPrefix(bare, "#  ")):
+			return at
+		}
+		at, taken = next, true
+	}
 }
 
 // placeOf returns where key goes among the keys of n: at the end, or in their
@@ -162,6 +189,16 @@ func (e *editor) placeOf(n *node, key string) int {
 func (e *editor) insertAfter(at int, line string) {
 	end := lineEnd(e.f.text, at)
 	e.splice(end, end, e.f.style.nl+line)
+}
+
+// insertItems adds values behind the last item of n.
+func (e *editor) insertItems(n *node, values []any) {
+	e.insertItem(n, len(n.items), values[0])
+	for _, v := range values[1:] {
+		more := editor{f: e.f}
+		more.insertItem(n, len(n.items), v)
+		e.text += more.text
+	}
 }
 
 // insertItem adds v as item i of n.
