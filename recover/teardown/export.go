@@ -88,6 +88,9 @@ func (t *teardown) prove(ctx context.Context, s *run.Scope) error {
 		return fmt.Errorf("whether %s has the export cannot be told: %w", p.Export.Branch, err)
 	case t.target.Silent != "":
 		return t.lastExport(ctx, s, p, tip)
+	case tip != "" && tip != p.Export.Commit && t.target.Earlier != nil: // a person has exported it since, by force
+		s.Eventf(run.LevelWarn, "export.moved", "the export was %.12s when it was begun to take the cluster apart, and is %.12s by now", p.Export.Commit, tip)
+		p.Export.Commit = tip
 	case tip != p.Export.Commit:
 		return fmt.Errorf("branch %s is at %.12s, and not at the export %.12s: somebody else exports cluster %s, too; resume this run once that has ended",
 			p.Export.Branch, tip, p.Export.Commit, t.req.Cluster)
@@ -118,7 +121,8 @@ func (t *teardown) exported(ctx context.Context, s *run.Scope) (proof, error) {
 		return proof{Export: to}, nil
 	case t.target.Earlier != nil:
 		if t.target.Earlier.Export == nil || t.target.Earlier.Export.Commit == "" {
-			return proof{}, fmt.Errorf("run %s has begun to take cluster %s apart without an export: nothing of it can be proved", t.target.Earlier.Run, t.req.Cluster)
+			return proof{}, fmt.Errorf("run %s has begun to take cluster %s apart without an export: bring it to its end (rekindle runs resume %s), or restore the cluster",
+				t.target.Earlier.Run, t.req.Cluster, t.target.Earlier.Run)
 		}
 		was := *t.target.Earlier.Export
 		was.Run, was.Pushed = t.target.Earlier.Run, false

@@ -249,6 +249,18 @@ func (w *world) remoteDown(t *testing.T) {
 			t.Errorf("fault %d: %v, the branch is at %q", fault, err, w.tip())
 		}
 	}
+	// It dies in the middle of the push.
+	web.Set(gitserver.None)
+	wait = 3 * time.Second
+	w.Rebuild.Source.Progress = func(line string) {
+		if strings.HasPrefix(line, "pushing") {
+			web.Set(gitserver.Hang)
+		}
+	}
+	if err := w.refused(to); outcomeOf(err) != run.Failed || !errors.As(err, new(*export.PushError)) || w.tip() != before {
+		t.Errorf("the remote died during the push: %v, the branch is at %q", err, w.tip())
+	}
+	w.Rebuild.Source.Progress = nil
 	// It dies when the commit has arrived, so that whether it has is not known.
 	web.Set(gitserver.None)
 	wait = time.Minute
