@@ -294,7 +294,9 @@ func (s *server) compare(expected []*object.Object, change func(*drift.Options))
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if opts.Ignore == nil { // rules count what they are asked
+	// Rules count what they are asked; and where every object is asked about, because
+	// another content was restored, no glance is enough.
+	if opts.Ignore == nil && report.Confirmed < 50 {
 		s.glance(list, opts, words(report))
 	}
 	return report, e
