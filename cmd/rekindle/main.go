@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"syscall"
 	"time"
+	_ "time/tzdata" // schedules name zones, and small images have no database of them
 
 	"github.com/rekindle-io/rekindle/cmd/internal/cli"
 	"github.com/rekindle-io/rekindle/cmd/internal/terminal"
@@ -20,8 +21,6 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50) // a fifth less memory at its peak for a few percent of time
 	}
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	self, _ := os.Executable() // "" is fine
 	os.Exit(cli.Main(context.Background(), cli.Process{
 		Args:       os.Args[1:],
@@ -30,12 +29,14 @@ func main() {
 		Now:        time.Now,
 		Rand:       rand.Reader,
 		Executable: self,
-		Signals:    signals,
+		Signals:    on(os.Interrupt, syscall.SIGTERM),
 		Exit:       os.Exit,
-		Hangups: func() <-chan os.Signal {
-			hangups := make(chan os.Signal, 1)
-			signal.Notify(hangups, syscall.SIGHUP)
-			return hangups
-		},
+		Hangups:    func() <-chan os.Signal { return on(syscall.SIGHUP) },
 	}))
+}
+
+func on(list ...os.Signal) <-chan os.Signal {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, list...)
+	return signals
 }

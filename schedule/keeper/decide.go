@@ -15,7 +15,7 @@ func (k *Keeper) consider(ctx context.Context, c *kept, now time.Time) {
 		return
 	}
 	d := c.wanted(now)
-	if d.Since != c.decision.Since || d.State != c.decision.State || d.Reason != c.decision.Reason || d.Hold != c.decision.Hold {
+	if !d.Since.Equal(c.decision.Since) || d.State != c.decision.State || d.Reason != c.decision.Reason || d.Hold != c.decision.Hold {
 		defer k.changed(c.Name)
 	}
 	c.decision = d

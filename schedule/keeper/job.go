@@ -283,7 +283,7 @@ func (k *Keeper) see(ctx context.Context, c *kept) (Sight, error) {
 func (k *Keeper) settled(ctx context.Context, c *kept, j *job, m *memory, ending Ending, why string) error {
 	attempts, id := m.Try.Attempts, m.Try.Run
 	m.Done = &mark{State: j.to, Since: j.since, At: k.Now(), Ending: ending, Run: id, Why: why}
-	if m.Try = nil; j.to == calendar.Asleep && ending == Done {
+	if m.Try = nil; j.decision.Expired && ending == Done {
 		m.Expired = j.since
 	}
 	if err := k.remember(ctx, c.Name, *m); err != nil {

@@ -25,7 +25,7 @@ type memory struct {
 	Try *try `json:"try,omitempty"`
 	// Warned is the time of the teardown that people were told of.
 	Warned time.Time `json:"warned,omitzero"`
-	// Expired is the time of the last teardown: a time to live does not end twice.
+	// Expired is when a time to live last ended: it does not end twice.
 	Expired time.Time `json:"expired,omitzero"`
 	// Drilled is the time of the last drill that was begun.
 	Drilled time.Time `json:"drilled,omitzero"`

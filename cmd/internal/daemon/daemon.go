@@ -61,9 +61,9 @@ type daemon struct {
 	metrics *metrics
 	changes *touched
 	post    post
-	// life ends when the daemon stops.
-	life context.Context //nolint:containedctx // runs outlive the request that began them, not the daemon
-	work sync.WaitGroup
+	// life ends when the daemon stops; after does not, for what is told then.
+	life, after context.Context //nolint:containedctx // runs outlive the request that began them, not the daemon
+	work        sync.WaitGroup
 	// reloading: one at a time.
 	reloading sync.Mutex
 }
@@ -77,7 +77,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	life, end := context.WithCancel(ctx)
 	defer end()
-	d := &daemon{Options: o, life: life, facts: newFacts(o.Store), metrics: newMetrics(), changes: newTouched()}
+	d := &daemon{Options: o, life: life, after: context.WithoutCancel(ctx), facts: newFacts(o.Store), metrics: newMetrics(), changes: newTouched()}
 	c, err := o.Load()
 	if err != nil {
 		return err
@@ -90,7 +90,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	defer lease.Release()
+	defer func() { _ = lease.Release() }() // it ends with the process anyway
 	listeners, err := d.listen(ctx, c)
 	if err != nil {
 		return err

@@ -23,7 +23,7 @@ type post struct {
 func (p *post) set(ctx context.Context, channels []notify.Channel, log *slog.Logger) {
 	p.mu.Lock()
 	was := p.dispatcher
-	p.dispatcher = notify.New(context.WithoutCancel(ctx), channels, notify.Options{Log: log})
+	p.dispatcher = notify.New(ctx, channels, notify.Options{Log: log})
 	p.mu.Unlock()
 	if was != nil {
 		go was.Close()

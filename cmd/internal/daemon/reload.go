@@ -94,7 +94,7 @@ func (d *daemon) declare(ctx context.Context, c *config.Config) error {
 		d.config.Store(was)
 		return err
 	}
-	d.post.set(d.life, channels(c.Notify), d.Log)
+	d.post.set(d.after, channels(c.Notify), d.Log) //nolint:contextcheck // channels outlive the request that declared them
 	return nil
 }
 

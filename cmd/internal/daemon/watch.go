@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"context"
 	"io/fs"
 	"os"
 	"time"
@@ -26,7 +25,7 @@ func (d *daemon) ended(id string) {
 	if id == "" {
 		return
 	}
-	if r, err := d.Store.Run(context.WithoutCancel(d.life), id); err == nil {
+	if r, err := d.Store.Run(d.after, id); err == nil {
 		d.metrics.ended(r)
 		d.seen(r)
 	}
@@ -34,14 +33,14 @@ func (d *daemon) ended(id string) {
 
 // seen tells those who watch of a run that has begun or ended.
 func (d *daemon) seen(r run.Run) {
-	if known, err := d.alive(context.WithoutCancel(d.life), r); err == nil {
+	if known, err := d.alive(d.after, r); err == nil {
 		brief := known.Brief()
 		d.server.Publish(api.Change{Kind: api.RunChanged, Name: r.ID, Run: &brief})
 	}
 	if r.Cluster == "" {
 		return
 	}
-	if err := d.facts.read(context.WithoutCancel(d.life), r.Cluster); err != nil {
+	if err := d.facts.read(d.after, r.Cluster); err != nil {
 		d.Log.Warn("daemon: the journal cannot be read", "error", err)
 	}
 	d.changes.touch(r.Cluster)
