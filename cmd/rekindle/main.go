@@ -7,7 +7,6 @@ import (
 	"context"
 	"crypto/rand"
 	"os"
-	"os/signal"
 	"runtime/debug"
 	"syscall"
 	"time"
@@ -29,14 +28,8 @@ func main() {
 		Now:        time.Now,
 		Rand:       rand.Reader,
 		Executable: self,
-		Signals:    on(os.Interrupt, syscall.SIGTERM),
+		Signals:    terminal.Signals(os.Interrupt, syscall.SIGTERM),
 		Exit:       os.Exit,
-		Hangups:    func() <-chan os.Signal { return on(syscall.SIGHUP) },
+		Hangups:    func() <-chan os.Signal { return terminal.Signals(syscall.SIGHUP) },
 	}))
-}
-
-func on(list ...os.Signal) <-chan os.Signal {
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, list...)
-	return signals
 }
