@@ -3,6 +3,7 @@ package teardown_test
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -22,6 +23,7 @@ const childVar = "REKINDLE_TEARDOWN_CHILD"
 func TestMain(m *testing.M) {
 	args := strings.Split(os.Getenv(childVar), "\n")
 	if args[0] == "" {
+		_ = flag.Set("test.parallel", "4") // the tests wait more than they work
 		os.Exit(m.Run())
 	}
 	if err := child(context.Background(), args); err != nil {

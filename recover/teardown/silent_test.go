@@ -2,6 +2,7 @@ package teardown_test
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rekindle-io/rekindle/providers"
 	"github.com/rekindle-io/rekindle/recover/run"
 	"github.com/rekindle-io/rekindle/recover/teardown"
 )
@@ -35,10 +37,27 @@ func (w *world) freeze(state string) {
 			if err := syscall.Kill(c.PID, syscall.SIGSTOP); err != nil {
 				w.t.Fatal(err)
 			}
+			w.remember()
 			return
 		}
 	}
 	w.t.Fatalf("no API server in %s", raw)
+}
+
+// remember asks the provider once: it is patient with an API server that does not
+// answer, which takes seconds each time.
+func (w *world) remember() {
+	found, err := w.local.Find(w.t.Context(), "dev")
+	if err != nil || found.State == providers.StateRunning {
+		w.t.Fatalf("%+v, %v", found, err)
+	}
+	w.maker.find = func() (providers.Cluster, error) {
+		_, err := os.Stat(filepath.Join(w.state, "clusters", "dev"))
+		if errors.Is(err, os.ErrNotExist) {
+			err = providers.ErrNotFound
+		}
+		return found, err
+	}
 }
 
 // A cluster whose API server is dead cannot be exported or drained. It goes only

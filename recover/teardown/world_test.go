@@ -47,8 +47,16 @@ type world struct {
 // wrapped is a provider of which a test overrides what it likes.
 type wrapped struct {
 	providers.Provider
+	find      func() (providers.Cluster, error)
 	remove    func(ctx context.Context, name, id string) error
 	leftovers func(ctx context.Context) ([]providers.Leftover, error)
+}
+
+func (w *wrapped) Find(ctx context.Context, name string) (providers.Cluster, error) {
+	if w.find != nil {
+		return w.find()
+	}
+	return w.Provider.Find(ctx, name)
 }
 
 func (w *wrapped) Delete(ctx context.Context, name, id string, progress providers.Progress) error {
