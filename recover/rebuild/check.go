@@ -145,7 +145,7 @@ func (r *restore) compare(ctx context.Context, p *plan.Plan, catalogue *object.C
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.req.Wait)
 	defer cancel()
-	filter, err := capture.New(capture.Options{Had: baseline})
+	filter, err := capture.New(capture.Options{Birth: baseline})
 	if err != nil {
 		return nil, err
 	}

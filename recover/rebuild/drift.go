@@ -151,7 +151,7 @@ func (d *drifting) compare(ctx context.Context, to drift.Observer) error {
 	if err != nil {
 		return err
 	}
-	filter, err := capture.New(capture.Options{Include: d.req.Include, Exclude: d.req.Exclude, Had: baseline})
+	filter, err := capture.New(capture.Options{Include: d.req.Include, Exclude: d.req.Exclude, Birth: baseline})
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ func TestALiveClusterThatOthersChange(t *testing.T) {
 	t.Run("a stranger in two versions is one", p.strangerIsOne)
 	t.Run("a dropped key of a Secret goes", p.droppedKeyGoes)
 	t.Run("what is being deleted is a difference", p.terminatingIsADifference)
+	t.Run("what looks like Kubernetes' own is told from it", p.ownIsTold)
 }
 
 // editable is what people edit by hand below, one object each.
@@ -409,5 +410,46 @@ func (p *place) terminatingIsADifference(t *testing.T) {
 	p.verified(t)
 	if live := person.get(configMapPath("held")); live.GetDeletionTimestamp() != nil {
 		t.Error("it was not made again")
+	}
+}
+
+// Kubernetes' own is left out only as Kubernetes makes it: neither a name nor a
+// label hides what somebody else made, and what somebody changed is shown.
+func (p *place) ownIsTold(t *testing.T) {
+	p.verified(t)
+	const rbac, all = "/apis/rbac.authorization.k8s.io/v1/", `[{apiGroups: ["*"], resources: ["*"], verbs: ["*"]}]`
+	person := p.by(t, "kubectl-create")
+	binding := func(kind, name string) string {
+		return "apiVersion: rbac.authorization.k8s.io/v1\nkind: " + kind + "\nmetadata: {name: 'system:" + name + "'}\n" +
+			"roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}\nsubjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: evil}]"
+	}
+	role := func(name, labels string) string {
+		return "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: '" + name + "', labels: {" + labels + "}}\nrules: " + all
+	}
+	person.post(rbac+"clusterrolebindings", binding("ClusterRoleBinding", "hack"))
+	person.post(rbac+"namespaces/kube-system/rolebindings", binding("RoleBinding", "x"))
+	person.post(rbac+"clusterroles", role("system:evil", ""))
+	person.post(rbac+"clusterroles", role("marked", "kubernetes.io/bootstrapping: rbac-defaults"))
+	person.post("/api/v1/namespaces/shop/configmaps", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: marked, labels: {kubernetes.io/bootstrapping: rbac-defaults}}")
+	p.by(t, "evil").patch(rbac+"clusterroles/system:public-info-viewer", `[{"op":"add","path":"/rules/-","value":{"apiGroups":["*"],"resources":["*"],"verbs":["*"]}}]`)
+	p.by(t, "kubectl-annotate").patch("/apis/storage.k8s.io/v1/storageclasses/standard", `{"metadata":{"annotations":{"storageclass.kubernetes.io/is-default-class":"false"}}}`)
+	p.by(t, "my-tool").patch("/api/v1/namespaces/shop/serviceaccounts/default", `{"imagePullSecrets":[{"name":"pull"}]}`)
+	p.by(t, "kubectl-label").patch("/api/v1/namespaces/kube-system", `{"metadata":{"labels":{"x":"y"}}}`)
+	found := map[string]string{}
+	for _, u := range p.verify(t).Drift.Unexpected {
+		found[u.ID.String()] = ""
+		if u.By != nil {
+			found[u.ID.String()] = u.By.Manager
+		}
+	}
+	want := map[string]string{
+		"ClusterRoleBinding.rbac.authorization.k8s.io system:hack": "kubectl-create", "RoleBinding.rbac.authorization.k8s.io kube-system/system:x": "kubectl-create",
+		"ClusterRole.rbac.authorization.k8s.io system:evil": "kubectl-create", "ClusterRole.rbac.authorization.k8s.io marked": "kubectl-create",
+		"ConfigMap shop/marked": "kubectl-create", "ClusterRole.rbac.authorization.k8s.io system:public-info-viewer": "evil",
+		"StorageClass.storage.k8s.io standard": "kubectl-annotate", "ServiceAccount shop/default": "", "Namespace kube-system": "kubectl-label",
+	}
+	// Of what Kubernetes makes empty the server keeps no account of who fills it.
+	if diff := gocmp.Diff(want, found); diff != "" {
+		t.Errorf("unexpected, by who was last (-want +have):\n%s", diff)
 	}
 }

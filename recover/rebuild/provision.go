@@ -241,14 +241,15 @@ func (r *restore) connect(ctx context.Context) error {
 	return r.assure(ctx)
 }
 
-// recordBaseline keeps the identities of what the new cluster has before
-// anything is applied, so that what is unexpected later can be told from it.
+// recordBaseline keeps the identities of what the new cluster has before anything
+// is applied, and when somebody touched it, so that what is unexpected later, or
+// changed, can be told from it.
 func (r *restore) recordBaseline(ctx context.Context) error {
 	catalogue, err := r.cluster.Discover(ctx)
 	if err != nil {
 		return err
 	}
-	var ids []object.ID
+	birth := capture.Birth{}
 	for _, kind := range catalogue.Kinds() {
 		if !kind.Can("list") {
 			continue
@@ -256,7 +257,7 @@ func (r *restore) recordBaseline(ctx context.Context) error {
 		err := live{r.cluster}.List(ctx, kind, true, func(u *unstructured.Unstructured) error {
 			id := object.ID{Group: kind.Group, Kind: kind.Kind, Namespace: u.GetNamespace(), Name: u.GetName()}
 			if capture.Made(id, u).Taken() {
-				ids = append(ids, id)
+				birth[id] = capture.Touched(u)
 			}
 			return nil
 		})
@@ -264,7 +265,7 @@ func (r *restore) recordBaseline(ctx context.Context) error {
 			return fmt.Errorf("list what the new cluster has: %s: %w", kind.Resource, err)
 		}
 	}
-	raw, err := json.Marshal(ids)
+	raw, err := json.Marshal(birth)
 	if err != nil {
 		return err
 	}
@@ -273,20 +274,16 @@ func (r *restore) recordBaseline(ctx context.Context) error {
 
 // baseline returns what the cluster of that id had when it was new, or nil when
 // nobody recorded it.
-func (e *Engine) baseline(ctx context.Context, id string) (func(object.ID) bool, error) {
+func (e *Engine) baseline(ctx context.Context, id string) (capture.Birth, error) {
 	if id == "" {
 		return nil, nil
 	}
-	var ids []object.ID
-	known, err := run.Into(ctx, e.Journal, baselineRecord, id, &ids)
+	var birth capture.Birth
+	known, err := run.Into(ctx, e.Journal, baselineRecord, id, &birth)
 	if err != nil || !known {
 		return nil, err
 	}
-	had := make(map[object.ID]bool, len(ids))
-	for _, id := range ids {
-		had[id] = true
-	}
-	return func(id object.ID) bool { return had[id] }, nil
+	return birth, nil
 }
 
 // remember records the cluster in the journal.

@@ -123,9 +123,6 @@ func (r *restore) leftovers(ctx context.Context) ([]leftover, map[object.ID]int,
 	if err != nil {
 		return nil, nil, err
 	}
-	if baseline == nil {
-		baseline = func(object.ID) bool { return false }
-	}
 	strangers := map[object.ID]int{}
 	var found []leftover
 	r.returned = nil
@@ -144,7 +141,7 @@ func (r *restore) leftovers(ctx context.Context) ([]leftover, map[object.ID]int,
 			case r.borrowed() && r.ours(u) && (takenOver(u) || capture.Every(id, u)):
 				r.returned = append(r.returned, leftover{id: id, kind: kind, uid: u.GetUID()})
 				inhabited[definition], inhabited[object.ID{Kind: "Namespace", Name: id.Namespace}] = true, true
-			case capture.Every(id, u) || baseline(id):
+			case capture.Every(id, u) || baseline.Has(id):
 			case r.ours(u):
 				found = append(found, leftover{id: id, kind: kind, uid: u.GetUID()})
 				if holdsData(id) && !r.req.AllowDataLoss {

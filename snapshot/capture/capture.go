@@ -8,7 +8,6 @@ package capture
 
 import (
 	"fmt"
-	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
@@ -37,7 +36,8 @@ const (
 type Verdict struct {
 	Class Class `json:"class,omitempty"`
 	// Why is the reason in words that are the same for all objects left out for
-	// it, so that they can be counted: "owned by a ReplicaSet".
+	// it, so that they can be counted: "owned by a ReplicaSet". Of an object that
+	// is taken it says why that may be a surprise; empty as a rule.
 	Why string `json:"why,omitempty"`
 	// Detail tells about this object alone: "ReplicaSet web-7d4b9". Often empty.
 	Detail string `json:"detail,omitempty"`
@@ -64,21 +64,20 @@ type Options struct {
 	Include []Rule
 	// Exclude leaves out whatever any of them is about. It wins over Include.
 	Exclude []Rule
-	// Had tells what the cluster had when it was new. Nil when nobody recorded
-	// it: then the names that Kubernetes itself uses have to do.
-	Had func(object.ID) bool
+	// Birth is what the cluster had when it was new.
+	Birth Birth
 }
 
 // Filter judges objects. It may be asked by any number of goroutines.
 type Filter struct {
 	include, exclude []*compiled
-	had              func(object.ID) bool
+	birth            Birth
 }
 
 // New returns a filter, or a *rule.InvalidError about the first rule that cannot be
 // used.
 func New(opts Options) (*Filter, error) {
-	f := &Filter{had: opts.Had}
+	f := &Filter{birth: opts.Birth}
 	var err error
 	if f.include, err = compileAll(opts.Include); err != nil {
 		return nil, err
@@ -137,21 +136,46 @@ func (f *Filter) Judge(id object.ID, u *unstructured.Unstructured) Verdict {
 	if v := f.Rules(id, u.GetLabels()); !v.Taken() {
 		return v
 	}
-	if v := Made(id, u); !v.Taken() && !keptByHand(id, u) {
+	if v := Made(id, u); !v.Taken() {
 		return v
 	}
 	if f.helps(id, u) {
 		return Verdict{Class: Derived, Why: "a Pod of what the cluster had when it was new", Detail: id.Namespace}
 	}
-	return f.fromTheStart(id)
+	if v := f.fromTheStart(id); !v.Taken() && !f.changed(id, u) {
+		return v
+	}
+	return Verdict{Why: f.surprise(id, u)}
+}
+
+// changed tells whether u, which the cluster had from the start, is not any more
+// what it was. Where nobody recorded what it had, nobody knows what was touched
+// when it was set up in the namespaces of the system.
+func (f *Filter) changed(id object.ID, u *unstructured.Unstructured) bool {
+	if f.birth == nil {
+		return !systemNamespace(id.Namespace) && !Touched(u).IsZero()
+	}
+	return f.birth.changed(id, u)
+}
+
+// surprise says of an object that is taken why it is, although it looks as if
+// Kubernetes or the new cluster had it.
+func (f *Filter) surprise(id object.ID, u *unstructured.Unstructured) string {
+	switch {
+	case f.birth.Has(id):
+		return "the cluster had it when it was new, and it was changed since"
+	case !system(id, u).Taken():
+		return "it is named as what Kubernetes makes, and somebody else made or changed it"
+	}
+	return ""
 }
 
 // helps tells whether u is a Pod that a program of the new cluster runs for a
 // moment, in a namespace that came with it: a provisioner of volumes makes one
 // for each volume. What people run there by hand bears their tools' names.
 func (f *Filter) helps(id object.ID, u *unstructured.Unstructured) bool {
-	return id.Kind == "Pod" && id.Group == "" && id.Namespace != "default" && f.had != nil &&
-		f.had(object.ID{Kind: "Namespace", Name: id.Namespace}) && !slices.ContainsFunc(managers(u), IsPeoples)
+	return id.Kind == "Pod" && id.Group == "" && id.Namespace != "default" &&
+		f.birth.Has(object.ID{Kind: "Namespace", Name: id.Namespace}) && !byPeople(u)
 }
 
 // JudgeRestored judges a live object that no commit has and that an earlier
@@ -169,9 +193,9 @@ func (f *Filter) JudgeRestored(id object.ID, u *unstructured.Unstructured) Verdi
 
 func (f *Filter) fromTheStart(id object.ID) Verdict {
 	switch {
-	case f.had == nil:
+	case f.birth == nil:
 		return named(id)
-	case f.had(id):
+	case f.birth.Has(id):
 		return Verdict{Class: Baseline, Why: "the cluster had it when it was new"}
 	}
 	return Verdict{}

@@ -1,6 +1,7 @@
 package capture_test
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -53,6 +54,11 @@ func TestWhatKubernetesMakesIsLeftOut(t *testing.T) {
 		{`{apiVersion: v1, kind: ServiceAccount, metadata: {name: default, namespace: shop}}`, "system", "default account"},
 		{`{apiVersion: v1, kind: ServiceAccount, metadata: {name: default, namespace: shop, managedFields: [{manager: kube-controller-manager}, {manager: kubectl-patch}]}}`, "", "taken"},
 		{`{apiVersion: v1, kind: Namespace, metadata: {name: default, managedFields: [{manager: kube-apiserver}, {manager: kubectl-label}]}}`, "", "taken"},
+		{`{apiVersion: v1, kind: ServiceAccount, metadata: {name: default, namespace: shop}, imagePullSecrets: [{name: pull}]}`, "", "somebody else made or changed it"},
+		{`{apiVersion: v1, kind: ServiceAccount, metadata: {name: default, namespace: shop}, imagePullSecrets: [{name: default-dockercfg-x7k2q}]}`, "system", "default account"},
+		{`{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: "system:x", managedFields: [{manager: kube-apiserver}, {manager: evil}]}}`, "", "taken"},
+		{`{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: edit, managedFields: [{manager: kube-apiserver}, {manager: clusterrole-aggregation-controller}]}}`, "system", "a role of Kubernetes"},
+		{`{apiVersion: v1, kind: ConfigMap, metadata: {name: x, namespace: shop, labels: {kubernetes.io/bootstrapping: rbac-defaults}}}`, "", "taken"},
 		{`{apiVersion: v1, kind: ServiceAccount, metadata: {name: robot, namespace: shop}}`, "", "taken"},
 		{`{apiVersion: v1, kind: Namespace, metadata: {name: kube-system}}`, "system", "every cluster has"},
 		{`{apiVersion: v1, kind: ConfigMap, metadata: {name: mine, namespace: kube-system}}`, "baseline", "not recorded (kube-system)"},
@@ -86,14 +92,14 @@ func TestWhatKubernetesMakesIsLeftOut(t *testing.T) {
 	} {
 		id, u := parse(t, c.manifest)
 		v := filter(t, capture.Options{}).Judge(id, u)
-		if string(v.Class) != c.class || !strings.Contains(v.String(), c.why) {
+		if string(v.Class) != c.class || !strings.Contains(v.String()+": "+v.Why, c.why) {
 			t.Errorf("%s: %q, %q; want %q, %q", id, v.Class, v, c.class, c.why)
 		}
 	}
 }
 
 func TestTheEmptyClustersOwnIsLeftOutByRecord(t *testing.T) {
-	f := filter(t, capture.Options{Had: func(id object.ID) bool { return id.Name == "coredns" }})
+	f := filter(t, capture.Options{Birth: capture.Birth{{Kind: "ConfigMap", Namespace: "kube-system", Name: "coredns"}: {}}})
 	id, u := parse(t, `{apiVersion: v1, kind: ConfigMap, metadata: {name: coredns, namespace: kube-system}}`)
 	if v := f.Judge(id, u); v.Class != capture.Baseline {
 		t.Errorf("%s: %s", id, v)
@@ -104,8 +110,48 @@ func TestTheEmptyClustersOwnIsLeftOutByRecord(t *testing.T) {
 	}
 }
 
+// What the new cluster had counts as soon as somebody touches it, and the record of
+// it keeps when that was.
+func TestWhatTheClusterHadCountsWhenItIsChanged(t *testing.T) {
+	id, u := parse(t, `{apiVersion: storage.k8s.io/v1, kind: StorageClass, metadata: {name: standard, managedFields: [{manager: kubectl-create, time: "2026-11-22T10:00:00Z"}]}}`)
+	raw, err := json.Marshal(capture.Birth{id: capture.Touched(u)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var birth, old capture.Birth
+	if err := errors.Join(json.Unmarshal(raw, &birth), json.Unmarshal([]byte(`[{"group":"storage.k8s.io","kind":"StorageClass","name":"standard"}]`), &old)); err != nil {
+		t.Fatal(err)
+	}
+	_, later := parse(t, `{apiVersion: storage.k8s.io/v1, kind: StorageClass, metadata: {name: standard, managedFields: [{manager: kubectl-create, time: "2026-11-22T10:00:00Z"}, {manager: kubectl-annotate, time: "2026-11-22T10:05:00Z"}]}}`)
+	for _, c := range []struct {
+		birth capture.Birth
+		u     *unstructured.Unstructured
+		want  capture.Class
+	}{{birth, u, capture.Baseline}, {birth, later, capture.Taken}, {old, later, capture.Baseline}} {
+		if v := filter(t, capture.Options{Birth: c.birth}).Judge(id, c.u); v.Class != c.want {
+			t.Errorf("%v: %q (%s), want %q", c.birth, v.Class, v, c.want)
+		}
+	}
+}
+
+func TestTheNameOfAManagerTellsWhatItIs(t *testing.T) {
+	for name, want := range map[string]capture.Hand{
+		"kubectl-edit": capture.Somebody, "evil": capture.Somebody, "ancient-changes": capture.Somebody, "unknown": capture.Somebody,
+		"k9s": capture.Somebody, "OpenAPI-Generator": capture.Somebody, "argocd-controller": capture.Somebody, "kustomize-controller": capture.Somebody,
+		"helm-controller": capture.Somebody, "HashiCorp": capture.Somebody, "Terraform": capture.Somebody, "kubectl-client-side-apply": capture.Somebody,
+		"kube-controller-manager": capture.Component, "kubelet/v1.36": capture.Component, "vpa-updater": capture.Component, "kwok": capture.Component,
+		"api-priority-and-fairness-config-producer-v1": capture.Component,
+		"ingress-controller": capture.Controller, "PrometheusOperator": capture.Controller, "cert-manager-certificates-issuing": capture.Controller,
+		"cainjector": capture.Controller, "manager": capture.Controller, "aws-load-balancer-webhook": capture.Controller,
+	} {
+		if have := capture.HandOf(name); have != want {
+			t.Errorf("%s: %d, want %d", name, have, want)
+		}
+	}
+}
+
 func TestHelpersOfTheNewClustersProgramsAreDerived(t *testing.T) {
-	f := filter(t, capture.Options{Had: func(id object.ID) bool { return id.Kind == "Namespace" && id.Name == "local-path-storage" }})
+	f := filter(t, capture.Options{Birth: capture.Birth{{Kind: "Namespace", Name: "local-path-storage"}: {}}})
 	for manifest, want := range map[string]capture.Class{
 		`{apiVersion: v1, kind: Pod, metadata: {name: helper-pod-delete-pvc-1, namespace: local-path-storage,
   managedFields: [{manager: local-path-provisioner, operation: Update}]}}`: capture.Derived,

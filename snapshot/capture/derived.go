@@ -41,13 +41,39 @@ func Made(id object.ID, u *unstructured.Unstructured) Verdict {
 	if v := owned(u); !v.Taken() {
 		return v
 	}
-	if v := system(id, u); !v.Taken() {
+	if v := system(id, u); v.Class == Derived || v.Class == System && asMade(id, u) {
 		return v
 	}
 	if v := addresses(id, u); !v.Taken() {
 		return v
 	}
 	return byControlPlane(u)
+}
+
+// asMade tells whether what every cluster has is as Kubernetes makes it, as far as
+// its metadata tells: nobody else wrote to it. A name alone proves nothing.
+func asMade(id object.ID, u *unstructured.Unstructured) bool {
+	return isInventory(id, u.GetLabels()) || Touched(u).IsZero() && !isFilled(id, u)
+}
+
+// NeedsBody tells the kind of which more than metadata has to be seen to tell a
+// changed object from an unchanged one: Kubernetes makes an empty ServiceAccount in
+// each namespace, and of what was empty the server does not know who changes it.
+func NeedsBody(kind schema.GroupKind) bool { return kind == schema.GroupKind{Kind: "ServiceAccount"} }
+
+// isFilled tells whether somebody put something into an account that Kubernetes
+// made, leaving no trace.
+func isFilled(id object.ID, u *unstructured.Unstructured) bool {
+	if !NeedsBody(id.GroupKind()) || len(managers(u)) > 0 {
+		return false
+	}
+	form := object.Form(u)
+	pulls := slices.DeleteFunc(slices.Clone(field.List(form, "imagePullSecrets")), func(ref any) bool {
+		m, _ := ref.(map[string]any)
+		return strings.HasPrefix(field.Text(m, "name"), id.Name+"-dockercfg-") // OpenShift's
+	})
+	return len(pulls) > 0 || form["automountServiceAccountToken"] != nil || form["secrets"] != nil ||
+		len(field.Map(form, "metadata", "labels"))+len(field.Map(form, "metadata", "annotations")) > 0
 }
 
 // owned judges by the owner that made u.
@@ -65,7 +91,7 @@ func owned(u *unstructured.Unstructured) Verdict {
 func Owner(u *unstructured.Unstructured) (kind, name string) {
 	owners := field.Maps(u.Object, "metadata", "ownerReferences")
 	by := slices.IndexFunc(owners, func(owner map[string]any) bool { return owner["controller"] == true })
-	if by < 0 && len(owners) > 0 && !slices.ContainsFunc(managers(u), IsPeoples) {
+	if by < 0 && len(owners) > 0 && !byPeople(u) {
 		by = 0
 	}
 	if by < 0 {
@@ -74,28 +100,32 @@ func Owner(u *unstructured.Unstructured) (kind, name string) {
 	return field.Text(owners[by], "kind"), field.Text(owners[by], "name")
 }
 
-// Every tells whether u is one of the objects that every cluster has: nobody
-// restores them and nobody may prune them, whatever marks they bear.
+// Every tells whether u is named or marked as one of the objects that every cluster
+// has: nobody may prune them, whatever marks they bear and whoever changed them.
 func Every(id object.ID, u *unstructured.Unstructured) bool { return !system(id, u).Taken() }
 
 // sign is what tells by an object's metadata that Kubernetes made it.
 type sign struct {
 	why string
-	of  func(labels, annotations map[string]string) bool
+	of  func(id object.ID, labels, annotations map[string]string) bool
 }
 
-// signs are those of any kind.
 var signs = []sign{
-	{"a role that the API server makes when it starts", func(labels, _ map[string]string) bool {
-		return labels["kubernetes.io/bootstrapping"] == "rbac-defaults"
+	{"a role that the API server makes when it starts", func(id object.ID, labels, _ map[string]string) bool {
+		return id.Group == "rbac.authorization.k8s.io" && labels["kubernetes.io/bootstrapping"] == "rbac-defaults"
 	}},
-	{"the API server registers its own groups", func(labels, _ map[string]string) bool {
-		return labels["kube-aggregator.kubernetes.io/automanaged"] != ""
+	{"the API server registers its own groups", func(id object.ID, labels, _ map[string]string) bool {
+		return id.Kind == "APIService" && labels["kube-aggregator.kubernetes.io/automanaged"] != ""
 	}},
-	{"the inventory of a restore", func(labels, _ map[string]string) bool { return labels["applyset.kubernetes.io/id"] != "" }},
-	{"the API server's own flow control", func(_, annotations map[string]string) bool {
-		return annotations["apf.kubernetes.io/autoupdate-spec"] != ""
+	{"the inventory of a restore", func(id object.ID, labels, _ map[string]string) bool { return isInventory(id, labels) }},
+	{"the API server's own flow control", func(id object.ID, _, annotations map[string]string) bool {
+		return id.Group == "flowcontrol.apiserver.k8s.io" && annotations["apf.kubernetes.io/autoupdate-spec"] != ""
 	}},
+}
+
+// isInventory tells the books that tools keep of what they applied.
+func isInventory(id object.ID, labels map[string]string) bool {
+	return id.Group == "" && (id.Kind == "ConfigMap" || id.Kind == "Secret") && labels["applyset.kubernetes.io/id"] != ""
 }
 
 // known is what tells by kind, name and annotations that Kubernetes, or a tool,
@@ -170,7 +200,7 @@ var knowns = []known{
 func system(id object.ID, u *unstructured.Unstructured) Verdict {
 	marks, annotations := u.GetLabels(), u.GetAnnotations()
 	for _, s := range signs {
-		if s.of(marks, annotations) {
+		if s.of(id, marks, annotations) {
 			return Verdict{Class: System, Why: s.why}
 		}
 	}

@@ -21,7 +21,7 @@ func HandOf(manager string) Hand {
 	name, _, _ := strings.Cut(manager, "/")
 	name = strings.ToLower(name)
 	switch {
-	case components[name], strings.HasPrefix(name, "vpa-"):
+	case components[name], strings.HasPrefix(name, "vpa-"), strings.HasPrefix(name, "api-priority-and-fairness-"):
 		return Component
 	case IsDeployer(name):
 		return Somebody
@@ -45,12 +45,13 @@ func IsDeployer(manager string) bool {
 }
 
 // components are the programs that Kubernetes itself consists of: those of
-// kubeadm's clusters, the one program of k3s and MicroK8s, the autoscalers of the
+// kubeadm's clusters and kubeadm, the one program of k3s and MicroK8s, the autoscalers of the
 // project, and the simulated nodes of local clusters.
 var components = map[string]bool{
 	"kube-apiserver": true, "kube-controller-manager": true, "kube-scheduler": true, "kubelet": true, "kube-proxy": true,
 	"cloud-controller-manager": true, "cloud-node-manager": true, "clusterrole-aggregation-controller": true,
 	"cluster-autoscaler": true, "k3s": true, "kubelite": true, "hyperkube": true, "kwok": true, "kwok-controller": true,
+	"kubeadm": true,
 }
 
 // controllers are whole names: kubebuilder and the Operator SDK call the program

@@ -61,16 +61,6 @@ func addresses(id object.ID, u *unstructured.Unstructured) Verdict {
 	return Verdict{Class: Derived, Why: "made from Services and Pods"}
 }
 
-// keptByHand tells the objects that Kubernetes makes in every namespace or
-// cluster and that people then change: the default account's pull secrets, the
-// labels of the namespace default.
-func keptByHand(id object.ID, u *unstructured.Unstructured) bool {
-	if id.Group != "" || id.Name != "default" || id.Kind != "ServiceAccount" && id.Kind != "Namespace" {
-		return false
-	}
-	return slices.ContainsFunc(managers(u), IsPeoples)
-}
-
 // managers are the field managers of u itself, subresources left out. It reads
 // them as they are decoded: turning them into their Go type costs more than all
 // the rest of a judgement.

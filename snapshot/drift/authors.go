@@ -10,6 +10,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"github.com/rekindle-io/rekindle/snapshot/capture"
 )
 
 // attribute says of each field who set what the cluster holds, as far as
@@ -102,6 +104,19 @@ func moment(a Author) time.Time {
 
 func sameAuthor(a, b Author) bool {
 	return a.Manager == b.Manager && a.Subresource == b.Subresource
+}
+
+// lastOf is who wrote last to an object and is no machine; nil when nobody is.
+func lastOf(u *unstructured.Unstructured) (by *Author) {
+	for _, entry := range u.GetManagedFields() {
+		if entry.Subresource == statusSubresource || capture.HandOf(entry.Manager) != capture.Somebody {
+			continue
+		}
+		if a := authorOf(entry); by == nil || moment(a).After(moment(*by)) {
+			by = &a
+		}
+	}
+	return by
 }
 
 // creation tells when an object was made and who is likely to have: the manager

@@ -243,7 +243,7 @@ func (c *comparison) listWanted(ctx context.Context, kind object.Kind, doubtful 
 // object of. Such a list may fail without failing the comparison; what it
 // leaves unknown is said.
 func (c *comparison) listOther(ctx context.Context, kind object.Kind) error {
-	err := c.listKind(ctx, kind, c.opts.Whole == nil || !c.opts.Whole(kind.GroupKind()))
+	err := c.listKind(ctx, kind, !capture.NeedsBody(kind.GroupKind()) && (c.opts.Whole == nil || !c.opts.Whole(kind.GroupKind())))
 	switch {
 	case err == nil:
 		return nil

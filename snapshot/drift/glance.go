@@ -7,6 +7,7 @@ import (
 
 	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/recover/object/raw"
+	"github.com/rekindle-io/rekindle/snapshot/capture"
 )
 
 // Scanner is a Cluster that can show objects before they are decoded. Nearly all
@@ -33,7 +34,7 @@ func (p *part) glance(o *raw.Object) error {
 	id := p.idOf(u)
 	e, wanted := p.c.wanted[id]
 	switch {
-	case !wanted && !p.showWhole:
+	case !wanted && !p.showWhole && (!capture.NeedsBody(p.kind.GroupKind()) || id.Name != "default"):
 		return p.meet(u)
 	case wanted && !p.showBodies && p.recognise(id, e, u, o):
 		p.met(id)

@@ -1,6 +1,7 @@
 package drift
 
 import (
+	"cmp"
 	"reflect"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -185,8 +186,12 @@ func (p *part) stranger(id object.ID, u *unstructured.Unstructured) capture.Verd
 	}
 	v := judge(id, u)
 	if v.Taken() {
-		created, by := creation(u)
-		p.unexpected = append(p.unexpected, Unexpected{ID: id, UID: u.GetUID(), Restored: restored, Created: created, By: by})
+		x := Unexpected{ID: id, UID: u.GetUID(), Restored: restored, Why: v.Why}
+		x.Created, x.By = creation(u)
+		if v.Why != "" {
+			x.By = cmp.Or(lastOf(u), x.By)
+		}
+		p.unexpected = append(p.unexpected, x)
 	}
 	return v
 }

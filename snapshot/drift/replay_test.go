@@ -114,7 +114,7 @@ type server struct {
 	config *rest.Config
 	client *http.Client
 	// had is what it had before anybody did anything.
-	had func(object.ID) bool
+	had capture.Birth
 }
 
 func dial(t testing.TB, kubeconfig []byte) *server {
@@ -275,7 +275,7 @@ func (e *exporter) Listed(kind object.Kind, err error) {
 // compare compares the server with manifests, and exports it on the way.
 func (s *server) compare(expected []*object.Object, change func(*drift.Options)) (*drift.Report, *exporter) {
 	s.t.Helper()
-	filter, err := capture.New(capture.Options{Had: s.had})
+	filter, err := capture.New(capture.Options{Birth: s.had})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -345,8 +345,11 @@ func (s *server) export() map[object.ID]string {
 // remember takes down what the server has now as what it always had.
 func (s *server) remember() {
 	s.t.Helper()
-	had := s.export()
-	s.had = func(id object.ID) bool { _, ok := had[id]; return ok }
+	had := capture.Birth{}
+	for id := range s.export() {
+		had[id] = time.Now()
+	}
+	s.had = had
 }
 
 func manifests(t testing.TB, file string) []map[string]any {
@@ -425,15 +428,15 @@ func (w *world) replays(t *testing.T, from *server, name string) {
 }
 
 // baseline is what a restored cluster had when it was new.
-func (w *world) baseline(t testing.TB, name string) func(object.ID) bool {
+func (w *world) baseline(t testing.TB, name string) capture.Birth {
 	t.Helper()
 	found, err := w.clusters.Find(t.Context(), name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var ids []object.ID
-	if known, err := run.Into(t.Context(), w.Journal, "baseline", found.ID, &ids); err != nil || !known {
+	var birth capture.Birth
+	if known, err := run.Into(t.Context(), w.Journal, "baseline", found.ID, &birth); err != nil || !known {
 		t.Fatalf("no baseline of %s: %v", name, err)
 	}
-	return func(id object.ID) bool { return slices.Contains(ids, id) }
+	return birth
 }

@@ -169,8 +169,12 @@ type Unexpected struct {
 	// Restored: an earlier restore made it, so that a restore with --prune
 	// removes it.
 	Restored bool `json:"restored,omitempty"`
+	// Why says why it may be a surprise: it looks as if Kubernetes or the new
+	// cluster had it. Empty as a rule.
+	Why string `json:"why,omitempty"`
 	// Created is when it was made, By who is likely to have: the field manager
-	// whose account begins first. Nil when nobody is known.
+	// whose account begins first, or with Why who changed it last. Nil when nobody
+	// is known.
 	Created *time.Time `json:"created,omitempty"`
 	By      *Author    `json:"by,omitempty"`
 }

@@ -123,7 +123,7 @@ func causesOf(o Object) []string {
 		}
 		causes = append(causes, cause)
 	}
-	if o.Drift == Unexpected && o.By != nil {
+	if o.Drift == Unexpected && o.By != nil && (o.Note == "" || o.Restored) {
 		causes = append(causes, "made by "+o.By.who())
 	}
 	if o.Note != "" {

@@ -265,6 +265,7 @@ func changed(c drift.Change, times bool) Object {
 
 func unexpected(u drift.Unexpected, times bool) Object {
 	o := Object{Drift: Unexpected, ID: u.ID, Restored: u.Restored}
+	o.Note = u.Why
 	if u.Restored {
 		o.Note = "an earlier restore made it"
 	}
@@ -272,7 +273,7 @@ func unexpected(u drift.Unexpected, times bool) Object {
 		by := author(*u.By, times)
 		o.By = &by
 	}
-	if times && u.Created != nil && o.By != nil {
+	if times && u.Created != nil && o.By != nil && u.Why == "" {
 		o.By.Time = u.Created.UTC().Format(timeLayout)
 	}
 	return o
