@@ -184,7 +184,7 @@ func (b *builder) assemble(opts Options) *Plan {
 		}
 		p.Nodes = append(p.Nodes, node)
 		if node.Object != nil {
-			digests[node.ID] = object.DigestOf(object.Canonical(node.Object.Unstructured))
+			digests[node.ID] = object.DigestOf(object.Form(node.Object.Unstructured))
 		}
 	}
 	p.Fingerprint = object.FingerprintOf(digests)

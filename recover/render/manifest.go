@@ -27,6 +27,11 @@ type manifests struct {
 // faults of those that are none.
 func (m manifests) read(file string, data []byte) ([]*object.Object, error) {
 	docs, err := parseDocuments(file, data)
+	return m.of(docs, err)
+}
+
+// of is read for documents that were parsed, and the error of that.
+func (m manifests) of(docs []*document, err error) ([]*object.Object, error) {
 	var faults faults
 	faults.add(err)
 	if err == nil { // else the MAC of the rest says nothing

@@ -26,6 +26,8 @@ func (r *renderer) plain(ctx context.Context, t target) ([]*object.Object, error
 	var faults faults
 	var list []*object.Object
 	var read int64
+	ahead := r.readAhead(ctx, scan.found)
+	defer ahead.stop()
 	for _, f := range scan.found {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -36,15 +38,18 @@ func (r *renderer) plain(ctx context.Context, t target) ([]*object.Object, error
 			list = append(list, objects...)
 			continue
 		}
-		data, err := readFile(r.tree, f.path, r.limits.FileBytes)
-		if err != nil {
-			faults.add(fileFault(f.path, err))
+		file, err := ahead.next(ctx)
+		switch {
+		case err != nil:
+			return nil, err
+		case file.readErr != nil:
+			faults.add(fileFault(f.path, file.readErr))
 			continue
 		}
-		if read += int64(len(data)); read > r.limits.TotalBytes {
+		if read += file.size; read > r.limits.TotalBytes {
 			return nil, fmt.Errorf("folder %q has more than %d bytes of manifests: name a smaller folder or raise the limit", t.path, r.limits.TotalBytes)
 		}
-		objects, err := manifests{r: r, lines: true}.read(f.path, data)
+		objects, err := manifests{r: r, lines: true}.of(file.docs, file.parseErr)
 		faults.add(err)
 		list = append(list, objects...)
 	}
