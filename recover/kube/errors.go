@@ -165,9 +165,20 @@ func immutable(message string) bool {
 }
 
 // shortened keeps a message readable: admission and validation may quote a
-// whole object.
+// whole object, and that of claims quotes the server's own data structures.
 func shortened(message string) string {
 	const most = 1200
+	for i := 0; i < len(message); {
+		end := strings.IndexByte(message[i:], '\n')
+		if end < 0 {
+			break
+		}
+		i += end + 1
+		if next, _, _ := strings.Cut(message[i:], "\n"); strings.HasSuffix(next, "{") && strings.Contains(next, ".") {
+			message = strings.TrimRight(message[:i], "\n")
+			break
+		}
+	}
 	if len(message) <= most {
 		return message
 	}

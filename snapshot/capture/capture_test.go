@@ -141,7 +141,7 @@ func TestTheNameOfAManagerTellsWhatItIs(t *testing.T) {
 		"helm-controller": capture.Somebody, "HashiCorp": capture.Somebody, "Terraform": capture.Somebody, "kubectl-client-side-apply": capture.Somebody,
 		"kube-controller-manager": capture.Component, "kubelet/v1.36": capture.Component, "vpa-updater": capture.Component, "kwok": capture.Component,
 		"api-priority-and-fairness-config-producer-v1": capture.Component,
-		"ingress-controller": capture.Controller, "PrometheusOperator": capture.Controller, "cert-manager-certificates-issuing": capture.Controller,
+		"ingress-controller":                           capture.Controller, "PrometheusOperator": capture.Controller, "cert-manager-certificates-issuing": capture.Controller,
 		"cainjector": capture.Controller, "manager": capture.Controller, "aws-load-balancer-webhook": capture.Controller,
 	} {
 		if have := capture.HandOf(name); have != want {

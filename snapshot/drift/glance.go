@@ -68,6 +68,9 @@ func (p *part) recognise(id object.ID, e Expected, u *unstructured.Unstructured,
 	if !o.Covers(whole) || object.Allocatable(id.GroupKind(), whole) {
 		return false
 	}
+	if uncounted(id.GroupKind(), whole) && !o.Covers(map[string]any{"spec": map[string]any{"replicas": int64(1)}}) {
+		return false
+	}
 	current := object.DigestOf(whole)
 	stamp := stampOf(u)
 	if stamp != "" && stamp != current.Short() {

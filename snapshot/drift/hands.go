@@ -1,13 +1,17 @@
 package drift
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/recover/object/field"
 )
 
 // hand is a field of an object that a controller writes after the restore, so
@@ -116,6 +120,33 @@ func (p *part) leaveAdded(id object.ID, t touches) {
 	for _, a := range t.left {
 		p.left = append(p.left, Left{ID: id, Path: a.Path, Why: a.left})
 	}
+}
+
+// uncounted tells whether the commit leaves to the server how many replicas there
+// are, which begins with one.
+func uncounted(kind schema.GroupKind, want map[string]any) bool {
+	switch kind.String() {
+	case "Deployment.apps", "StatefulSet.apps", "ReplicaSet.apps", "ReplicationController":
+		return field.Map(want, "spec")["replicas"] == nil
+	}
+	return false
+}
+
+// leaveScaled notes other than one replica where the commit says nothing of them
+// and nobody owns them: the server keeps no account of who scaled what nobody owned,
+// an autoscaler or a person.
+func (p *part) leaveScaled(id object.ID, want, live map[string]any, u *unstructured.Unstructured) {
+	n, ok := field.Number(live, "spec", "replicas")
+	if !ok || n == 1 || !uncounted(id.GroupKind(), want) || len(p.c.hands[id]) > 0 {
+		return
+	}
+	for _, entry := range u.GetManagedFields() {
+		if set, ok := setOf(entry); ok && set.Has(fieldpath.MakePathOrDie("spec", "replicas")) {
+			return
+		}
+	}
+	p.left = append(p.left, Left{ID: id, Path: "spec.replicas",
+		Why: fmt.Sprintf("%d where git leaves it to whoever scales; the server does not tell who did", n)})
 }
 
 // scaleTarget returns what a HorizontalPodAutoscaler or a KEDA ScaledObject

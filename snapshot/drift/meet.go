@@ -128,6 +128,7 @@ func (p *part) compare(id object.ID, e Expected, u *unstructured.Unstructured) m
 	s.terminating = u.GetDeletionTimestamp() != nil
 	p.leave(id, whole, live, s.fields)
 	p.leaveAdded(id, s.touches)
+	p.leaveScaled(id, whole, live, u)
 	p.keepReplicas(id, live)
 	stamp := stampOf(u)
 	p.note(id, u, current, digestOf(current, whole, want, live, s.fields), stamp)
