@@ -1,6 +1,7 @@
 package rebuild
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -62,6 +63,14 @@ func (b beside) unknown(o object.ID, reason string) {
 	}
 	b.raw.Unknown = append(b.raw.Unknown, drift.Unknown{Kind: kind, Reason: reason, Objects: []object.ID{o}})
 	delete(b.raw.Unlisted, kind) // it is one that the commit has
+}
+
+// leftOut takes what rules leave out whole from what could not be listed.
+func (b beside) leftOut() {
+	maps.DeleteFunc(b.raw.Unlisted, func(what, _ string) bool {
+		group, _, ok := strings.Cut(what, "/")
+		return ok && b.filter.SkipsGroup(group)
+	})
 }
 
 // sort puts everything into the order of a report.

@@ -83,7 +83,7 @@ type Drift struct {
 // Drift tells how a live cluster differs from a commit, and with req.Export
 // writes its live state into a branch, as a journaled run. The cluster is only
 // read. The report is not nil as soon as the comparison was done, whatever came
-// of the export. observe may be nil.
+// of the export, and of one that a guard refuses, too. observe may be nil.
 func (e *Engine) Drift(ctx context.Context, req DriftRequest, observe func(run.Event)) (*Drift, error) {
 	r, err := e.prepare(req.Request, nil)
 	if err != nil {
@@ -105,16 +105,29 @@ func (e *Engine) Drift(ctx context.Context, req DriftRequest, observe func(run.E
 	}
 	defer d.closeBranch()
 	done, err := e.executor(observe).Start(ctx, run.Run{Recipe: DriftRecipe, Cluster: req.Cluster, Provider: req.Provider, Request: journaled}, d.steps())
+	if d.result == nil && refusedAtOnce(err) && d.compare(ctx, nil) != nil {
+		d.result = nil // the refusal is what counts
+	}
 	if d.result != nil {
 		d.result.Run = done.ID
 	}
 	return d.result, err
 }
 
+// refusedAtOnce tells whether a guard of the export refused it before anything
+// was compared.
+func refusedAtOnce(err error) bool {
+	var ended *run.EndError
+	return errors.As(err, &ended) && ended.Ending == run.Refused && ended.Step == openStep
+}
+
+// openStep is the step that brings the branch here.
+const openStep = "open"
+
 // steps are an export's.
 func (d *drifting) steps() []run.Def {
 	return []run.Def{
-		{Name: "open", Fresh: true, Do: d.open},
+		{Name: openStep, Fresh: true, Do: d.open},
 		{Name: "compare", Fresh: true, Do: d.compareAndWrite},
 		{Name: "commit", Fresh: true, Do: d.commitFiles},
 		{Name: "push", Fresh: true, Do: d.push},
@@ -183,6 +196,7 @@ func (d *drifting) compare(ctx context.Context, to drift.Observer) error {
 	b := beside{raw: raw, filter: filter, rules: rules}
 	d.unserved(b)
 	secrets.add(b)
+	b.leftOut()
 	b.sort()
 	d.result = &Drift{raw: raw, LeftOut: tally.Explain(), Report: show.Of(show.Input{
 		Cluster: d.req.Cluster,

@@ -102,9 +102,13 @@ func (e *exporter) export(t *testing.T, change func(*rebuild.DriftRequest)) *reb
 func (e *exporter) refused(t *testing.T, change func(*rebuild.DriftRequest)) error {
 	t.Helper()
 	before := e.tip()
-	_, err := e.Drift(t.Context(), e.request(change), nil)
+	d, err := e.Drift(t.Context(), e.request(change), nil)
 	if err == nil {
 		t.Fatal("it was exported")
+	}
+	var ended *run.EndError
+	if errors.As(err, &ended) && ended.Ending == run.Refused && (d == nil || d.Counts.Compared == 0 || d.Pushed) {
+		t.Errorf("a refused export has no report: %s", words(t, d))
 	}
 	if after := e.tip(); after != before {
 		t.Errorf("the branch moved from %s to %s", before, after)

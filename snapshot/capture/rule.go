@@ -2,9 +2,11 @@ package capture
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/snapshot/rule"
@@ -82,6 +84,14 @@ func compile(r Rule) (*compiled, []rule.Problem) {
 
 // wholeKind tells whether the rule is about all objects of its kinds.
 func (c *compiled) wholeKind() bool { return c.Namespace+c.Name+c.Labels == "" }
+
+// SkipsGroup tells whether a rule leaves out all kinds of an API group, so that
+// it does not matter what the group has.
+func (f *Filter) SkipsGroup(group string) bool {
+	return slices.ContainsFunc(f.exclude, func(c *compiled) bool {
+		return c.Kind == "" && c.wholeKind() && c.IsOfKind(schema.GroupKind{Group: group})
+	})
+}
 
 func (c *compiled) isAbout(id object.ID, marks map[string]string) bool {
 	return c.IsAbout(id) && selects(c.labels, marks)

@@ -321,6 +321,28 @@ func (e *unknownClusterError) Hint() string {
 	return "there are: " + strings.Join(e.known, ", ")
 }
 
+// notMadeError: a cluster that is to be compared with its commit is not there.
+type notMadeError struct {
+	name, next string
+	err        error
+}
+
+func (e *notMadeError) Error() string { return fmt.Sprintf("cluster %s is not there", e.name) }
+func (e *notMadeError) Hint() string  { return e.next }
+func (e *notMadeError) Unwrap() error { return e.err }
+
+// notMade says how a cluster is made that could not be found to be compared. One
+// that is somebody else's is not for us to make.
+func (a *app) notMade(err error, req rebuild.Request) error {
+	if !errors.Is(err, providers.ErrNotFound) {
+		return err
+	}
+	if p, unknown := a.providers.Get(req.Provider); unknown != nil || providers.Borrows(p) {
+		return err
+	}
+	return &notMadeError{name: req.Cluster, next: "make it: rekindle restore" + a.words(req, ""), err: err}
+}
+
 func isGone(err error) bool {
 	return errors.Is(err, providers.ErrNotFound) || errors.Is(err, fs.ErrNotExist)
 }

@@ -77,7 +77,7 @@ CLUSTER is declared in rekindle.yaml; flags win over what is declared there.`,
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print the report as JSON")
 	cmd.Flags().BoolVar(&f.explain, "explain", false, "name what is left out, and why")
 	cmd.Flags().BoolVar(&f.all, "all", false, "show every difference and finding, however many")
-	cmd.Flags().BoolVar(&f.exitCode, "exit-code", false, "exit with 3 when the cluster differs")
+	cmd.Flags().BoolVar(&f.exitCode, "exit-code", false, "exit with 3 when the cluster differs, or a part of it could not be looked at")
 	which.register(cmd.Flags())
 	_ = cmd.Flags().MarkHidden("at") // --against says it better
 	a.completeRequest(cmd)
@@ -90,7 +90,7 @@ CLUSTER is declared in rekindle.yaml; flags win over what is declared there.`,
 // driftRequest puts together what is declared and what the flags say.
 func (a *app) driftRequest(cmd *cobra.Command, args []string, which *requestFlags, f *driftFlags) (rebuild.DriftRequest, error) {
 	var req rebuild.DriftRequest
-	q, err := a.request(cmd, args, which, wants{target: true, lookup: true})
+	q, err := a.request(cmd, args, which, wants{target: true})
 	if err != nil {
 		return req, err
 	}
@@ -100,14 +100,14 @@ func (a *app) driftRequest(cmd *cobra.Command, args []string, which *requestFlag
 		}
 		q.Source.Revision = f.against
 	}
+	if err := f.check(cmd); err != nil {
+		return req, err
+	}
 	if f.asJSON {
 		f.format = "json"
 	}
 	if !slices.Contains(formats(), f.format) {
 		return req, &usageError{message: fmt.Sprintf("--format %q is none of %s", f.format, strings.Join(formats(), ", ")), next: didYouMean(f.format, formats())}
-	}
-	if f.push && !f.export {
-		return req, &usageError{message: "--push means nothing without --export", next: "add --export"}
 	}
 	if q.Provider == "" {
 		found, err := a.locate(cmd.Context(), q.Cluster, "")
@@ -126,6 +126,22 @@ func (a *app) driftRequest(cmd *cobra.Command, args []string, which *requestFlag
 	}
 	_, err = a.sealKey(req.Cluster) // before anything is journaled
 	return req, err
+}
+
+// check refuses flags that would do nothing.
+func (f *driftFlags) check(cmd *cobra.Command) error {
+	if f.asJSON && cmd.Flags().Changed("format") && f.format != "json" {
+		return &usageError{message: "--json and --format " + f.format + " are two forms", next: "give one of them"}
+	}
+	if cmd.Flags().Lookup("export") == nil || f.export {
+		return nil
+	}
+	for _, name := range []string{"push", "force", "export-repo", "export-branch", "recipient", "replace-encrypted"} {
+		if cmd.Flags().Changed(name) {
+			return &usageError{message: "--" + name + " means nothing without --export", next: "add --export, or leave it out"}
+		}
+	}
+	return nil
 }
 
 // exportTarget is where an export goes: flags win over what is declared.
@@ -185,7 +201,7 @@ func (a *app) drift(ctx context.Context, req rebuild.DriftRequest, f driftFlags)
 		watch.stop()
 	}
 	a.Terminal.EndProgress()
-	err = withoutRun(err)
+	err = a.notMade(withoutRun(err), req.Request)
 	if found == nil {
 		return err
 	}
@@ -195,7 +211,7 @@ func (a *app) drift(ctx context.Context, req rebuild.DriftRequest, f driftFlags)
 	if err = errors.Join(err, a.Terminal.Failed()); err != nil {
 		return err
 	}
-	if f.exitCode && !found.Clean() {
+	if f.exitCode && (!found.Clean() || len(found.Unknown) > 0) {
 		return &driftError{}
 	}
 	return nil

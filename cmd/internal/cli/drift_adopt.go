@@ -117,7 +117,7 @@ func (a *app) adopt(ctx context.Context, req rebuild.AdoptRequest, asJSON bool) 
 		watch.stop()
 	}
 	a.Terminal.EndProgress()
-	err = withoutRun(err)
+	err = a.notMade(withoutRun(err), req.Request)
 	if made == nil {
 		return err
 	}

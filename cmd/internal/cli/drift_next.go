@@ -12,7 +12,7 @@ import (
 const longReport = 20
 
 // printDriftNext ends a report of drift with what a person looks for when the
-// rest has scrolled away: how much differs, and the commands that mend it.
+// rest has scrolled away: how much differs, and what mends it.
 // lines is how many were printed before.
 func (a *app) printDriftNext(d *rebuild.Drift, req rebuild.DriftRequest, lines int) {
 	t := a.Terminal
@@ -27,7 +27,7 @@ func (a *app) printDriftNext(d *rebuild.Drift, req rebuild.DriftRequest, lines i
 		}
 		t.Outf("\n")
 	}
-	if d.Clean() {
+	if d.Clean() && len(d.Unknown) == 0 {
 		return
 	}
 	t.Outf("\n%s\n", t.Paint(terminal.Strong, "Next"))
@@ -43,6 +43,12 @@ func (a *app) driftNext(d *rebuild.Drift, req rebuild.DriftRequest) []string {
 		prune = " --prune"
 	}
 	var next []string
+	if len(d.Unknown) > 0 {
+		next = append(next, "see all: give the account permission to list it, mend its API, or leave it out with drift.exclude in rekindle.yaml")
+	}
+	if d.Clean() {
+		return next
+	}
 	if d.Counts.Changed+d.Counts.Missing > 0 || prune != "" { // what others made is not for a restore to remove
 		next = append(next, "bring back what the commit says: rekindle restore"+a.words(req.Request, d.Commit.SHA)+prune)
 	}

@@ -19,7 +19,7 @@ const (
 	exitDone        = 0
 	exitFailed      = 1   // something went wrong on the way
 	exitUsage       = 2   // the command line or rekindle.yaml is wrong; nothing was touched
-	exitDrift       = 3   // drift was found, and --exit-code asked to be told
+	exitDrift       = 3   // drift was found or cannot be ruled out, and --exit-code asked to be told
 	exitUnverified  = 4   // the cluster is there, but it is not the commit
 	exitRefused     = 5   // a guard refused: no consent, foreign cluster, kinds not served …
 	exitInterrupted = 130 // SIGINT or SIGTERM; what was begun can be resumed
@@ -111,8 +111,8 @@ type unverifiedError struct{ message, next string }
 func (e *unverifiedError) Error() string { return e.message }
 func (e *unverifiedError) Hint() string  { return e.next }
 
-// driftError: there is a difference, and --exit-code asked to be told. The
-// output said so already.
+// driftError: there is a difference, or something that could not be looked at,
+// and --exit-code asked to be told. The output said so already.
 type driftError struct{}
 
 func (e *driftError) Error() string { return "there is a difference" }

@@ -60,10 +60,8 @@ func (f *requestFlags) registerTrust(fs *pflag.FlagSet) {
 
 // wants says what a command cannot do without.
 type wants struct {
-	// target: a provider and a name must be known.
+	// target: a name must be known. Who makes the cluster is found by it.
 	target bool
-	// lookup: a cluster that the journal or a provider knows needs no provider.
-	lookup bool
 }
 
 // asked is what a person asked for.
@@ -101,22 +99,16 @@ func (a *app) request(cmd *cobra.Command, args []string, f *requestFlags, w want
 			return q, &usageError{message: fmt.Sprintf("provider %s: %v", q.Provider, err)}
 		}
 	}
-	return q, q.complete(w, a.providers.Names())
+	if w.target && q.Cluster == "" {
+		return q, &usageError{message: "which cluster? --name is missing", next: "add --name NAME, or name a cluster of rekindle.yaml"}
+	}
+	return q, nil
 }
 
-// complete tells what is missing to know the target.
-func (q *asked) complete(w wants, known []string) error {
-	if !w.target {
-		return nil
-	}
-	if q.Cluster == "" {
-		return &usageError{message: "which cluster? --name is missing", next: "add --name NAME, or name a cluster of rekindle.yaml"}
-	}
-	if q.Provider == "" && !w.lookup {
-		return &usageError{message: "who makes the cluster? --provider is missing",
-			next: "add --provider " + strings.Join(known, "|")}
-	}
-	return nil
+// noProvider is the error for want of somebody who makes a cluster.
+func (a *app) noProvider() error {
+	return &usageError{message: "who makes the cluster? --provider is missing",
+		next: "add --provider " + strings.Join(a.providers.Names(), "|")}
 }
 
 // needsRepo is the error for want of a repository, with what could be typed.

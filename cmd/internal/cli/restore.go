@@ -44,6 +44,11 @@ CLUSTER is declared in rekindle.yaml; flags win over what is declared there.`,
 			if err != nil {
 				return err
 			}
+			if q.Provider == "" {
+				if q.Provider, err = a.providerOf(cmd.Context(), q.Cluster); err != nil {
+					return err
+				}
+			}
 			if err := apply.override(cmd.Flags(), &q); err != nil {
 				return err
 			}
@@ -56,6 +61,16 @@ CLUSTER is declared in rekindle.yaml; flags win over what is declared there.`,
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
 	a.completeRequest(cmd)
 	return cmd
+}
+
+// providerOf is who made a cluster that is there already: whoever wants another
+// one says who makes it.
+func (a *app) providerOf(ctx context.Context, name string) (string, error) {
+	c, err := a.locate(ctx, name, "")
+	if err != nil && !errors.As(err, new(*rebuild.AmbiguousClusterError)) {
+		return "", a.noProvider()
+	}
+	return c.Provider, err
 }
 
 func (a *app) restore(ctx context.Context, q asked, yes, asJSON bool) error {

@@ -27,7 +27,7 @@ CLUSTER is declared in rekindle.yaml; flags win over what is declared there.`,
 		Args:              atMost(1),
 		ValidArgsFunction: a.completeDeclared,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			q, err := a.request(cmd, args, &which, wants{target: true, lookup: true})
+			q, err := a.request(cmd, args, &which, wants{target: true})
 			if err != nil {
 				return err
 			}
@@ -55,7 +55,7 @@ func (a *app) verify(ctx context.Context, q asked, asJSON bool) error {
 	report, err := a.engine().Verify(ctx, q.Request)
 	a.Terminal.EndProgress()
 	if err != nil {
-		return err
+		return a.notMade(err, q.Request)
 	}
 	if asJSON {
 		err = a.Terminal.JSON(report)
