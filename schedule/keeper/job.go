@@ -323,7 +323,7 @@ func (k *Keeper) failed(ctx context.Context, c *kept, j *job, m *memory, err err
 		t.Next = k.Now().Add(busyPatience)
 		t.Error = err.Error()
 		return k.remember(ctx, c.Name, *m)
-	case errors.As(err, &ended) && ended.Outcome() == run.Refused:
+	case j.to == calendar.Asleep && errors.As(err, &ended) && ended.Outcome() == run.Refused:
 		return k.refused(ctx, c, j, m, err)
 	}
 	t.Error = err.Error()
@@ -337,8 +337,9 @@ func (k *Keeper) failed(ctx context.Context, c *kept, j *job, m *memory, err err
 	return nil
 }
 
-// refused gives up a change that a guard stands in the way of: trying again
-// would be refused again.
+// refused gives up a teardown that a guard stands in the way of: that is for
+// people to decide. A recreate that is refused is tried again, like one that
+// fails: the cluster is wanted however late, and the next commit may do.
 func (k *Keeper) refused(ctx context.Context, c *kept, j *job, m *memory, err error) error {
 	m.Done = &mark{State: j.to, Since: j.since, At: k.Now(), Ending: Refused, Run: m.Try.Run, Why: err.Error()}
 	m.Try = nil

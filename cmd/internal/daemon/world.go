@@ -94,15 +94,20 @@ func (w world) Bring(ctx context.Context, j keeper.Job) (id string, err error) {
 		return "", err
 	}
 	engine := w.d.as(bySchedule)
-	if cut, err := w.unfinished(ctx, j.Cluster, rebuild.Recipe); err != nil {
+	cut, fresh, err := w.halfway(ctx, c, j.Attempt)
+	if err != nil {
 		return "", err
-	} else if cut != "" {
+	}
+	if cut != "" {
 		report, err := engine.Resume(ctx, cut, agreed, w.d.observe)
 		if !startAnew(err) {
 			return runOf(report), err
 		}
 	}
 	req := declared.Request(c)
+	if fresh {
+		req.Fresh, req.Confirm = true, c.Name
+	}
 	if j.Fallback {
 		if req.Source.Revision, err = w.verified(ctx, c); err != nil {
 			return "", err
