@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) daemonCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use: "daemon", Short: "Run the schedules of rekindle.yaml, and serve the API", Args: exactly(),
 		Long: `Run the schedules of rekindle.yaml: clusters are exported and torn down in the
 evening, and recreated from git in the morning. It runs until it is told to stop,
@@ -27,6 +27,37 @@ that is wrong is reported, and the one before stays in force.`,
   rekindle keep dev --until 23:00`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.runDaemon(cmd.Context()) },
 	}
+	cmd.AddCommand(a.daemonReadyCommand())
+	return cmd
+}
+
+// daemonReadyCommand is a probe for those who watch over the daemon and have
+// nothing but this program.
+func (a *app) daemonReadyCommand() *cobra.Command {
+	var alive bool
+	cmd := &cobra.Command{
+		Use: "ready", Short: "Ask the daemon of this state directory whether it can work", Args: exactly(),
+		Example: `  rekindle daemon ready           # 0: its schedule and its journal work
+  rekindle daemon ready --alive   # 0: it answers`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			d, err := a.daemonClient()
+			if err != nil {
+				return err
+			}
+			defer d.Close()
+			v, err := d.Version(cmd.Context())
+			if err == nil && !alive {
+				err = d.Ready(cmd.Context())
+			}
+			if err != nil {
+				return err
+			}
+			a.Terminal.Outf("process %d, version %s, since %s\n", v.PID, v.Version, v.Started.UTC().Format("2006-01-02 15:04Z"))
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&alive, "alive", false, "be content when it answers")
+	return cmd
 }
 
 // socketFile is where the daemon of this state directory listens.
