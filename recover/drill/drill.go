@@ -20,6 +20,7 @@ import (
 	"github.com/rekindle-io/rekindle/providers"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/run"
+	"github.com/rekindle-io/rekindle/recover/teardown"
 )
 
 // Kinds of records: the throwaway clusters that there may be, by name, and what
@@ -96,7 +97,7 @@ func (e *Engine) Drill(ctx context.Context, req Request, observe func(run.Event)
 			Remedy: "name another provider for the drill"}
 	}
 	r.Cluster, r.Fresh, r.Confirm = Name(req.Of), false, ""
-	if err := e.claim(ctx, r.Provider, r.Cluster, observe); err != nil {
+	if err := e.claim(ctx, r, observe); err != nil {
 		return nil, err
 	}
 	restored, err := e.Rebuild.Restore(ctx, r, nil, observe)
@@ -115,32 +116,33 @@ func (e *Engine) Drill(ctx context.Context, req Request, observe func(run.Event)
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), removal)
 	defer cancel()
-	if leftErr := e.remove(last, r.Provider, r.Cluster, observe); leftErr != nil {
+	if leftErr := e.remove(last, r, observe); leftErr != nil {
 		report.Left = leftErr.Error()
 		err = errors.Join(err, fmt.Errorf("the throwaway cluster %s is still there: %w", r.Cluster, leftErr))
 	}
 	return report, errors.Join(err, e.keep(last, *report))
 }
 
-// throwaway is what is recorded before a throwaway cluster is made.
+// throwaway is what is recorded before a throwaway cluster is made: the request
+// that makes it.
 type throwaway struct {
-	Provider string `json:"provider"`
+	Restore rebuild.Request `json:"restore"`
 }
 
 // claim refuses a name that a cluster has which no drill made, and removes what
 // an earlier drill left.
-func (e *Engine) claim(ctx context.Context, provider, name string, observe func(run.Event)) error {
+func (e *Engine) claim(ctx context.Context, r rebuild.Request, observe func(run.Event)) error {
 	var was throwaway
-	known, err := run.Into(ctx, e.Rebuild.Journal, throwawayRecord, name, &was)
+	known, err := run.Into(ctx, e.Rebuild.Journal, throwawayRecord, r.Cluster, &was)
 	if err != nil {
 		return err
 	}
 	if known {
-		if err := e.remove(ctx, was.Provider, name, observe); err != nil {
-			return fmt.Errorf("what an earlier drill left of cluster %s: %w", name, err)
+		if err := e.remove(ctx, was.Restore, observe); err != nil {
+			return fmt.Errorf("what an earlier drill left of cluster %s: %w", r.Cluster, err)
 		}
 	}
-	found, err := e.Rebuild.Locate(ctx, provider, name)
+	found, err := e.Rebuild.Locate(ctx, r.Provider, r.Cluster)
 	if err == nil {
 		return &rebuild.RefusedError{Reason: fmt.Sprintf("there is a cluster %s (%s) that no drill made", found.Name, found.Provider),
 			Remedy: "drills use that name: remove the cluster, or name another provider for the drill"}
@@ -148,20 +150,33 @@ func (e *Engine) claim(ctx context.Context, provider, name string, observe func(
 	if !errors.Is(err, providers.ErrNotFound) {
 		return err
 	}
-	raw, err := json.Marshal(throwaway{provider})
+	// As a teardown is journaled: without credentials and Helm values.
+	raw, err := json.Marshal(throwaway{rebuild.DriftRequest{Request: r}.ForJournal().Request})
 	if err != nil {
 		return err
 	}
-	return e.Rebuild.Journal.PutRecord(ctx, throwawayRecord, name, raw)
+	return e.Rebuild.Journal.PutRecord(ctx, throwawayRecord, r.Cluster, raw)
 }
 
-// remove deletes a throwaway cluster, when there is one.
-func (e *Engine) remove(ctx context.Context, provider, name string, observe func(run.Event)) error {
-	err := e.Rebuild.Delete(ctx, rebuild.DeleteRequest{Cluster: name, Provider: provider, Confirm: name}, observe)
-	if err != nil && !errors.Is(err, providers.ErrNotFound) {
+// remove takes a throwaway cluster down, when there is one: what it has outside
+// of itself goes first, as with every other cluster.
+func (e *Engine) remove(ctx context.Context, r rebuild.Request, observe func(run.Event)) error {
+	made, err := e.Rebuild.Journal.Runs(ctx, run.Filter{Cluster: r.Cluster, Recipe: rebuild.Recipe, Limit: 1})
+	if err != nil {
 		return err
 	}
-	return e.Rebuild.Journal.DeleteRecord(ctx, throwawayRecord, name)
+	if len(made) > 0 && rebuild.Touched(made[0]) {
+		r.Confirm = r.Cluster
+		_, err = (&teardown.Engine{Rebuild: e.Rebuild}).Teardown(ctx, teardown.Request{
+			DriftRequest: rebuild.DriftRequest{Request: r}, Throwaway: made[0].ID,
+			// Nothing in it is worth anything, and it may be half made.
+			Silent: teardown.SilentAbandon, Stuck: teardown.Fail, AcceptLoss: []string{"*/*"},
+		}, observe)
+	}
+	if err != nil {
+		return err
+	}
+	return e.Rebuild.Journal.DeleteRecord(ctx, throwawayRecord, r.Cluster)
 }
 
 // Sweep removes the throwaway clusters that processes left which died. Drills
@@ -178,7 +193,7 @@ func (e *Engine) Sweep(ctx context.Context, observe func(run.Event)) error {
 			errs = append(errs, err)
 			continue
 		}
-		err := e.remove(ctx, t.Provider, name, observe)
+		err := e.remove(ctx, t.Restore, observe)
 		if err != nil && !errors.As(err, new(*run.HeldError)) {
 			errs = append(errs, err)
 		}

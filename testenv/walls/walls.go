@@ -42,7 +42,7 @@ func sideways() map[string][]string {
 	return map[string][]string{
 		"recover/plan":     {"recover/convert"},
 		"recover/teardown": {"recover/rebuild"},
-		"recover/drill":    {"recover/rebuild"},
+		"recover/drill":    {"recover/rebuild", "recover/teardown"},
 		"providers":        {"recover/kube"},
 		"snapshot":         {"recover/kube", "recover/source", "recover/render"},
 	}

@@ -15,12 +15,13 @@ import (
 )
 
 type teardownFlags struct {
-	confirm, silent string
-	acceptLoss      []string
-	allowDataLoss   bool
-	proceed         bool
-	wait            time.Duration
-	asJSON          bool
+	confirm        string
+	silent, unread string
+	acceptLoss     []string
+	allowDataLoss  bool
+	proceed        bool
+	wait           time.Duration
+	asJSON         bool
 }
 
 func (a *app) teardownCommand() *cobra.Command {
@@ -44,6 +45,7 @@ export that cannot be pushed, volumes whose data nothing saves.`,
 	fs.StringArrayVar(&f.acceptLoss, "accept-loss", nil, "`GLOB` (namespace/name) of volume claims and Secrets that may be lost (repeatable)")
 	fs.BoolVar(&f.allowDataLoss, "allow-data-loss", false, "everything may be lost that nothing saves")
 	fs.StringVar(&f.silent, "silent", "", "when the cluster does not answer: fail, last-export (an earlier export is enough) or abandon")
+	fs.StringVar(&f.unread, "unread", "", "when a part of the cluster cannot be read, so that the export keeps what it had of it: fail or proceed")
 	fs.BoolVar(&f.proceed, "proceed-when-stuck", false, "delete the cluster although something outside of it could not be removed")
 	fs.DurationVar(&f.wait, "wait", 10*time.Minute, "how long each wait may take")
 	fs.BoolVar(&f.asJSON, "json", false, "print the report as JSON")
@@ -98,6 +100,9 @@ func (a *app) teardownRequest(cmd *cobra.Command, name string, f teardownFlags) 
 	req.AllowDataLoss = req.AllowDataLoss || f.allowDataLoss
 	if f.silent != "" {
 		req.Silent = teardown.SilentDecision(f.silent)
+	}
+	if f.unread != "" {
+		req.Unread = teardown.Decision(f.unread)
 	}
 	if f.proceed {
 		req.Stuck = teardown.Proceed
