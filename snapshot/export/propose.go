@@ -64,8 +64,9 @@ type Proposed struct {
 // changes. Any other branch is a *ForeignBranchError or *CheckedOutError. Work trees and indexes are
 // never touched.
 //
-// Nothing is kept here: after an error the same call can be made again. Of opts,
-// CacheDir, Contents and MaxDeleted are not used.
+// After an error, and after a crash, the same call can be made again. Of opts,
+// Contents and MaxDeleted are not used; in CacheDir is noted what this process
+// locks, if it is not empty.
 func Propose(ctx context.Context, target Target, origin Origin, p Proposal, opts Options) (Proposed, error) {
 	if err := p.Message.check(); err != nil {
 		return Proposed{}, err
@@ -78,6 +79,11 @@ func Propose(ctx context.Context, target Target, origin Origin, p Proposal, opts
 		return Proposed{}, err
 	}
 	defer done()
+	free, err := w.claim(ctx)
+	if err != nil {
+		return Proposed{}, err
+	}
+	defer free()
 	return w.propose(ctx, p)
 }
 
@@ -116,7 +122,7 @@ func newProposing(target Target, origin Origin, onto string, opts Options) (w *p
 	if opts, err = opts.complete(); err != nil {
 		return nil, nil, err
 	}
-	to, local, _, err := reach(target, opts)
+	to, local, name, err := reach(target, opts)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -125,7 +131,7 @@ func newProposing(target Target, origin Origin, onto string, opts Options) (w *p
 			_ = local.close() // it was only read
 		}
 	}
-	return &proposing{target: target, opts: opts, to: to, origin: origin, onto: plumbing.NewHash(onto), new: map[plumbing.Hash]newObject{}}, done, nil
+	return &proposing{target: target, opts: opts, to: to, local: local, name: name, origin: origin, onto: plumbing.NewHash(onto), new: map[plumbing.Hash]newObject{}}, done, nil
 }
 
 // CheckProposal tells whether proposals may go to the target at all, as far as
@@ -143,6 +149,9 @@ type proposing struct {
 	target Target
 	opts   Options
 	to     remote
+	// local is to when it lies on this machine, name that of its notes here.
+	local  *localRepository
+	name   string
 	origin Origin
 	onto   plumbing.Hash
 	new    map[plumbing.Hash]newObject
