@@ -58,6 +58,9 @@ func (e evening) up() {
 func (e evening) await(state string) {
 	e.t.Helper()
 	e.eventually("dev is "+state, func() bool {
+		if until := e.warning(); !until.IsZero() { // a teardown that warned people itself
+			e.clock.set(until.Add(-500 * time.Millisecond))
+		}
 		v := e.cluster("dev")
 		return v.State == state && v.Doing == ""
 	})
@@ -88,11 +91,15 @@ func (e evening) runs(recipe string) []run.Run {
 	return list
 }
 
-// step waits until a run of that recipe is in one of the steps.
+// step waits until a run of that recipe is in one of the steps. The time for which
+// a teardown warns people passes at once, unless it is one of them.
 func (e evening) step(recipe string, steps ...string) run.Run {
 	e.t.Helper()
 	var in run.Run
 	e.eventually(fmt.Sprintf("a %s in %v", recipe, steps), func() bool {
+		if until := e.warning(); !until.IsZero() && !slices.Contains(steps, "warn") {
+			e.clock.set(until.Add(-500 * time.Millisecond))
+		}
 		list := e.runs(recipe)
 		if len(list) == 0 {
 			return false

@@ -287,8 +287,20 @@ func (h *house) eventually(what string, done func() bool) {
 	}
 }
 
-// leave ends everything, and says what was there when the test failed.
+// leave ends everything; what a test that failed had on disk stays.
 func (h *house) leave() {
+	h.empty()
+	if h.t.Failed() {
+		h.t.Logf("kept: %s", h.dir)
+		return
+	}
+	if err := os.RemoveAll(h.dir); err != nil {
+		h.t.Error(err)
+	}
+}
+
+// empty ends the daemon and removes all clusters.
+func (h *house) empty() {
 	h.kill()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
@@ -305,13 +317,6 @@ func (h *house) leave() {
 		if err := p.Delete(ctx, c.Name, c.ID, nil); err != nil {
 			h.t.Error(err)
 		}
-	}
-	if h.t.Failed() {
-		h.t.Logf("kept: %s", h.dir)
-		return
-	}
-	if err := os.RemoveAll(h.dir); err != nil {
-		h.t.Error(err)
 	}
 }
 

@@ -85,9 +85,9 @@ func (l *life) breakFile(at time.Time, hours int, mended func()) {
 			l.t.Error("a broken file was taken")
 		}
 		rate := l.killRate
-		l.killRate = 0 // no daemon starts with a broken file
+		l.killRate, l.broken = 0, true // no daemon starts with a broken file
 		l.at(at.Add(time.Duration(hours)*time.Hour), "rekindle.yaml is mended", func() {
-			l.killRate = rate
+			l.killRate, l.broken = rate, false
 			mended()
 		})
 	})
