@@ -20,12 +20,17 @@ const (
 
 // open brings the branch here and takes it, and refuses an export that could
 // destroy a good one.
-func (d *drifting) open(ctx context.Context, _ *run.Scope) error {
+func (d *drifting) open(ctx context.Context, s *run.Scope) error {
 	if err := d.refuseUnproved(ctx); err != nil {
 		return err
 	}
+	opts := d.e.exportOptions()
+	opts.Anew = d.req.Export.Force
 	var err error
-	d.branch, err = export.Open(ctx, export.Target{Repo: d.req.Export.Repo, Branch: d.req.Export.Branch, Cluster: d.req.Cluster}, d.e.exportOptions())
+	d.branch, err = export.Open(ctx, export.Target{Repo: d.req.Export.Repo, Branch: d.req.Export.Branch, Cluster: d.req.Cluster}, opts)
+	if err == nil && d.branch.Lost() != "" {
+		s.Eventf(run.LevelWarn, "export.anew", "%s was at %.12s and is not there any more: it begins anew", d.req.Export.Branch, d.branch.Lost())
+	}
 	return refusedExport(err)
 }
 

@@ -18,7 +18,10 @@ import (
 func refusedExport(err error) error {
 	var mass *export.MassDeletionError
 	var encrypted *encryptedError
+	var lost *export.LostBranchError
 	switch {
+	case errors.As(err, &lost):
+		return lostBranch{guarded{err}, lost.Commit, lost.Branch}
 	case errors.As(err, &mass):
 		return forcible{guarded{err}}
 	case errors.As(err, &encrypted):
@@ -35,6 +38,17 @@ type forcible struct{ guarded }
 // Hint says how.
 func (forcible) Hint() string {
 	return "look at what would go (rekindle drift without --export); if the cluster is right as it is, add --force"
+}
+
+// lostBranch is the guard's word about a branch that is gone.
+type lostBranch struct {
+	guarded
+	commit, branch string
+}
+
+// Hint says how.
+func (l lostBranch) Hint() string {
+	return fmt.Sprintf("bring it back from a clone that has it (git push origin %s:refs/heads/%s); if it was deleted on purpose, add --force", l.commit, l.branch)
 }
 
 // encryptedError: an export without recipients would put digests in the place

@@ -144,6 +144,7 @@ func TestExport(t *testing.T) {
 	t.Run("two exporters at once", e.race)
 	t.Run("a branch of others is left alone", e.foreign)
 	t.Run("what would destroy a good export is refused", e.destruction)
+	t.Run("a branch that is gone", e.branchGone)
 	t.Run("bad recipients", e.badRecipients)
 	t.Run("encrypted, and back on a fresh cluster", e.backAgain)
 	t.Run("nothing of a Secret is anywhere", e.noPlainText)
@@ -306,6 +307,28 @@ func (e *exporter) foreign(t *testing.T) {
 			t.Errorf("branch %s was moved", branch)
 		}
 	}
+}
+
+// branchGone: an export branch that somebody deleted is not begun anew in silence.
+func (e *exporter) branchGone(t *testing.T) {
+	e.export(t, nil)
+	was := e.tip()
+	e.to.Git("update-ref", "-d", "refs/heads/"+e.target.Branch)
+	err := e.refused(t, nil)
+	var lost *export.LostBranchError
+	var hint interface{ Hint() string }
+	if !errors.As(err, &lost) || lost.Commit != was || outcomeOf(err) != run.Refused || !errors.As(err, &hint) || !strings.Contains(hint.Hint(), "--force") {
+		t.Errorf("the branch is gone: %v", err)
+	}
+	e.to.Git("update-ref", "refs/heads/"+e.target.Branch, was)
+	if d := e.export(t, nil); !d.Export.Unchanged {
+		t.Errorf("it is back: %s", words(t, d.Export))
+	}
+	e.to.Git("update-ref", "-d", "refs/heads/"+e.target.Branch)
+	if d := e.export(t, func(req *rebuild.DriftRequest) { req.Export.Force = true }); !d.Pushed || e.tip() == was {
+		t.Errorf("forced: %s", words(t, d.Export))
+	}
+	e.export(t, nil)
 }
 
 func (e *exporter) destruction(t *testing.T) {

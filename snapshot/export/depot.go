@@ -201,12 +201,16 @@ func (d *depot) reader(h plumbing.Hash) *source.Objects {
 
 func (d *depot) commit(h plumbing.Hash) (*object.Commit, error) { return d.reader(h).Commit(h) }
 
-func (d *depot) pending() plumbing.Hash {
+func (d *depot) pending() plumbing.Hash { return d.ref(refPending) }
+
+func (d *depot) tip() plumbing.Hash { return d.ref(refTip) }
+
+func (d *depot) ref(name string) plumbing.Hash {
 	refs, _, err := d.objects.Refs()
 	if err != nil {
 		return plumbing.ZeroHash
 	}
-	return refs[refPending]
+	return refs[name]
 }
 
 // leadsTo reports whether commit is made of commits on top of tip, or of a

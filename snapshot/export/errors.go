@@ -7,7 +7,8 @@ import (
 )
 
 // ErrRefused is what errors.Is knows of every error by which a guard refuses
-// to write: *ForeignBranchError, *CheckedOutError and *MassDeletionError.
+// to write: *ForeignBranchError, *CheckedOutError, *LostBranchError and
+// *MassDeletionError.
 var ErrRefused = errors.New("export refused")
 
 // ForeignBranchError: the branch's last commit is not an export of the cluster.
@@ -60,6 +61,21 @@ func (e *CheckedOutError) Error() string {
 
 // Is makes it an ErrRefused.
 func (e *CheckedOutError) Is(target error) bool { return target == ErrRefused }
+
+// LostBranchError: the branch was there at the last export, and is gone.
+type LostBranchError struct {
+	Repo, Branch string
+	// Commit is the SHA that it had.
+	Commit string
+}
+
+func (e *LostBranchError) Error() string {
+	return fmt.Sprintf("branch %s of %s was at %s and is not there any more: exporting would begin it anew, without what it held",
+		e.Branch, e.Repo, short(e.Commit))
+}
+
+// Is makes it an ErrRefused.
+func (e *LostBranchError) Is(target error) bool { return target == ErrRefused }
 
 // MassDeletionError: the commit would delete most of what the branch has.
 type MassDeletionError struct {

@@ -71,6 +71,8 @@ type Options struct {
 	// unless it is forced; 0 means DefaultMaxDeleted. Up to FewDeleted files
 	// always may be.
 	MaxDeleted float64
+	// Anew begins a branch anew that is not there any more.
+	Anew bool
 }
 
 // The defaults of Options.
@@ -99,8 +101,9 @@ type Branch struct {
 	to     remote
 	own    *depot
 
-	tip  *state // what the branch has
-	base *state // what the commit is built upon: the tip, or unpushed commits of ours on top of it
+	lost plumbing.Hash // what the branch had, when it is not there any more
+	tip  *state        // what the branch has
+	base *state        // what the commit is built upon: the tip, or unpushed commits of ours on top of it
 	// pushed are objects that the repository has or had: everything below the
 	// tips that were seen.
 	pushed map[plumbing.Hash]bool
@@ -127,8 +130,8 @@ type Stats struct {
 }
 
 // Open brings the tip of the branch here, its folders only, and checks that
-// the branch is ours to write to: a *ForeignBranchError or *CheckedOutError
-// otherwise. Other errors are *source.Error. It waits for another process that
+// the branch is ours to write to: a *ForeignBranchError, *CheckedOutError or
+// *LostBranchError otherwise. Other errors are *source.Error. It waits for another process that
 // exports to the same target until ctx ends.
 func Open(ctx context.Context, target Target, opts Options) (*Branch, error) {
 	if opts.CacheDir == "" || opts.Getenv == nil || opts.Now == nil {
@@ -220,6 +223,12 @@ func (b *Branch) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if b.lost = plumbing.ZeroHash; tip.commit.IsZero() {
+		b.lost = b.own.tip()
+	}
+	if !b.lost.IsZero() && !b.opts.Anew {
+		return &LostBranchError{Repo: b.to.String(), Branch: b.target.Branch, Commit: b.lost.String()}
+	}
 	b.tip, b.base, b.pushed, b.known = tip, tip, map[plumbing.Hash]bool{}, map[plumbing.Hash]bool{}
 	b.remember(tip)
 	if pending := b.own.pending(); !pending.IsZero() && pending != tip.commit && b.own.leadsTo(pending, tip.commit) {
@@ -230,6 +239,15 @@ func (b *Branch) begin(ctx context.Context) error {
 	}
 	b.head = b.base.commit
 	return nil
+}
+
+// Lost is the commit that the branch had when it was last seen, empty unless it is
+// not there any more and begins anew.
+func (b *Branch) Lost() string {
+	if b.lost.IsZero() {
+		return ""
+	}
+	return b.lost.String()
 }
 
 // remember notes what the repository has.

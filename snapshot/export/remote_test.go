@@ -360,6 +360,7 @@ func TestBranchTurnsForeignMeanwhile(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	closed(t, b)
+	opts.Anew = true
 	exported(t, to, opts, files{"live/a": "3\n"})
 	same(t, on(repo, branch), files{"live/a": "3\n"})
 	repo.Git("fsck", "--strict", "--full")
