@@ -174,14 +174,17 @@ func (r *folderReader) list(folder plumbing.Hash, prefix string, s *state) {
 }
 
 // checkOurs refuses a tip that is not an export of the cluster.
-func (b *Branch) checkOurs(c *object.Commit) error {
+func (b *Branch) checkOurs(c *object.Commit) error { return b.target.owns(b.to.String(), c) }
+
+// owns refuses a tip that is not an export of the cluster.
+func (t Target) owns(repo string, c *object.Commit) error {
 	cluster := trailer(c.Message, TrailerCluster)
-	if cluster == b.target.Cluster {
+	if cluster == t.Cluster {
 		return nil
 	}
 	subject, _, _ := strings.Cut(c.Message, "\n")
-	return &ForeignBranchError{Repo: b.to.String(), Branch: b.target.Branch, Commit: c.Hash.String(),
-		Author: c.Author.Name, Subject: subject, Cluster: cluster, Want: b.target.Cluster}
+	return &ForeignBranchError{Repo: repo, Branch: t.Branch, Commit: c.Hash.String(),
+		Author: c.Author.Name, Subject: subject, Cluster: cluster, Want: t.Cluster}
 }
 
 // trailer returns the value of a trailer, see git-interpret-trailers(1), "" when
