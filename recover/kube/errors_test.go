@@ -50,6 +50,20 @@ func TestRefusedReason(t *testing.T) {
 	}
 }
 
+// The server explains the immutability of a claim with a comparison of its own data
+// structures, which is nobody's business.
+func TestDataStructuresStayWithTheServer(t *testing.T) {
+	const plain = `PersistentVolumeClaim "data" is invalid: spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims`
+	u := configMap("n", "c")
+	e := applyErrorOf(object.IDOf(u), configMaps(), u, refusal(422, "Invalid", plain+"\n  core.PersistentVolumeClaimSpec{\n  \t... // 2 identical fields\n- \tx: nil,\n  }\n"))
+	if e.Message != plain || e.Reason != ReasonImmutable {
+		t.Errorf("%s: %q", e.Reason, e.Message)
+	}
+	if e := applyErrorOf(object.IDOf(u), configMaps(), u, refusal(422, "Invalid", "one: {\ntwo\nthree")); e.Message != "one: {\ntwo\nthree" {
+		t.Errorf("%q", e.Message)
+	}
+}
+
 // Whatever the server quotes, a Secret's value of some length is not shown.
 func TestSecretsStaySecret(t *testing.T) {
 	kind := coreKind("Secret", "secrets")

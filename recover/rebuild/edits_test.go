@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
@@ -26,6 +27,9 @@ func TestALiveClusterThatOthersChange(t *testing.T) {
 	t.Run("a stranger in two versions is one", p.strangerIsOne)
 	t.Run("a dropped key of a Secret goes", p.droppedKeyGoes)
 	t.Run("what is being deleted is a difference", p.terminatingIsADifference)
+	t.Run("claims are compared by what they ask for", p.claimsAreCompared)
+	t.Run("what others brought is the commit's", p.othersBrought)
+	t.Run("a policy's word is not git's", p.policyIsNotGit)
 	t.Run("what looks like Kubernetes' own is told from it", p.ownIsTold)
 }
 
@@ -411,6 +415,53 @@ func (p *place) terminatingIsADifference(t *testing.T) {
 	if live := person.get(configMapPath("held")); live.GetDeletionTimestamp() != nil {
 		t.Error("it was not made again")
 	}
+}
+
+// rewrites is a policy that changes each Deployment that is written, in four ways.
+const rewrites = `
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingAdmissionPolicy
+metadata: {name: rewrites}
+spec:
+  failurePolicy: Fail
+  reinvocationPolicy: Never
+  matchConstraints: {resourceRules: [{apiGroups: [apps], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [deployments]}]}
+  mutations:
+  - patchType: ApplyConfiguration
+    applyConfiguration:
+      expression: >
+        Object{metadata: Object.metadata{labels: {"policy": "yes"}}, spec: Object.spec{replicas: 2, template: Object.spec.template{
+        spec: Object.spec.template.spec{terminationGracePeriodSeconds: 60, containers: [
+        Object.spec.template.spec.containers{name: "sidecar", image: "registry.example.com/sidecar:1"}]}}}}`
+
+// What a policy would make of git is neither git's word nor a difference; what a
+// person did beside it is.
+func (p *place) policyIsNotGit(t *testing.T) {
+	const policies = "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolic"
+	const deployment = "/apis/apps/v1/namespaces/shop/deployments/operated"
+	person := p.by(t, "kubectl-label")
+	person.post(policies+"ies", rewrites)
+	person.post(policies+"ybindings", "apiVersion: admissionregistration.k8s.io/v1\nkind: MutatingAdmissionPolicyBinding\nmetadata: {name: rewrites}\nspec: {policyName: rewrites}")
+	awaitUntil(t, "the policy", func() bool {
+		person.patch(deployment, `{"metadata":{"labels":{"z":"z"}}}`)
+		person.patch(deployment, `{"metadata":{"annotations":{"tick":"`+time.Now().String()+`"}}}`)
+		return person.get(deployment).GetLabels()["policy"] == "yes"
+	})
+	p.by(t, "kubectl").patch(deployment+"/scale", `{"spec":{"replicas":0}}`)
+	c, _ := changeOf(p.verify(t), object.ID{Group: "apps", Kind: "Deployment", Namespace: "shop", Name: "operated"})
+	var paths []string
+	for _, f := range c.Fields {
+		paths = append(paths, f.Path)
+		if f.Want != nil {
+			t.Errorf("git does not say %v at %s", f.Want, f.Path)
+		}
+	}
+	slices.Sort(paths)
+	if diff := gocmp.Diff([]string{"metadata.annotations.tick", "metadata.labels.z"}, paths); diff != "" {
+		t.Errorf("what differs (-want +have):\n%s", diff)
+	}
+	person.delete(policies + "ybindings/rewrites")
+	person.delete(policies + "ies/rewrites")
 }
 
 // Kubernetes' own is left out only as Kubernetes makes it: neither a name nor a
