@@ -41,10 +41,9 @@ const (
       zone: Europe/Berlin
       awake: ["Mon-Fri 07:00-19:00", "Sat 10:00-02:30"]
 `
-	// berlinLater is declared in the second half: longer evenings, and brought
-	// back from its own exports.
+	// berlinLater is declared in the second half: longer evenings.
 	berlinLater = `  berlin:
-    source: {repo: ./live.git, revision: rekindle/berlin}
+    source: {repo: ./repo, revision: main}
     provider: local
     drift: {export: {repo: ./live.git}}
     schedule:
@@ -58,7 +57,7 @@ const (
 `
 )
 
-func spec(t *testing.T, zone string, except bool, awake ...string) calendar.Spec {
+func spec(zone string, except bool, awake ...string) calendar.Spec {
 	s := calendar.Spec{Zone: zone, Awake: awake}
 	if except {
 		s.Except = []calendar.Exception{{ICS: []byte(holidays), Name: "holidays.ics"}}
@@ -72,8 +71,8 @@ func (l *life) move() {
 	for _, name := range []string{"sydney", "berlin"} {
 		l.models[name] = &model{name: name}
 	}
-	l.models["sydney"].declare(l.t, l.begin, spec(l.t, "Australia/Sydney", true, "Mon-Fri 07:00-20:00", "Sat 10:00-02:30"))
-	l.models["berlin"].declare(l.t, l.begin, spec(l.t, "Europe/Berlin", false, "Mon-Fri 07:00-19:00", "Sat 10:00-02:30"))
+	l.models["sydney"].declare(l.t, l.begin, spec("Australia/Sydney", true, "Mon-Fri 07:00-20:00", "Sat 10:00-02:30"))
+	l.models["berlin"].declare(l.t, l.begin, spec("Europe/Berlin", false, "Mon-Fri 07:00-19:00", "Sat 10:00-02:30"))
 	l.declare(l.config(sydneyYAML + berlinYAML))
 }
 
@@ -150,5 +149,5 @@ func TestNights(t *testing.T) {
 // later declares Berlin otherwise.
 func (l *life) later() {
 	l.declare(l.config(sydneyYAML + berlinLater))
-	l.models["berlin"].declare(l.t, l.clock.now(), spec(l.t, "Europe/Berlin", false, "Mon-Fri 07:00-21:00", "Sat 10:00-02:30"))
+	l.models["berlin"].declare(l.t, l.clock.now(), spec("Europe/Berlin", false, "Mon-Fri 07:00-21:00", "Sat 10:00-02:30"))
 }
