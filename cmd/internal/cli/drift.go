@@ -256,6 +256,9 @@ func (a *app) printLines(d *rebuild.Drift, f driftFlags) (n int) {
 		t.Outf("\n")
 	}
 	a.printLeftOut(d.LeftOut, f.explain)
+	if f.explain {
+		a.printIgnored(d.Ignored)
+	}
 	return n
 }
 
@@ -304,6 +307,20 @@ func (a *app) printLeftOut(e capture.Explanation, explain bool) {
 				t.Outf("    %s: %s\n", o.ID, o.Detail)
 			}
 		}
+	}
+}
+
+// printIgnored names the differences that do not count: those that rules are about,
+// and those that are left to machines.
+func (a *app) printIgnored(list []show.Ignored) {
+	t := a.Terminal
+	if len(list) == 0 {
+		return
+	}
+	t.Outf("\n%s\n", t.Paint(terminal.Strong, "Not counted"))
+	for _, i := range list {
+		what := cmp.Or(i.Path, string(i.Drift))
+		t.Outf("  %s  %s: %s\n", i.ID, what, i.Why)
 	}
 }
 
