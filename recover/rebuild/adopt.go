@@ -169,7 +169,7 @@ func (a *adopting) target() export.Target {
 }
 
 func (a *adopting) options() export.Options {
-	return export.Options{Getenv: a.e.Source.Getenv, Now: a.e.Now, Progress: a.e.Source.Progress}
+	return export.Options{CacheDir: a.e.ExportDir, Getenv: a.e.Source.Getenv, Now: a.e.Now, Progress: a.e.Source.Progress}
 }
 
 func (a *adopting) compareWithCommit(ctx context.Context, s *run.Scope) error {
@@ -226,6 +226,7 @@ func (a *adopting) make(ctx context.Context) error {
 			return fmt.Errorf("cluster %s keeps changing while its values are adopted: wait until it is at rest, then run this again", a.req.Cluster)
 		}
 		wanted.widen(orders)
+		differ = wanted.complete(differ)
 		refused = append(refused, differ...)
 		wanted.leaveOut(differ)
 		r = &adopt.Result{Refused: r.Refused}

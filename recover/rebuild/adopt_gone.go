@@ -72,7 +72,7 @@ func (a *adopting) doubt(ctx context.Context, id object.ID, e drift.Expected) (d
 	case !served && err == nil:
 		return doubt{"the cluster has the definition of its kind, and does not serve it: whether it is there cannot be told", "see what is wrong with " + id.String()}, nil
 	case err == nil && u.GetDeletionTimestamp() != nil:
-		return doubt{"it is being deleted", "wait until it is gone, then run this again"}, nil
+		return doubt{beingDeleted, awaitDeletion}, nil
 	case err == nil:
 		return doubt{"a list lacks it, and yet it is there", "run this again when the cluster is at rest"}, nil
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/recover/plan"
-	"github.com/rekindle-io/rekindle/recover/render"
 	"github.com/rekindle-io/rekindle/snapshot/adopt"
 	"github.com/rekindle-io/rekindle/snapshot/drift"
 	"github.com/rekindle-io/rekindle/snapshot/ignore"
@@ -22,11 +21,7 @@ func (a *adopting) prove(ctx context.Context, r *adopt.Result, w *wanted) ([]ado
 	if len(r.Adopted) == 0 {
 		return nil, nil, nil
 	}
-	rendered, err := render.Render(ctx, r.Overlay.On(a.base), a.renderOptions(a.catalogue))
-	if err != nil {
-		return nil, nil, fmt.Errorf("render the changed manifests: %w", err)
-	}
-	p, err := plan.Make(rendered.Objects, plan.Options{
+	p, err := plan.Make(r.Rendered, plan.Options{
 		Commit: a.commit.SHA, Catalogue: a.catalogue, Exists: func(object.ID) bool { return true }, Convert: a.req.Convert,
 	})
 	if err != nil {
@@ -50,7 +45,7 @@ func (a *adopting) prove(ctx context.Context, r *adopt.Result, w *wanted) ([]ado
 	if err != nil {
 		return nil, nil, err
 	}
-	orders, err := a.orders(ctx, report, concerned, rendered.Objects, w)
+	orders, err := a.orders(ctx, report, concerned, r.Rendered, w)
 	return remaining(report, paths, orders), orders, err
 }
 

@@ -154,6 +154,8 @@ func (a *adopter) all(t *testing.T) {
 		"changed Deployment.apps shop/web spec.replicas", "changed Deployment.apps shop/web spec.template.spec.containers[web].image",
 		"changed Deployment.apps shop/web metadata.labels.tier",
 	}
+	slices.Sort(told)
+	slices.Sort(want)
 	if !slices.Equal(told, want) {
 		t.Errorf("adopted %q, want %q", told, want)
 	}

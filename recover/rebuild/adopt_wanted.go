@@ -22,7 +22,15 @@ type wanted struct {
 	refused []adopt.Refusal
 	// left counts the fields and objects that nobody selected.
 	left int
+	// whole are new objects with what the server adds to what is wanted of them.
+	whole map[object.ID]map[string]any
 }
+
+// What is being deleted is neither adopted nor taken out of git.
+const (
+	beingDeleted  = "it is being deleted"
+	awaitDeletion = "wait until it is gone, then run this again"
+)
 
 func (w *wanted) refuse(id object.ID, reason, remedy string) {
 	w.refused = append(w.refused, adopt.Refusal{ID: id, Reason: reason, Remedy: remedy})
@@ -45,9 +53,25 @@ func (w *wanted) leaveOut(refused []adopt.Refusal) {
 	w.list = slices.DeleteFunc(w.list, func(x adopt.Wanted) bool { return len(x.Fields) == 0 && !x.Delete && x.Create == nil })
 }
 
+// complete gives new objects what the server adds to them, where the cluster would
+// differ without, and returns the other refusals.
+func (w *wanted) complete(refused []adopt.Refusal) (left []adopt.Refusal) {
+	for _, r := range refused {
+		whole := w.whole[r.ID]
+		i := slices.IndexFunc(w.list, func(x adopt.Wanted) bool { return x.ID == r.ID })
+		if whole == nil || i < 0 || w.list[i].Create == nil {
+			left = append(left, r)
+			continue
+		}
+		w.list[i].Create = whole
+		delete(w.whole, r.ID)
+	}
+	return left
+}
+
 // choose turns the differences that are selected into what is wanted.
 func (a *adopting) choose(ctx context.Context) (*wanted, error) {
-	w := &wanted{}
+	w := &wanted{whole: map[object.ID]map[string]any{}}
 	if err := a.mustMatch(); err != nil {
 		return nil, err
 	}
@@ -57,12 +81,7 @@ func (a *adopting) choose(ctx context.Context) (*wanted, error) {
 	if err := a.wantDeletions(ctx, w); err != nil {
 		return nil, err
 	}
-	for _, u := range a.result.raw.Unexpected {
-		if err := a.wantObject(ctx, w, u); err != nil {
-			return nil, err
-		}
-	}
-	return w, nil
+	return w, a.wantObjects(ctx, w)
 }
 
 // mustMatch refuses a selector that is about nothing: it was mistyped.
@@ -72,6 +91,9 @@ func (a *adopting) mustMatch() error {
 	for _, c := range raw.Changed {
 		for _, f := range c.Fields {
 			paths[c.ID] = append(paths[c.ID], f.Path)
+		}
+		if c.Terminating {
+			paths[c.ID] = []string{""}
 		}
 	}
 	for _, m := range raw.Missing {
@@ -116,6 +138,14 @@ func (a *adopting) selected(id object.ID, path string) bool {
 }
 
 func (a *adopting) wantFields(w *wanted, c drift.Change) {
+	if c.Terminating {
+		if a.selected(c.ID, "") {
+			w.refuse(c.ID, beingDeleted, awaitDeletion)
+		} else {
+			w.left++
+		}
+		return
+	}
 	var fields []drift.Field
 	for _, f := range c.Fields {
 		if a.selected(c.ID, f.Path) {
@@ -125,8 +155,6 @@ func (a *adopting) wantFields(w *wanted, c drift.Change) {
 	w.left += len(c.Fields) - len(fields)
 	switch {
 	case len(fields) == 0:
-	case c.Terminating:
-		w.refuse(c.ID, "it is being deleted", "wait until it is gone, then run this again")
 	case a.isSealed(c.From.File):
 		w.refuse(c.ID, c.From.File+" is encrypted with SOPS", "change it with: sops edit "+c.From.File)
 	default:
@@ -195,41 +223,4 @@ func (a *adopting) isUnserved(id object.ID) bool {
 		}
 	}
 	return false
-}
-
-// wantObject reads an unexpected object, which is to become a manifest.
-func (a *adopting) wantObject(ctx context.Context, w *wanted, u drift.Unexpected) error {
-	switch {
-	case !a.selected(u.ID, ""):
-		w.left++
-		return nil
-	case u.Restored && len(a.only) == 0:
-		w.refuse(u.ID, "an earlier restore made it, and the commit does not have it any more",
-			"remove it with rekindle restore --prune, or name it with --only to have it in git again")
-		return nil
-	}
-	kind, served := a.catalogue.Preferred(u.ID.GroupKind())
-	if !served {
-		w.refuse(u.ID, "the cluster does not serve its kind any more", "")
-		return nil
-	}
-	if drift.Hides(u.ID) { // its values are not even read
-		w.list = append(w.list, adopt.Wanted{ID: u.ID, Create: map[string]any{
-			"apiVersion": kind.GroupVersion().String(), "kind": u.ID.Kind, "metadata": map[string]any{"name": u.ID.Name, "namespace": u.ID.Namespace},
-		}})
-		return nil
-	}
-	live, err := a.cluster.Get(ctx, kind, u.ID.Namespace, u.ID.Name)
-	switch why := skipped(err); {
-	case why != "":
-		w.refuse(u.ID, why, "")
-		return nil
-	case err != nil:
-		return err
-	case live.GetDeletionTimestamp() != nil:
-		w.refuse(u.ID, "it is being deleted", "")
-		return nil
-	}
-	w.list = append(w.list, adopt.Wanted{ID: u.ID, Create: object.Canonical(live)})
-	return nil
 }

@@ -75,9 +75,12 @@ type Wanted struct {
 // Result is what came of a request. Adopted and Refused are in the order in
 // which things were wanted.
 type Result struct {
-	Overlay Overlay   `json:"-"`
-	Adopted []Adopted `json:"adopted,omitempty"`
-	Refused []Refusal `json:"refused,omitempty"`
+	Overlay Overlay `json:"-"`
+	// Rendered are the objects of the tree with the overlay, under the names that
+	// they had before.
+	Rendered *object.Set `json:"-"`
+	Adopted  []Adopted   `json:"adopted,omitempty"`
+	Refused  []Refusal   `json:"refused,omitempty"`
 }
 
 // Adopted is one change that the overlay makes.
@@ -88,6 +91,9 @@ type Adopted struct {
 	// Where says what was edited: "deploy/web.yaml:12", "images of
 	// overlays/prod/kustomization.yaml", "new file deploy/cache.yaml".
 	Where string `json:"where"`
+	// Renamed is the object's new name, when it holds a hash of the content. Those
+	// that name it follow.
+	Renamed string `json:"renamed,omitempty"`
 	// Also are other kustomizations that build upon what was edited, and so
 	// change too, because they build upon the folder that was asked for.
 	Also []string `json:"also,omitempty"`
@@ -127,7 +133,7 @@ func Adopt(ctx context.Context, req Request) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &adoption{req: req, repo: r, overlay: Overlay{}, before: contents(before.Objects), objects: before.Objects, folders: map[string]*folder{}}
+	a := &adoption{req: req, repo: r, overlay: Overlay{}, before: contents(before.Objects), objects: before.Objects, rendered: before.Objects, folders: map[string]*folder{}}
 	for _, w := range req.Wanted {
 		a.plan(ctx, w)
 	}
@@ -146,7 +152,9 @@ type adoption struct {
 	before map[object.ID]map[string]any
 	tasks  []*task
 	// overlay is what was proven so far.
-	overlay Overlay
+	overlay  Overlay
+	rendered *object.Set
+	renamed  map[object.ID]string
 	// folders are those that new files were given names for.
 	folders map[string]*folder
 }
@@ -161,6 +169,8 @@ type task struct {
 	// change, whatever else it has.
 	met   func(map[string]any) bool
 	sites []site
+	// hashed: the object's name may hold a hash of its content.
+	hashed bool
 	// next is the site to try; tried says why those before it would not do.
 	next  int
 	tried []string
@@ -282,6 +292,7 @@ func (a *adoption) planField(o *object.Object, f drift.Field) {
 		expect: c.on,
 		met:    c.in,
 		sites:  a.fieldSites(c),
+		hashed: a.isGenerated(o),
 	})
 }
 
@@ -326,11 +337,11 @@ func isStampMap(at edit.Path) bool {
 
 // result sums up the tasks.
 func (a *adoption) result() *Result {
-	r := &Result{Overlay: a.overlay.against(a.req.Tree)}
+	r := &Result{Overlay: a.overlay.against(a.req.Tree), Rendered: a.rendered}
 	for _, t := range a.tasks {
 		if t.done {
 			s := t.sites[t.next]
-			r.Adopted = append(r.Adopted, Adopted{ID: t.id, Path: t.path, Where: s.where, Also: s.also})
+			r.Adopted = append(r.Adopted, Adopted{ID: t.id, Path: t.path, Where: s.where, Also: s.also, Renamed: a.renamed[t.id]})
 			continue
 		}
 		r.Refused = append(r.Refused, *t.refused)

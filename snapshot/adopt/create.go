@@ -2,6 +2,7 @@ package adopt
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -66,6 +67,9 @@ func (a *adoption) createSites(id object.ID, content map[string]any) []site {
 		}
 		tried[dir] = true
 		s := a.newFile(dir, k, id, content)
+		if why := a.moved(id, k, built); why != "" {
+			s = impossible(s.where, errors.New(why))
+		}
 		s.also = also
 		sites = append(sites, s)
 	}
@@ -81,6 +85,26 @@ func (a *adoption) createSites(id object.ID, content map[string]any) []site {
 	}
 	try(a.repo.target, a.repo.target)
 	return sites
+}
+
+// moved tells why an object that the kustomization k lists, a part of the one in
+// built, would not come out under its name; empty when nothing is known of that.
+func (a *adoption) moved(id object.ID, k *kustomization, built string) string {
+	for _, k := range []*kustomization{k, a.repo.kustomizations[built]} {
+		if k == nil {
+			continue
+		}
+		prefix, suffix, namespace := field.Text(k.head, "namePrefix"), field.Text(k.head, "nameSuffix"), field.Text(k.head, "namespace")
+		switch {
+		case !strings.HasPrefix(id.Name, prefix):
+			return fmt.Sprintf("namePrefix %s of %s would rename it", prefix, k.file)
+		case !strings.HasSuffix(id.Name, suffix):
+			return fmt.Sprintf("nameSuffix %s of %s would rename it", suffix, k.file)
+		case namespace != "" && id.Namespace != "" && id.Namespace != namespace:
+			return fmt.Sprintf("namespace %s of %s would move it", namespace, k.file)
+		}
+	}
+	return ""
 }
 
 // ownerOf returns the kustomization that would list a new file in dir, as a part

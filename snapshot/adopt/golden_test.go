@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -166,6 +167,9 @@ func transcript(t *testing.T, req adopt.Request) string {
 	for _, a := range result.Adopted {
 		fmt.Fprintf(&b, "%s\n", strings.TrimSpace(fmt.Sprintf("adopted: %s %s", a.ID, a.Path)))
 		fmt.Fprintf(&b, "  at %s\n", a.Where)
+		if a.Renamed != "" {
+			fmt.Fprintf(&b, "  renamed to %s\n", a.Renamed)
+		}
 		for _, also := range a.Also {
 			fmt.Fprintf(&b, "  also seen by %s\n", also)
 		}
@@ -201,9 +205,14 @@ func checkProof(ctx context.Context, t *testing.T, req adopt.Request, result *ad
 		t.Fatalf("the result does not render: %v", err)
 	}
 	touched := map[object.ID]bool{}
+	var names []string
 	for _, a := range result.Adopted {
 		touched[a.ID] = true
+		if a.Renamed != "" {
+			names = append(names, strconv.Quote(a.Renamed), strconv.Quote(a.ID.Name))
+		}
 	}
+	after.Objects = renamed(t, after.Objects, strings.NewReplacer(names...))
 	for o := range before.Objects.All() {
 		now := after.Objects.Get(o.ID())
 		if !touched[o.ID()] && (now == nil || cmp.Diff(o.Object, now.Object) != "") {
@@ -225,6 +234,26 @@ func checkProof(ctx context.Context, t *testing.T, req adopt.Request, result *ad
 			checkField(t, result, w.ID, f, now)
 		}
 	}
+}
+
+// renamed returns a set with other texts in it.
+func renamed(t *testing.T, set *object.Set, texts *strings.Replacer) *object.Set {
+	t.Helper()
+	out := object.NewSet()
+	for o := range set.All() {
+		raw, err := json.Marshal(o.Object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var content map[string]any
+		if err := utiljson.Unmarshal([]byte(texts.Replace(string(raw))), &content); err != nil {
+			t.Fatal(err)
+		}
+		if err := out.Add(object.New(content, o.From)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out
 }
 
 func checkField(t *testing.T, result *adopt.Result, id object.ID, f drift.Field, now *object.Object) {

@@ -50,6 +50,7 @@ func (a *adoption) kustomizeSites(dir string, c change) []site {
 	}
 	if i := slices.IndexFunc(chain, func(k *kustomization) bool { return k.file == c.object.From.File }); i >= 0 {
 		add(&sites, r.owners(chain[i]), chain[i].generators(c)...)
+		d.name = chain[i].generatorOf(c.object)
 	}
 	if docErr == nil {
 		add(&sites, r.ownersOf(c.object, d), d.inPlace(c))
@@ -167,6 +168,23 @@ func splitImage(image string) (name, tag, digest string) {
 	return name, tag, digest
 }
 
+// generatorOf returns the name of the one generator that may have made o, empty
+// when that is not known.
+func (k *kustomization) generatorOf(o *object.Object) string {
+	found := ""
+	for _, entry := range field.Maps(k.head, "configMapGenerator") {
+		name := field.Text(entry, "name")
+		switch {
+		case name == "" || o.GetKind() != "ConfigMap" || !strings.Contains(o.GetName(), name):
+		case found != "":
+			return ""
+		default:
+			found = name
+		}
+	}
+	return found
+}
+
 // generators are the entries of configMapGenerator that made the value. Those
 // of secretGenerator are not edited.
 func (k *kustomization) generators(c change) []site {
@@ -187,23 +205,15 @@ func (k *kustomization) generators(c change) []site {
 		if name == "" || !strings.Contains(c.object.GetName(), name) {
 			continue
 		}
-		if hashed(k.head, entry) {
-			sites = append(sites, impossible("configMapGenerator of "+k.file, fmt.Errorf("the name of %s holds a hash of its content: with another content it is another object", c.object.ID())))
-			continue
-		}
 		sites = append(sites, k.generator(i, entry, key, value, c.remove)...)
 	}
 	return sites
 }
 
-// hashed tells whether a generated name gets a hash of the content.
-func hashed(head, entry map[string]any) bool {
-	options := field.Map(entry, "options")
-	if v, ok := options["disableNameSuffixHash"].(bool); ok {
-		return !v
-	}
-	v, _ := field.Map(head, "generatorOptions")["disableNameSuffixHash"].(bool)
-	return !v
+// isGenerated tells whether a kustomization made an object of no other file.
+func (a *adoption) isGenerated(o *object.Object) bool {
+	k := a.repo.kustomizations[path.Dir(o.From.File)]
+	return k != nil && k.file == o.From.File
 }
 
 // generator returns the sites for one key of entry i of configMapGenerator.

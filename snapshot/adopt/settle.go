@@ -30,7 +30,6 @@ func (a *adoption) settle(ctx context.Context, tasks []*task) error {
 			return err
 		}
 		if s == nil {
-			a.accept(overlay, tasks)
 			return nil
 		}
 		wrong := s.only(tasks)
@@ -107,8 +106,8 @@ func (a *adoption) list(tasks []*task, overlay Overlay) []*task {
 	return tasks
 }
 
-func (a *adoption) accept(overlay Overlay, tasks []*task) {
-	a.overlay = overlay
+func (a *adoption) accept(overlay Overlay, rendered *object.Set, tasks []*task) {
+	a.overlay, a.rendered = overlay, rendered
 	for _, t := range tasks {
 		t.done = true
 	}
@@ -136,17 +135,50 @@ type strangeness struct {
 	objects []object.ID
 	first   string
 	got     map[object.ID]map[string]any
+	// gone is an object that did not come out, and as what seems to have come in its
+	// place; as is empty when nothing has.
+	gone object.ID
+	as   string
 }
 
 func (s *strangeness) String() string {
 	if s.failed != nil {
 		return "the result does not render: " + s.failed.Error()
 	}
-	text := fmt.Sprintf("%s came out differently (%s)", s.objects[0], s.first)
-	if n := len(s.objects) - 1; n > 0 {
-		text += fmt.Sprintf(", and %d more objects", n)
+	text := fmt.Sprintf("%s would come out differently (%s)", s.objects[0], s.first)
+	if s.as != "" {
+		text = fmt.Sprintf("%s would come out as %s", s.gone, s.as)
+	}
+	switch n := len(s.objects) - s.told(); {
+	case n == 1:
+		text += ", and another object would change"
+	case n > 1:
+		text += fmt.Sprintf(", and %d other objects would change", n)
 	}
 	return text
+}
+
+// name finds out whether an object has just got another name.
+func (s *strangeness) name(want map[object.ID]map[string]any) {
+	var gone, come []object.ID
+	for _, id := range s.objects {
+		switch {
+		case s.got[id] == nil:
+			gone = append(gone, id)
+		case want[id] == nil:
+			come = append(come, id)
+		}
+	}
+	if len(gone) == 1 && len(come) == 1 && gone[0].GroupKind() == come[0].GroupKind() {
+		s.gone, s.as = gone[0], come[0].String()
+	}
+}
+
+func (s *strangeness) told() int {
+	if s.as != "" {
+		return 2
+	}
+	return 1
 }
 
 // only returns the tasks whose own change did not come out, or not alone, when
@@ -180,7 +212,7 @@ func (s *strangeness) only(tasks []*task) []*task {
 }
 
 // prove renders the tree with overlay and compares what comes out with what the
-// proven tasks and the applied ones want. Nil: it is exactly that.
+// proven tasks and the applied ones want. Nil: it is exactly that, and accepted.
 func (a *adoption) prove(ctx context.Context, overlay Overlay, applied []*task) (*strangeness, error) {
 	want, err := a.expected(applied)
 	if err != nil {
@@ -193,7 +225,8 @@ func (a *adoption) prove(ctx context.Context, overlay Overlay, applied []*task) 
 		}
 		return &strangeness{failed: err}, nil
 	}
-	s := &strangeness{got: contents(after.Objects)}
+	same, renamed := a.underOldNames(after.Objects, slices.Concat(a.proven(), applied))
+	s := &strangeness{got: contents(same)}
 	ids := map[object.ID]bool{}
 	for id := range want {
 		ids[id] = true
@@ -209,22 +242,28 @@ func (a *adoption) prove(ctx context.Context, overlay Overlay, applied []*task) 
 			s.objects = append(s.objects, id)
 		}
 	}
+	s.name(want)
 	if len(s.objects) == 0 {
+		a.renamed = renamed
+		a.accept(overlay, same, applied)
 		return nil, nil
 	}
 	return s, nil
 }
 
+func (a *adoption) proven() (list []*task) {
+	for _, t := range a.tasks {
+		if t.done {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
 // expected returns what is to be rendered.
 func (a *adoption) expected(applied []*task) (map[object.ID]map[string]any, error) {
 	want := maps.Clone(a.before)
-	var proven []*task
-	for _, t := range a.tasks {
-		if t.done {
-			proven = append(proven, t)
-		}
-	}
-	for _, t := range slices.Concat(proven, applied) {
+	for _, t := range slices.Concat(a.proven(), applied) {
 		content, err := t.expect(want[t.id])
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", t.id, err)
