@@ -9,12 +9,20 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 )
 
+// limits are how many finished runs stay, and for how long.
+func (s *Store) limits() (keep int, length time.Duration) {
+	if s.opts.Keep != nil {
+		return s.opts.Keep()
+	}
+	return s.opts.KeepRuns, s.opts.KeepFor
+}
+
 // prune deletes what a journal need not keep when a run begins at now, with its
 // events: finished runs beyond the number kept, and those that ended too long
 // ago. Unfinished runs stay, since they hold what is needed to resume; so does
 // the last run of each recipe on each cluster that was done, since others go by
 // what it did (the commit that verified, how long it took).
-func (s *Store) prune(tx *bbolt.Tx, now time.Time) error {
+func (s *Store) prune(tx *bbolt.Tx, now time.Time, keep int, length time.Duration) error {
 	runs := tx.Bucket([]byte(bucketRuns))
 	var finished []Run
 	err := runs.ForEach(func(k, raw []byte) error {
@@ -28,7 +36,7 @@ func (s *Store) prune(tx *bbolt.Tx, now time.Time) error {
 		return err
 	}
 	slices.SortFunc(finished, newestFirst)
-	for _, r := range Expired(finished, now, s.opts.KeepRuns, s.opts.KeepFor) {
+	for _, r := range Expired(finished, now, keep, length) {
 		if err := runs.Delete([]byte(r.ID)); err != nil {
 			return err
 		}

@@ -22,6 +22,9 @@ type StoreOptions struct {
 	// cluster.
 	KeepRuns int
 	KeepFor  time.Duration
+	// Keep, if set, is asked instead each time a run begins: how many runs stay, and
+	// for how long (0: any time).
+	Keep func() (runs int, length time.Duration)
 	// EventCap is the most events kept per run. 0 means 100,000.
 	EventCap uint64
 	// LockTimeout is how long a call waits for other processes to finish their
@@ -97,12 +100,13 @@ func (s *Store) Begin(ctx context.Context, r Run) error {
 	if err != nil {
 		return fmt.Errorf("begin run %s: %w", r.ID, err)
 	}
+	keep, length := s.limits()
 	return s.write(ctx, func(tx *bbolt.Tx) error {
 		runs := tx.Bucket([]byte(bucketRuns))
 		if runs.Get([]byte(r.ID)) != nil {
 			return &ExistsError{ID: r.ID}
 		}
-		if err := s.prune(tx, r.Created); err != nil {
+		if err := s.prune(tx, r.Created, keep, length); err != nil {
 			return err
 		}
 		return runs.Put([]byte(r.ID), raw)

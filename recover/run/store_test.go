@@ -123,3 +123,37 @@ func BenchmarkTransaction(b *testing.B) {
 		}
 	})
 }
+
+// What is kept may change while a store is in use: a daemon reads its file again.
+func TestStoreAsksHowMuchToKeepWhenARunBegins(t *testing.T) {
+	keep := 2
+	s := openStore(t, t.TempDir(), run.StoreOptions{KeepRuns: 1, Keep: func() (int, time.Duration) { return keep, 0 }})
+	ctx := t.Context()
+	begin := func(n int) int {
+		t.Helper()
+		at := time.Date(2026, 11, 22, 20, n, 0, 0, time.UTC)
+		id := fmt.Sprintf("20261122-20%02d00-aaaa", n)
+		if err := s.Begin(ctx, run.Run{ID: id, Recipe: "restore", Cluster: "dev", Created: at}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Update(ctx, id, func(r *run.Run) error { r.Outcome, r.Ended = run.Failed, at; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		list, err := s.Runs(ctx, run.Filter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	for n := range 5 {
+		begin(n)
+	}
+	if n := begin(5); n != 3 { // two that were there, and the new one
+		t.Errorf("%d runs are kept, want 3", n)
+	}
+	keep = 4
+	begin(6)
+	if n := begin(7); n != 5 {
+		t.Errorf("%d runs are kept after the change, want 5", n)
+	}
+}

@@ -24,33 +24,31 @@ func (a *app) runsCommand() *cobra.Command {
 
 func (a *app) runsListCommand() *cobra.Command {
 	var (
-		filter run.Filter
+		which  runFilter
 		asJSON bool
 	)
 	cmd := &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List runs, newest first", Args: exactly(),
+		Example: `  rekindle runs list --recipe teardown --outcome failed,refused --since 7d
+  rekindle runs list --cluster dev --by schedule`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if filter.Limit < 0 {
-				return &usageError{message: "--limit is less than nothing", next: "0 lists all"}
-			}
-			list, err := a.store.Runs(cmd.Context(), filter)
+			list, err := a.runs(cmd.Context(), which)
 			if err != nil {
 				return err
 			}
 			if asJSON {
-				if list == nil {
-					list = []run.Run{}
-				}
 				return a.Terminal.JSON(list)
 			}
 			return a.printRuns(cmd.Context(), list)
 		},
 	}
-	cmd.Flags().StringVar(&filter.Cluster, "cluster", "", "only runs of the cluster `NAME`")
-	cmd.Flags().BoolVar(&filter.Unfinished, "unfinished", false, "only runs that have not ended, or were interrupted")
-	cmd.Flags().IntVar(&filter.Limit, "limit", 20, "at most so many; 0 for all")
+	which.register(cmd.Flags())
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
 	a.completeFlag(cmd, "cluster", a.completeClusterNames)
+	a.completeFlag(cmd, "recipe", func(context.Context) []string { return recipes() })
+	a.completeFlag(cmd, "outcome", func(context.Context) []string { return outcomes() })
+	a.completeFlag(cmd, "by", a.askers)
+	a.completeFlag(cmd, "since", nil)
 	return cmd
 }
 
@@ -69,10 +67,10 @@ func (a *app) printRuns(ctx context.Context, list []run.Run) error {
 		if !r.Ended.IsZero() {
 			length = took(r.Ended.Sub(r.Created))
 		}
-		rows = append(rows, []string{r.ID, r.Recipe, cmp.Or(r.Cluster, "-"), state, a.ago(r.Created), length})
+		rows = append(rows, []string{r.ID, r.Recipe, cmp.Or(r.Cluster, "-"), state, a.ago(r.Created), length, cmp.Or(r.By, "-")})
 	}
 	a.Terminal.Table([]terminal.Column{{Title: "RUN", Whole: true}, {Title: "RECIPE"}, {Title: "CLUSTER"},
-		{Title: "OUTCOME"}, {Title: "BEGAN"}, {Title: "TOOK", Right: true}}, rows)
+		{Title: "OUTCOME"}, {Title: "BEGAN"}, {Title: "TOOK", Right: true}, {Title: "BY"}}, rows)
 	return nil
 }
 

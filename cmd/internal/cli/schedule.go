@@ -21,7 +21,7 @@ func (a *app) scheduleCommand() *cobra.Command {
 		Use: "schedule", Short: "When clusters go down and come back, and why", Args: onlySubcommands,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.scheduleListCommand(), a.scheduleNextCommand(), a.scheduleExplainCommand())
+	cmd.AddCommand(a.scheduleListCommand(), a.scheduleNextCommand(), a.scheduleExplainCommand(), a.scheduleReportCommand())
 	return cmd
 }
 

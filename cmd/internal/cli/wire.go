@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -43,11 +44,25 @@ func (a *app) wire(*cobra.Command) error {
 	if a.flags.cacheDir, err = a.folder(a.flags.cacheDir, "--cache-dir", "XDG_CACHE_HOME", ".cache"); err != nil {
 		return err
 	}
-	if a.store, err = run.OpenStore(a.flags.stateDir, run.StoreOptions{}); err != nil {
+	if a.store, err = run.OpenStore(a.flags.stateDir, run.StoreOptions{Keep: a.history}); err != nil {
 		return err
 	}
 	a.providers, err = a.registry()
 	return err
+}
+
+// unboundRuns is how many ended runs a process leaves that knows no policy: they
+// may be those of a daemon that does.
+const unboundRuns = 10_000
+
+// history is how many ended runs the journal keeps, and for how long (0: any time),
+// as rekindle.yaml has it.
+func (a *app) history() (runs int, length time.Duration) {
+	c, err := a.readConfig()
+	if err != nil {
+		return unboundRuns, 0
+	}
+	return int(c.Daemon.History.Runs), c.Daemon.History.Keep.Duration
 }
 
 // registry is the list of all providers.

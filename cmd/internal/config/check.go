@@ -46,6 +46,7 @@ func (k *checker) cluster(c *Cluster) {
 	}
 	k.drift(c)
 	k.schedule(c)
+	k.price(c.Price)
 }
 
 // CheckName tells why a name cannot be a cluster's; nil when it can.

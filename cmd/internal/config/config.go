@@ -49,6 +49,7 @@ type Cluster struct {
 	Protected bool              `yaml:"protected" default:"false" doc:"Never torn down, neither by the schedule nor by hand, until this is taken back."`
 	Teardown  Teardown          `yaml:"teardown" doc:"What a teardown of this cluster may do."`
 	CarryOver []Selection       `yaml:"carryOver" doc:"Secrets that a recreate brings back from the last export, such as issued certificates and sealing keys. Needs drift.export.recipients."`
+	Price     *Price            `yaml:"price" doc:"What the cluster costs while it is there, for rekindle schedule report."`
 	Labels    map[string]string `yaml:"labels" doc:"Labels of people, to group and filter clusters by."`
 }
 

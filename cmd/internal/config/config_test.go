@@ -70,6 +70,7 @@ func TestLoadFillsEveryField(t *testing.T) {
 			Teardown:  Teardown{AcceptDataLoss: []string{"shop/cache-*"}, Stuck: "proceed", Silent: "last-export", Wait: Span{20 * time.Minute}},
 			CarryOver: []Selection{{Namespace: "shop", Name: "*-tls"}},
 			Labels:    map[string]string{"team": "shop"},
+			Price:     &Price{Hour: 0.85, Currency: "EUR"},
 		},
 		"prod-eu": {
 			Name: "prod-eu",
@@ -92,7 +93,7 @@ func TestLoadFillsEveryField(t *testing.T) {
 	if have := c.Position("clusters", "dev", "settings", "nodes").String(); have != "/etc/rekindle/rekindle.yaml:21:7" {
 		t.Errorf("position of nodes is %s", have)
 	}
-	if have := c.Position("clusters", "prod-eu", "restore", "wait").Line; have != 83 {
+	if have := c.Position("clusters", "prod-eu", "restore", "wait").Line; have != 84 {
 		t.Errorf("a field that is absent is placed at line %d, want that of restore", have)
 	}
 	daemon := Daemon{
@@ -174,7 +175,7 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 			`f.yaml:3:5: clusters.dev.source: required, but it is missing`,
 		}},
 		{"unknown field", cluster(source, "provider: local", "zzz: 1"), []string{
-			`f.yaml:5:5: clusters.dev.zzz: unknown field (known here: source, provider, settings, restore, drift, schedule, protected, teardown, carryOver, labels)`,
+			`f.yaml:5:5: clusters.dev.zzz: unknown field (known here: source, provider, settings, restore, drift, schedule, protected, teardown, carryOver, price, labels)`,
 		}},
 		{"unknown at the top", "cluster: {}", []string{`f.yaml:1:1: cluster: unknown field, did you mean "clusters"?`}},
 		{"missing and empty", cluster("source:", "provider: ''"), []string{
@@ -183,6 +184,10 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 		}},
 		{"number for text", cluster(`source: {repo: https://example.com/r, revision: 1.10}`, "provider: local"), []string{
 			`f.yaml:3:53: clusters.dev.source.revision: want text, have a number: put it in quotes: "1.10"`,
+		}},
+		{"prices", cluster(source, "provider: local", "price: {hour: -1, currency: euro}"), []string{
+			`f.yaml:5:19: clusters.dev.price.hour: want a sum such as 0.85, have "-1"`,
+			`f.yaml:5:33: clusters.dev.price.currency: want a currency by its three letters, such as EUR`,
 		}},
 		{"list for text", cluster(source, "provider: [local]"), []string{
 			`f.yaml:4:15: clusters.dev.provider: want text, have a list`,

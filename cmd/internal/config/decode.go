@@ -127,6 +127,9 @@ func (d *decoder) scalar(path string, n *yaml.Node, s scalar) {
 	want, tags := "text", []string{"!!str", "!!timestamp"}
 	if _, ok := s.(interface{ number() }); ok {
 		want, tags = "a number", []string{"!!int"}
+		if _, ok := s.(interface{ fraction() }); ok {
+			tags = append(tags, "!!float")
+		}
 	}
 	if n.Kind != yaml.ScalarNode || isNull(n) {
 		d.mismatch(path, n, want)
