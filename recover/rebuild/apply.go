@@ -92,6 +92,9 @@ func (r *restore) applyPlan(ctx context.Context, s *run.Scope) error {
 	r.report.NotApplied, r.failed = nil, 0
 	a := &applier{cluster: r.cluster, current: current, changed: r.changed, replicas: r.difference.Replicas, within: r.req.Wait,
 		others: r.marksOfOthers()}
+	if err := r.bring(ctx, s, a); err != nil {
+		return err
+	}
 	w := &walk{target: a, nodes: r.plan.Nodes, deadline: r.req.Wait, finished: func(f fate) { r.note(s, f) }}
 	r.awaited, err = w.run(ctx)
 	r.report.Kinds = tallyOf(r.fates).counts()

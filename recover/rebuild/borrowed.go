@@ -168,12 +168,15 @@ type sighting struct {
 	// over before; givenUp were taken over and are planned no more.
 	others  map[object.ID]string
 	givenUp map[object.ID]bool
+	// secrets are there, carried came from an export.
+	secrets, carried map[object.ID]bool
 }
 
 var _ drift.Cluster = (*sighting)(nil)
 
 func (r *restore) sight(p *plan.Plan) *sighting {
-	s := &sighting{live: live{r.cluster}, ours: r.ours, planned: make(map[object.ID]bool, len(p.Nodes)), others: map[object.ID]string{}, givenUp: map[object.ID]bool{}}
+	s := &sighting{live: live{r.cluster}, ours: r.ours, planned: make(map[object.ID]bool, len(p.Nodes)), others: map[object.ID]string{}, givenUp: map[object.ID]bool{},
+		secrets: map[object.ID]bool{}, carried: map[object.ID]bool{}}
 	for i := range p.Nodes {
 		s.planned[p.Nodes[i].ID] = true
 	}
@@ -192,6 +195,9 @@ func (s *sighting) note(id object.ID, u *unstructured.Unstructured) {
 	marked, planned := s.ours(u), s.planned[id]
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if isSecret(id) {
+		s.secrets[id], s.carried[id] = true, u.GetAnnotations()[carriedAnnotation] != ""
+	}
 	switch {
 	case planned && !marked:
 		s.others[id] = owners(u)

@@ -49,6 +49,9 @@ func (r *restore) check(ctx context.Context, s *run.Scope) error {
 	if err := r.refuseUnserved(s); err != nil {
 		return err
 	}
+	if err := r.chooseCarried(ctx, s, exists); err != nil {
+		return err
+	}
 	if !inPlace {
 		return nil
 	}
@@ -158,6 +161,7 @@ func (r *restore) compare(ctx context.Context, p *plan.Plan, catalogue *object.C
 	})
 	if err == nil {
 		r.theirs(difference, seen)
+		r.account(difference, seen)
 	}
 	return difference, err
 }

@@ -41,7 +41,7 @@ func (e *Engine) leaving(ctx context.Context, req DeleteRequest, found providers
 		return nil, err
 	}
 	return &leave{record: rec, restore: &restore{
-		e: e, provider: provider, found: &found, id: rec.ID, plan: &plan.Plan{},
+		e: e, provider: provider, found: &found, id: rec.ID, plan: &plan.Plan{}, emptying: true,
 		req: Request{Cluster: found.Name, Provider: found.Provider, Wait: cmp.Or(req.Wait, defaultWait), AllowDataLoss: req.AllowDataLoss},
 	}}, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/recover/sops"
+	"github.com/rekindle-io/rekindle/snapshot/capture"
 	"github.com/rekindle-io/rekindle/snapshot/drift"
 	"github.com/rekindle-io/rekindle/snapshot/export"
 	"github.com/rekindle-io/rekindle/snapshot/show"
@@ -21,6 +22,8 @@ type liveFiles struct {
 	sealer *sops.Sealer // nil: Secrets become digests
 	// dropping: encrypted Secrets on the branch may become digests.
 	dropping bool
+	// carried are rules about Secrets that a restore is to bring back.
+	carried []*capture.Filter
 
 	mu      sync.Mutex
 	digests map[object.ID]object.Digest // of all but Secrets
@@ -41,8 +44,12 @@ func (d *drifting) liveFiles() (*liveFiles, error) {
 	if err != nil {
 		return nil, err
 	}
+	carried, err := d.req.CarryOver.filters()
+	if err != nil {
+		return nil, err
+	}
 	f := &liveFiles{
-		branch: d.branch, key: key, dropping: d.req.Export.ReplaceEncrypted,
+		carried: carried, branch: d.branch, key: key, dropping: d.req.Export.ReplaceEncrypted,
 		digests: map[object.ID]object.Digest{}, secrets: map[object.ID]bool{}, marks: map[string]sops.Mark{},
 		listed: map[string]bool{}, gaps: map[string]show.NotExported{}, encrypted: map[string]bool{}, rekeyed: map[string]string{},
 	}
@@ -55,7 +62,7 @@ func (d *drifting) liveFiles() (*liveFiles, error) {
 // See writes the object, if it belongs into an export. One that cannot be
 // written is a gap, and no end of the rest.
 func (f *liveFiles) See(s drift.Sighting) error {
-	if s.Expected == nil && !s.Verdict.Taken() || s.Live.GetDeletionTimestamp() != nil {
+	if s.Expected == nil && !s.Verdict.Taken() && !f.toCarry(s) || s.Live.GetDeletionTimestamp() != nil {
 		return nil
 	}
 	content := s.Canonical

@@ -142,7 +142,7 @@ func (r *restore) leftovers(ctx context.Context) ([]leftover, map[object.ID]int,
 				r.returned = append(r.returned, leftover{id: id, kind: kind, uid: u.GetUID()})
 				inhabited[definition], inhabited[object.ID{Kind: "Namespace", Name: id.Namespace}] = true, true
 			case capture.Every(id, u) || baseline.Has(id):
-			case r.ours(u):
+			case r.ours(u), r.emptying && isSecret(id) && u.GetAnnotations()[carriedAnnotation] != "":
 				found = append(found, leftover{id: id, kind: kind, uid: u.GetUID()})
 				if holdsData(id) && !r.req.AllowDataLoss {
 					strangers[object.ID{Kind: "Namespace", Name: id.Namespace}]++

@@ -75,6 +75,7 @@ func (r *restore) close() {
 	if r.repository != nil {
 		_ = r.repository.Close() // it was only read
 	}
+	r.carry.close()
 }
 
 // findTarget looks whether the cluster exists, and learns what it serves: from

@@ -76,6 +76,9 @@ type Request struct {
 	// AllowDataLoss lets Prune remove volume claims, and namespaces that hold
 	// what no restore made.
 	AllowDataLoss bool `json:"allowDataLoss,omitempty"`
+	// CarryOver names Secrets that are brought back from an export, where the
+	// commit does not have them; nil: none.
+	CarryOver *CarryOver `json:"carryOver,omitempty"`
 
 	// Withheld: Helm values were left out of the journaled request, so that the
 	// run cannot be resumed from it.
@@ -88,6 +91,7 @@ func (req Request) forJournal() Request {
 	req.Source.Repo = source.Redact(req.Source.Repo)
 	req.Withheld = len(req.Source.Helm.Set)+len(req.Source.Helm.Values) > 0
 	req.Source.Helm.Set, req.Source.Helm.Values = nil, nil
+	req.CarryOver = req.CarryOver.forJournal()
 	return req
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rekindle-io/rekindle/providers"
@@ -50,6 +51,8 @@ type restore struct {
 	givenUp    []object.ID                // taken over once, planned no more
 	returned   []leftover                 // of a borrowed cluster, to be given back
 	looking    bool                       // nothing will be changed
+	emptying   bool                       // all that restores made goes, and what they carried over
+	carry      carrying
 
 	report Report // written by one step at a time
 }
@@ -57,7 +60,7 @@ type restore struct {
 // steps is the recipe. What is Fresh runs again when a run is resumed: reading,
 // planning, and also applying, which finds what is in place and leaves it.
 func (r *restore) steps() []run.Def {
-	return []run.Def{
+	steps := []run.Def{
 		{Name: "source", Fresh: true, Do: r.readSource},
 		{Name: "target", Fresh: true, Do: r.findTarget},
 		{Name: "render", Fresh: true, Do: r.render},
@@ -70,6 +73,11 @@ func (r *restore) steps() []run.Def {
 		{Name: "prune", Fresh: true, Do: r.prune},
 		{Name: "verify", Fresh: true, Do: r.verify},
 	}
+	if r.req.CarryOver.any() {
+		at := slices.IndexFunc(steps, func(d run.Def) bool { return d.Name == "check" })
+		steps = slices.Insert(steps, at, run.Def{Name: carryStep, Fresh: true, Do: r.readExport})
+	}
+	return steps
 }
 
 // Restore brings the cluster of req to its commit, as a new journaled run.

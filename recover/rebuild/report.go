@@ -51,6 +51,11 @@ type Report struct {
 	// are otherwise as they were.
 	GivenBack []object.ID `json:"givenBack,omitempty"`
 
+	// Carried are Secrets that were brought back from an export, CarryNotes what
+	// else a person should know of them.
+	Carried    []Carried `json:"carried,omitempty"`
+	CarryNotes []string  `json:"carryNotes,omitempty"`
+
 	Notes       []plan.Note   `json:"notes,omitempty"`
 	RenderNotes []render.Note `json:"renderNotes,omitempty"`
 	Warnings    []string      `json:"warnings,omitempty"`

@@ -98,6 +98,8 @@ func doing(step string) string {
 		return "writing and proving the manifests"
 	case "propose":
 		return "committing and pushing"
+	case "carry-over":
+		return "looking for Secrets in the last export"
 	case "check":
 		return "checking"
 	case "remove":

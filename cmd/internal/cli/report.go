@@ -30,6 +30,7 @@ func (a *app) printReport(r *rebuild.Report) {
 		a.printDrift(r)
 	}
 	a.printPruned(r)
+	a.printCarried(r)
 	a.printNotes(r)
 }
 
@@ -321,6 +322,17 @@ func (a *app) printPruned(r *rebuild.Report) {
 	a.printNotApplied("Kept, although --prune was given", r.Kept)
 }
 
+func (a *app) printCarried(r *rebuild.Report) {
+	a.section("Carried over from the last export", len(r.Carried), func(i int) {
+		c := r.Carried[i]
+		if c.Expires != "" {
+			a.Terminal.Outf("  %s  (its certificate ends %s)\n", c.ID, c.Expires)
+		} else {
+			a.Terminal.Outf("  %s\n", c.ID)
+		}
+	})
+}
+
 // printNotes prints what a person should know; long lists are cut shorter than
 // those of troubles.
 func (a *app) printNotes(r *rebuild.Report) {
@@ -331,7 +343,7 @@ func (a *app) printNotes(r *rebuild.Report) {
 	for _, n := range r.RenderNotes {
 		notes = append(notes, n.String())
 	}
-	notes = append(notes, r.Warnings...)
+	notes = slices.Concat(r.CarryNotes, notes, r.Warnings)
 	const few = 8
 	a.section("Notes", min(len(notes), few), func(i int) { a.item(notes[i]) })
 	if more := len(notes) - few; more > 0 {

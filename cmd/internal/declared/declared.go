@@ -35,18 +35,25 @@ func Request(c config.Cluster) rebuild.Request {
 			req.Source.AllowedSigners = append(req.Source.AllowedSigners, s.AllowedSigners)
 		}
 	}
+	if len(c.CarryOver) > 0 {
+		from := target(c)
+		req.CarryOver = &rebuild.CarryOver{Of: c.Name, Target: rebuild.ExportTarget{Repo: from.Repo, Branch: from.Branch}, Rules: c.CarryOverRules()}
+	}
 	return req
+}
+
+// target is where a declared cluster is exported to.
+func target(c config.Cluster) rebuild.ExportTarget {
+	e := c.Drift.Export
+	return rebuild.ExportTarget{Repo: cmp.Or(e.Repo, c.Source.Repo), Branch: e.Branch, Recipients: e.Recipients, Push: true}
 }
 
 // Export is the comparison of a declared cluster with its source, and the push
 // of its live state.
 func Export(c *config.Config, cluster config.Cluster) rebuild.DriftRequest {
-	e := cluster.Drift.Export
+	to := target(cluster)
 	req := rebuild.DriftRequest{
-		Request: Request(cluster), Ignore: c.IgnoreRules(cluster.Name), Times: true,
-		Export: &rebuild.ExportTarget{
-			Repo: cmp.Or(e.Repo, cluster.Source.Repo), Branch: e.Branch, Recipients: e.Recipients, Push: true,
-		},
+		Request: Request(cluster), Ignore: c.IgnoreRules(cluster.Name), Times: true, Export: &to,
 	}
 	req.Include, req.Exclude = c.CaptureRules(cluster.Name)
 	return req
