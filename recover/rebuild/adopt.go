@@ -178,7 +178,7 @@ func (a *adopting) compareWithCommit(ctx context.Context, s *run.Scope) error {
 	}
 	c := a.result.Counts
 	s.Eventf(run.LevelInfo, "drift.compared", "%d changed, %d missing, %d unexpected", c.Changed, c.Missing, c.Unexpected)
-	return nil
+	return a.journal(ctx, s)
 }
 
 func (a *adopting) workOut(ctx context.Context, s *run.Scope) error {
@@ -186,7 +186,8 @@ func (a *adopting) workOut(ctx context.Context, s *run.Scope) error {
 		return err
 	}
 	s.Eventf(run.LevelInfo, "adopt.made", "%d adopted, %d refused, in %d files", len(a.adoption.Adopted), len(a.adoption.Refused), len(a.adoption.Files))
-	return nil
+	a.found.Adoption = &AdoptionCounts{Adopted: len(a.adoption.Adopted), Refused: len(a.adoption.Refused)}
+	return a.journal(ctx, s)
 }
 
 // maxRounds bounds how often what does not stand the proof is left out, and the
@@ -283,7 +284,7 @@ func (a *adopting) propose(ctx context.Context, s *run.Scope) error {
 	switch {
 	case len(a.overlay) == 0 && a.upon != "" && len(a.adoption.Adopted) > 0:
 		a.adoption.Proposed = &export.Proposed{Commit: a.upon, Branch: a.req.Branch, Unchanged: true}
-		return nil
+		return a.journalProposal(ctx, s)
 	case len(a.overlay) == 0:
 		s.Skip("nothing was adopted")
 		return nil
@@ -300,7 +301,13 @@ func (a *adopting) propose(ctx context.Context, s *run.Scope) error {
 	}
 	a.adoption.Proposed = &p
 	s.Eventf(run.LevelInfo, "adopt.proposed", "%.12s on %s of %s", p.Commit, p.Branch, source.Redact(a.req.Source.Repo))
-	return nil
+	return a.journalProposal(ctx, s)
+}
+
+func (a *adopting) journalProposal(ctx context.Context, s *run.Scope) error {
+	p := a.adoption.Proposed
+	a.found.Branch = &BranchState{Name: p.Branch, Commit: p.Commit, Unchanged: p.Unchanged, Pushed: true}
+	return a.journal(ctx, s)
 }
 
 // maxNamed is how many changes a commit's message names.

@@ -145,6 +145,10 @@ func (a *adopter) all(t *testing.T) {
 	if !errors.As(err, &short) || m.Proposed == nil || !m.Proposed.Created || m.Run == "" {
 		t.Fatalf("got %v: %s", err, words(t, m))
 	}
+	if f := a.found(t, m.Run); f.Counts != m.Drift || f.Adoption == nil || *f.Adoption != (rebuild.AdoptionCounts{Adopted: len(m.Adopted), Refused: 1}) ||
+		f.Branch == nil || *f.Branch != (rebuild.BranchState{Name: "adopt/all", Commit: m.Proposed.Commit, Pushed: true}) {
+		t.Errorf("the journal says %s", words(t, f))
+	}
 	var told []string
 	for _, x := range m.Adopted {
 		told = append(told, string(x.Drift)+" "+x.ID.String()+" "+x.Path)

@@ -71,6 +71,11 @@ func (e *Engine) Delete(ctx context.Context, req DeleteRequest, observe func(run
 		if err := provider.Delete(ctx, req.Cluster, found.ID, progress(s)); err != nil {
 			return refused(err)
 		}
+		if leaving == nil {
+			if err := s.Result(ctx, &Report{ID: found.ID}); err != nil {
+				return err
+			}
+		}
 		return e.forget(ctx, req.Provider, req.Cluster, found.ID)
 	}}}
 	_, err = e.executor(observe).Start(ctx, run.Run{Recipe: DeleteRecipe, Cluster: req.Cluster, Provider: req.Provider, Request: journaled}, steps)

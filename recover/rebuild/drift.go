@@ -150,6 +150,7 @@ type drifting struct {
 	recipients sops.Recipients
 	branch     *export.Branch
 	files      *liveFiles // once they were written
+	found      Findings   // what the journal is told beside the report
 	result     *Drift
 }
 

@@ -89,10 +89,8 @@ func (d *drifting) compareAndWrite(ctx context.Context, s *run.Scope) error {
 	c := d.result.Counts
 	s.Eventf(run.LevelInfo, "drift.compared", "%d changed, %d missing, %d unexpected; %d live objects taken", c.Changed, c.Missing, c.Unexpected, d.result.LeftOut.Taken)
 	d.report.Commit = d.commit
-	if s.Run().Recipe == DriftRecipe { // as a part of another run it has no report of its own
-		if err := s.Result(ctx, &Report{Commit: d.commit}); err != nil {
-			return err
-		}
+	if err := d.journal(ctx, s); err != nil {
+		return err
 	}
 	// Secrets would let everybody who can read the branch try passwords.
 	d.result.Fingerprint = object.FingerprintOf(files.digests)
@@ -104,7 +102,7 @@ func (d *drifting) compareAndWrite(ctx context.Context, s *run.Scope) error {
 }
 
 // commitFiles makes the commit, unless nothing has changed.
-func (d *drifting) commitFiles(_ context.Context, s *run.Scope) error {
+func (d *drifting) commitFiles(ctx context.Context, s *run.Scope) error {
 	unknown := unknownFiles(d.result.raw, d.files.listed)
 	c := d.result.Counts
 	r, err := d.branch.Commit(export.Message{
@@ -130,7 +128,7 @@ func (d *drifting) commitFiles(_ context.Context, s *run.Scope) error {
 	} else {
 		s.Eventf(run.LevelInfo, "export.commit", "%.12s on %s: %d added, %d changed, %d deleted", r.Commit, d.req.Export.Branch, r.Added, r.Changed, r.Deleted)
 	}
-	return nil
+	return d.journal(ctx, s)
 }
 
 func summary(c show.Counts) string {
@@ -162,5 +160,5 @@ func (d *drifting) push(ctx context.Context, s *run.Scope) error {
 	}
 	d.result.Export, d.result.Pushed, d.result.Notes = &r, waited, d.files.notes()
 	s.Eventf(run.LevelInfo, "export.pushed", "%s is at %.12s", d.req.Export.Branch, r.Commit)
-	return nil
+	return d.journal(ctx, s)
 }

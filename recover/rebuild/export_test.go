@@ -158,6 +158,10 @@ func (e *exporter) writes(t *testing.T) {
 	if !first.Pushed || first.Export.Waiting || first.Export.Commit != e.tip() || first.Run == "" {
 		t.Fatalf("%s", words(t, first.Export))
 	}
+	if f := e.found(t, first.Run); f.Counts != first.Counts || f.Score == nil || f.Score.Score != first.Recoverability.Score ||
+		f.Branch == nil || *f.Branch != (rebuild.BranchState{Name: e.target.Branch, Commit: e.tip(), Pushed: true}) {
+		t.Errorf("the journal says %s", words(t, f))
+	}
 	names := strings.Fields(e.to.Git("ls-tree", "-r", "--name-only", e.target.Branch))
 	want := strings.Fields(`README.md live/_cluster/namespace/shop.yaml live/shop/config-map/color.yaml live/shop/config-map/extra.yaml
 		live/shop/deployment.apps/web.yaml live/shop/secret/db.yaml patches/shop/config-map/color.yaml report.json`)

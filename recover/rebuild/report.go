@@ -56,6 +56,9 @@ type Report struct {
 	Carried    []Carried `json:"carried,omitempty"`
 	CarryNotes []string  `json:"carryNotes,omitempty"`
 
+	// Findings are nil but for runs that compare a live cluster: drift and adopt.
+	*Findings
+
 	Notes       []plan.Note   `json:"notes,omitempty"`
 	RenderNotes []render.Note `json:"renderNotes,omitempty"`
 	Warnings    []string      `json:"warnings,omitempty"`

@@ -135,20 +135,17 @@ func (f *fact) takeRestore(r run.Run) {
 
 // takeDrift takes over what the newest comparison found, when its run kept it.
 func (f *fact) takeDrift(r run.Run) {
-	if r.Recipe != rebuild.DriftRecipe || f.drift != nil || len(r.Result) == 0 {
+	if r.Recipe != rebuild.DriftRecipe && r.Recipe != rebuild.AdoptRecipe || f.drift != nil || r.Outcome == "" {
 		return
 	}
-	var report struct {
-		Commit struct {
-			SHA string `json:"sha"`
-		} `json:"commit"`
-		Counts struct {
-			Changed, Missing, Unexpected int
-		} `json:"counts"`
-	}
-	if json.Unmarshal(r.Result, &report) != nil {
+	report, err := rebuild.ReportOf(r)
+	if err != nil || report.Findings == nil { // it did not come to a comparison
 		return
 	}
 	f.drift = &api.Drift{Run: r.ID, At: r.Ended, Commit: report.Commit.SHA,
 		Changed: report.Counts.Changed, Missing: report.Counts.Missing, Unexpected: report.Counts.Unexpected}
+	if report.Score != nil {
+		part := float64(report.Score.Score) / 100
+		f.drift.Recoverable = &part
+	}
 }
