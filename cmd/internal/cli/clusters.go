@@ -33,6 +33,8 @@ type clusterView struct {
 	Restored *rebuild.ClusterRecord `json:"restored,omitempty"`
 	// Outcome is how that restore ended, or "running" while it has not.
 	Outcome string `json:"outcome,omitempty"`
+	// Schedule is what is wanted of it, when it is declared with a schedule.
+	Schedule *wantedView `json:"schedule,omitempty"`
 }
 
 // commit is what was restored last, and how that ended unless it is done.
@@ -69,6 +71,12 @@ func (a *app) printClusters(list []clusterView) {
 		a.Terminal.Errf("no clusters; make one with rekindle restore\n")
 		return
 	}
+	columns := []terminal.Column{{Title: "NAME", Whole: true}, {Title: "PROVIDER"}, {Title: "STATE"},
+		{Title: "VERSION"}, {Title: "COMMIT", Whole: true}, {Title: "MADE"}}
+	scheduled := slices.ContainsFunc(list, func(c clusterView) bool { return c.Schedule != nil })
+	if scheduled {
+		columns = append(columns, terminal.Column{Title: "WANTED"}, terminal.Column{Title: "NEXT"})
+	}
 	var rows [][]string
 	for _, c := range list {
 		commit, made := "-", "-"
@@ -78,10 +86,14 @@ func (a *app) printClusters(list []clusterView) {
 		if c.Restored != nil {
 			commit = c.commit()
 		}
-		rows = append(rows, []string{c.Name, c.Provider, string(c.State), cmp.Or(c.Version, "-"), commit, made})
+		row := []string{c.Name, c.Provider, string(c.State), cmp.Or(c.Version, "-"), commit, made}
+		if scheduled {
+			wanted, next := a.wantedWords(c.Schedule)
+			row = append(row, wanted, next)
+		}
+		rows = append(rows, row)
 	}
-	a.Terminal.Table([]terminal.Column{{Title: "NAME", Whole: true}, {Title: "PROVIDER"}, {Title: "STATE"},
-		{Title: "VERSION"}, {Title: "COMMIT", Whole: true}, {Title: "MADE"}}, rows)
+	a.Terminal.Table(columns, rows)
 }
 
 func (a *app) clustersShowCommand() *cobra.Command {
@@ -148,6 +160,7 @@ func (a *app) printCluster(c clusterView) {
 		a.fact("restored", c.commit()+" of "+r.Source.Repo)
 		a.fact("by run", r.Run)
 	}
+	a.printWanted(c.Schedule)
 }
 
 // clusters lists what all providers that can list have, with what the journal
@@ -203,6 +216,10 @@ func (a *app) unlisted(provider string, err error) {
 // view joins a cluster with what the journal knows of it.
 func (a *app) view(ctx context.Context, c providers.Cluster, records map[clusterKey]rebuild.ClusterRecord) (clusterView, error) {
 	v := clusterView{Cluster: c}
+	var err error
+	if v.Schedule, err = a.wantedOf(ctx, c); err != nil {
+		return v, err
+	}
 	record, known := records[recordOf(c)]
 	if !known && c.Borrowed && c.ID == "" { // it does not answer, and cannot say which it is
 		record, known = records[clusterKey{c.Provider, c.Name, ""}]

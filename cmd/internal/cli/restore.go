@@ -19,6 +19,7 @@ func (a *app) restoreCommand() *cobra.Command {
 		which  requestFlags
 		apply  applyFlags
 		asJSON bool
+		detach bool
 	)
 	cmd := &cobra.Command{
 		Use:   "restore [CLUSTER]",
@@ -35,6 +36,7 @@ CLUSTER is declared in rekindle.yaml; flags win over what is declared there.`,
 		Example: `  rekindle restore dev                      # as declared in rekindle.yaml
   rekindle restore dev --at v1.4
   rekindle restore dev --at v1.4 --name rehearsal
+  rekindle restore dev --detach             # by the daemon, whoever goes home
   rekindle restore --repo https://git.example.com/deploy.git --at HEAD~3 \
       --path clusters/dev --provider local --name dev`,
 		Args:              atMost(1),
@@ -52,12 +54,16 @@ CLUSTER is declared in rekindle.yaml; flags win over what is declared there.`,
 			if err := apply.override(cmd.Flags(), &q); err != nil {
 				return err
 			}
+			if detach {
+				return a.detach(cmd, args, q, apply.yes, asJSON)
+			}
 			return a.restore(cmd.Context(), q, apply.yes, asJSON)
 		},
 	}
 	cmd.Flags().SortFlags = false
 	which.register(cmd.Flags())
 	apply.register(cmd.Flags())
+	cmd.Flags().BoolVar(&detach, "detach", false, "hand it to the daemon, and print the run's ID")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
 	a.completeRequest(cmd)
 	return cmd

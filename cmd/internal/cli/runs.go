@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/rekindle-io/rekindle/cmd/internal/terminal"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/run"
+	"github.com/rekindle-io/rekindle/recover/teardown"
 )
 
 func (a *app) runsCommand() *cobra.Command {
@@ -179,8 +181,11 @@ made already is not made again. Without RUN it is the only one that is unfinishe
 			if r.Outcome == run.Done {
 				return a.already(r, asJSON)
 			}
-			if again := repeatable(r); again != "" {
-				return &usageError{message: fmt.Sprintf("run %s is a %s, which is not resumed but repeated", r.ID, r.Recipe), next: again}
+			if err := a.unresumable(r); err != nil {
+				return err
+			}
+			if r.Recipe == rebuild.TeardownRecipe {
+				return a.resumeTeardown(ctx, r, asJSON)
 			}
 			req, err := requestOf(r)
 			if err != nil {
@@ -220,6 +225,13 @@ func (a *app) already(r run.Run, asJSON bool) error {
 	if !asJSON {
 		return nil
 	}
+	if r.Recipe == rebuild.TeardownRecipe {
+		report, err := teardown.ReportOf(r)
+		if err != nil {
+			return err
+		}
+		return a.Terminal.JSON(report)
+	}
 	report, err := rebuild.ReportOf(r)
 	if err != nil {
 		return err
@@ -233,10 +245,13 @@ func (a *app) resumable(ctx context.Context, args []string) (run.Run, error) {
 		r, err := run.Resolve(ctx, a.store, args[0])
 		return r, a.unknownRun(err)
 	}
-	list, err := a.store.Runs(ctx, run.Filter{Recipe: rebuild.Recipe, Unfinished: true})
+	list, err := a.store.Runs(ctx, run.Filter{Unfinished: true})
 	if err != nil {
 		return run.Run{}, err
 	}
+	list = slices.DeleteFunc(list, func(r run.Run) bool {
+		return r.Recipe != rebuild.Recipe && r.Recipe != rebuild.TeardownRecipe || a.unresumable(r) != nil
+	})
 	switch len(list) {
 	case 0:
 		return run.Run{}, &usageError{message: "no run is unfinished", next: "name one: rekindle runs list"}

@@ -12,6 +12,7 @@ import (
 	"github.com/rekindle-io/rekindle/cmd/internal/terminal"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/run"
+	"github.com/rekindle-io/rekindle/recover/teardown"
 )
 
 func (a *app) runsShowCommand() *cobra.Command {
@@ -29,6 +30,13 @@ func (a *app) runsShowCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if asJSON && r.Recipe == rebuild.TeardownRecipe {
+				torn, err := teardown.ReportOf(r)
+				if err != nil {
+					return err
+				}
+				return a.Terminal.JSON(torn)
+			}
 			if asJSON {
 				return a.Terminal.JSON(report)
 			}
@@ -40,7 +48,7 @@ func (a *app) runsShowCommand() *cobra.Command {
 				report.Outcome = run.Interrupted
 			}
 			switch r.Recipe {
-			case rebuild.DriftRecipe, rebuild.AdoptRecipe, rebuild.DeleteRecipe:
+			case rebuild.DriftRecipe, rebuild.AdoptRecipe, rebuild.DeleteRecipe, rebuild.TeardownRecipe:
 				return a.showOther(ctx, r, report)
 			}
 			a.printReport(report)
@@ -62,7 +70,8 @@ type account struct {
 	next []string
 }
 
-// showOther prints a run that is no restore: an export, an adoption, a deletion.
+// showOther prints a run that is no restore: an export, an adoption, a
+// deletion, a teardown.
 func (a *app) showOther(ctx context.Context, r run.Run, report *rebuild.Report) error {
 	said, err := a.said(ctx, r)
 	if err != nil {
@@ -74,6 +83,8 @@ func (a *app) showOther(ctx context.Context, r run.Run, report *rebuild.Report) 
 		told, err = a.exportAccount(r, report, said)
 	case rebuild.AdoptRecipe:
 		told, err = a.adoptAccount(r, report, said)
+	case rebuild.TeardownRecipe:
+		told, err = a.teardownAccount(ctx, r)
 	default:
 		told, err = a.deleteAccount(ctx, r, said)
 	}
