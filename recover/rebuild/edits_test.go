@@ -462,6 +462,10 @@ func (p *place) policyIsNotGit(t *testing.T) {
 	}
 	person.delete(policies + "ybindings/rewrites")
 	person.delete(policies + "ies/rewrites")
+	awaitUntil(t, "the policy is gone", func() bool {
+		person.patch(deployment, `{"metadata":{"labels":{"policy":null},"annotations":{"tick":"`+time.Now().String()+`"}}}`)
+		return person.get(deployment).GetLabels()["policy"] == ""
+	})
 }
 
 // Kubernetes' own is left out only as Kubernetes makes it: neither a name nor a

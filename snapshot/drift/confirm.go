@@ -69,6 +69,7 @@ func (c *comparison) ask(ctx context.Context, s suspect) (*Change, error) {
 	if len(change.Fields) == 0 && (err == nil || c.opts.Tolerant) {
 		return nil, nil // it only might have differed, and nobody can say that it does
 	}
+	s.order(change.Fields)
 	change.Added = s.added(change.Fields)
 	change.ByHand = len(change.Added) > 0
 	attribute(change.Fields, s.form, s.live)

@@ -1,6 +1,7 @@
 package drift
 
 import (
+	"cmp"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -34,6 +35,19 @@ func (s suspect) alone() []Field {
 		}
 	}
 	return fields
+}
+
+// order puts what was added behind what was changed.
+func (s suspect) order(fields []Field) {
+	rank := func(f Field) int {
+		if f.Want == nil && slices.ContainsFunc(s.touches.added, func(a addition) bool { return below(f.Path, a.Path) }) {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(fields, func(a, b Field) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), rank(a)*cmp.Compare(a.Path, b.Path))
+	})
 }
 
 // added are where those additions lie that are among fields, or in them.
