@@ -102,6 +102,18 @@ func doing(step string) string {
 		return "looking for Secrets in the last export"
 	case "check":
 		return "checking"
+	case "warn":
+		return "warning people"
+	case "prove":
+		return "making sure that the export is there"
+	case "suspend":
+		return "suspending what would make things again"
+	case "drain":
+		return "removing load balancers and volumes"
+	case "delete":
+		return "deleting the cluster"
+	case "leftovers":
+		return "looking for what is left"
 	case "remove":
 		return "deleting the old cluster"
 	case "provision":
