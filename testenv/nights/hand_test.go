@@ -34,6 +34,9 @@ func seedOf(t *testing.T) uint64 {
 func (l *life) editByHand(now time.Time) {
 	l.t.Helper()
 	for name := range l.models {
+		if l.cluster(name).State != "awake" {
+			continue // or it is half made
+		}
 		made, err := os.Stat(filepath.Join(l.root(), name, "kubeconfig"))
 		if err != nil {
 			continue
