@@ -36,6 +36,9 @@ const kept = 100
 // removal bounds how long the throwaway cluster may take to go.
 const removal = 15 * time.Minute
 
+// comparison bounds the look at the live cluster, which a drill can do without.
+const comparison = 2 * time.Minute
+
 // Report is what a drill came to.
 type Report struct {
 	// Of is the cluster that it was about, Cluster the throwaway one.
@@ -48,6 +51,9 @@ type Report struct {
 	Verified bool      `json:"verified"`
 	// Seconds from the beginning to a verified cluster; the RTO of a disaster.
 	Seconds float64 `json:"seconds,omitempty"`
+	// Recoverability is how much of the live cluster, of 100, its commit and
+	// exports would bring back; nil when there is no cluster to look at.
+	Recoverability *int `json:"recoverability,omitempty"`
 	// Failed is the first step that failed, and Error why.
 	Failed string `json:"failed,omitempty"`
 	Error  string `json:"error,omitempty"`
@@ -61,6 +67,9 @@ type Request struct {
 	// Restore is the restore of the cluster as declared; its provider and
 	// settings are those of the throwaway cluster, its name is not used.
 	Restore rebuild.Request
+	// Live is the comparison of the live cluster with its commit; its Export says
+	// nothing.
+	Live rebuild.DriftRequest
 	// Of is the cluster that it is about.
 	Of string
 }
@@ -101,7 +110,7 @@ func (e *Engine) Drill(ctx context.Context, req Request, observe func(run.Event)
 		return nil, err
 	}
 	restored, err := e.Rebuild.Restore(ctx, r, nil, observe)
-	report := &Report{Of: req.Of, Cluster: r.Cluster, Provider: r.Provider, At: e.Rebuild.Now(), By: e.By}
+	report := &Report{Of: req.Of, Cluster: r.Cluster, Provider: r.Provider, At: e.Rebuild.Now(), By: e.By, Recoverability: e.recoverability(ctx, req)}
 	if restored != nil {
 		report.Run, report.Commit, report.Verified = restored.Run, restored.Commit.SHA, restored.Verified
 	}
@@ -121,6 +130,20 @@ func (e *Engine) Drill(ctx context.Context, req Request, observe func(run.Event)
 		err = errors.Join(err, fmt.Errorf("the throwaway cluster %s is still there: %w", r.Cluster, leftErr))
 	}
 	return report, errors.Join(err, e.keep(last, *report))
+}
+
+// recoverability is how much of the live cluster would come back; nil when it
+// cannot be told, as with a cluster that sleeps.
+func (e *Engine) recoverability(ctx context.Context, req Request) *int {
+	live := req.Live
+	live.Export = nil
+	bounded, cancel := context.WithTimeout(ctx, comparison)
+	defer cancel()
+	found, err := e.Rebuild.Drift(bounded, live, nil)
+	if err != nil || found.Recoverability == nil {
+		return nil
+	}
+	return &found.Recoverability.Score
 }
 
 // throwaway is what is recorded before a throwaway cluster is made: the request

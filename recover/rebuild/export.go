@@ -2,6 +2,7 @@ package rebuild
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -10,6 +11,10 @@ import (
 	"github.com/rekindle-io/rekindle/snapshot/export"
 	"github.com/rekindle-io/rekindle/snapshot/show"
 )
+
+// DriftCompared is the type of the event that tells how a cluster differs; its
+// data are show.Counts.
+const DriftCompared = "drift.compared"
 
 // Files of an export beside those of the objects.
 const (
@@ -87,7 +92,12 @@ func (d *drifting) compareAndWrite(ctx context.Context, s *run.Scope) error {
 		return err
 	}
 	c := d.result.Counts
-	s.Eventf(run.LevelInfo, "drift.compared", "%d changed, %d missing, %d unexpected; %d live objects taken", c.Changed, c.Missing, c.Unexpected, d.result.LeftOut.Taken)
+	counts, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	s.Event(run.Event{Type: DriftCompared, Data: counts,
+		Message: fmt.Sprintf("%d changed, %d missing, %d unexpected; %d live objects taken", c.Changed, c.Missing, c.Unexpected, d.result.LeftOut.Taken)})
 	d.report.Commit = d.commit
 	if err := d.journal(ctx, s); err != nil {
 		return err

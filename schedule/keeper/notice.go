@@ -12,6 +12,8 @@ const (
 	NoticeTeardown NoticeKind = "teardown" // before it
 	NoticeMissed   NoticeKind = "missed"
 	NoticeDrill    NoticeKind = "drill"
+	// NoticeDrift is no event of the schedule: who exports a cluster tells it.
+	NoticeDrift NoticeKind = "drift"
 )
 
 // Notice is what people should know.

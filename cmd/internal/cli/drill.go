@@ -49,7 +49,11 @@ func (a *app) drill(cmd *cobra.Command, name, at, provider string, asJSON bool) 
 	if err := a.store.Check(ctx); err != nil {
 		return err
 	}
-	req := declared.Drill(c, provider)
+	file, err := a.config()
+	if err != nil {
+		return err
+	}
+	req := declared.Drill(file, c, provider)
 	if at != "" {
 		req.Restore.Source.Revision = at
 	}
@@ -74,6 +78,7 @@ func (a *app) drill(cmd *cobra.Command, name, at, provider string, asJSON bool) 
 	}
 	a.fact("commit", shortSHA(report.Commit))
 	a.fact("provider", report.Provider)
+	a.fact("recoverable", recoverable(*report))
 	a.fact("run", report.Run)
 	return err
 }
@@ -96,10 +101,18 @@ func (a *app) drills(cmd *cobra.Command, name string, asJSON bool) error {
 		if !r.Verified {
 			result = "failed in step " + r.Failed
 		}
-		rows = append(rows, []string{r.At.UTC().Format("2006-01-02 15:04Z"), r.Provider, shortSHA(r.Commit), tookOf(r), result, r.Run})
+		rows = append(rows, []string{r.At.UTC().Format("2006-01-02 15:04Z"), r.Provider, shortSHA(r.Commit), tookOf(r), recoverable(r), result, r.Run})
 	}
-	a.Terminal.Table([]terminal.Column{{Title: "WHEN"}, {Title: "PROVIDER"}, {Title: "COMMIT", Whole: true}, {Title: "TOOK"}, {Title: "RESULT"}, {Title: "RUN", Whole: true}}, rows)
+	a.Terminal.Table([]terminal.Column{{Title: "WHEN"}, {Title: "PROVIDER"}, {Title: "COMMIT", Whole: true}, {Title: "TOOK"}, {Title: "SCORE"}, {Title: "RESULT"}, {Title: "RUN", Whole: true}}, rows)
 	return nil
+}
+
+// recoverable is how much of the live cluster would come back.
+func recoverable(r drill.Report) string {
+	if r.Recoverability == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%d/100", *r.Recoverability)
 }
 
 func tookOf(r drill.Report) string {

@@ -124,7 +124,7 @@ func (d *daemon) compare(ctx context.Context, req api.StartRequest, file *config
 }
 
 func (d *daemon) rehearse(ctx context.Context, req api.StartRequest, c config.Cluster, observe func(run.Event)) (*drill.Report, error) {
-	q := declared.Drill(c, req.Provider)
+	q := declared.Drill(d.config.Load(), c, req.Provider)
 	over := restoreOf(req, c)
 	q.Restore.Source.Revision, q.Restore.Wait, q.Restore.Convert, q.Restore.AllowUnserved = over.Source.Revision, over.Wait, over.Convert, over.AllowUnserved
 	return (&drill.Engine{Rebuild: d.as(req.By), By: req.By}).Drill(ctx, q, observe)

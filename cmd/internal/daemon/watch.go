@@ -1,23 +1,42 @@
 package daemon
 
 import (
+	"encoding/json"
+	"fmt"
 	"io/fs"
 	"os"
 	"time"
 
 	"github.com/rekindle-io/rekindle/cmd/internal/control/api"
+	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/run"
+	"github.com/rekindle-io/rekindle/schedule/keeper"
+	"github.com/rekindle-io/rekindle/snapshot/show"
 )
 
 // observe takes the events of the daemon's own runs.
 func (d *daemon) observe(ev run.Event) {
 	d.server.Observe(ev)
+	if ev.Type == rebuild.DriftCompared {
+		d.drifted(ev)
+	}
 	if ev.Type != run.RunBegin && ev.Type != run.RunResume {
 		return // how a run ended is in the journal only after its last event
 	}
 	if r, err := d.Store.Run(d.life, ev.Run); err == nil { // or the watch of the journal finds it
 		d.seen(r)
 	}
+}
+
+// drifted tells people how a cluster differs from its commit, when it does.
+func (d *daemon) drifted(ev run.Event) {
+	var c show.Counts
+	r, err := d.Store.Run(d.life, ev.Run)
+	if err != nil || json.Unmarshal(ev.Data, &c) != nil || c.Changed+c.Missing+c.Unexpected == 0 {
+		return
+	}
+	d.notice(keeper.Notice{Kind: keeper.NoticeDrift, Cluster: r.Cluster, Time: d.Now(), Run: r.ID,
+		Text: fmt.Sprintf("differs from its commit: %d changed, %d missing, %d unexpected", c.Changed, c.Missing, c.Unexpected)})
 }
 
 // ended tells of a run of the daemon's own that has ended, "" for none.

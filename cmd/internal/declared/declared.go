@@ -77,7 +77,7 @@ func Teardown(c *config.Config, cluster config.Cluster) teardown.Request {
 
 // Drill is the rehearsal of a declared cluster, on the provider that is named,
 // or else on the one that the drill or the cluster declares.
-func Drill(c config.Cluster, provider string) drill.Request {
+func Drill(file *config.Config, c config.Cluster, provider string) drill.Request {
 	r := Request(c)
 	if s := c.Schedule.Drill; s != nil && s.Provider != "" {
 		r.Provider, r.Settings = s.Provider, s.Settings
@@ -85,5 +85,5 @@ func Drill(c config.Cluster, provider string) drill.Request {
 	if provider != "" && provider != r.Provider {
 		r.Provider, r.Settings = provider, nil // settings are a provider's own
 	}
-	return drill.Request{Restore: r, Of: c.Name}
+	return drill.Request{Restore: r, Live: Export(file, c), Of: c.Name}
 }
