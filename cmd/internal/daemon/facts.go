@@ -28,6 +28,15 @@ type fact struct {
 	commit    string
 	rtos      []rto // oldest first
 	drift     *api.Drift
+	// changed is the newest run that changed the cluster, by provider.
+	changed map[string]change
+}
+
+// change is a run that changed what there is of a cluster.
+type change struct {
+	run, recipe, by string
+	outcome         run.Outcome
+	at              time.Time
 }
 
 // rto is how long one restore took.
@@ -107,11 +116,22 @@ func factOf(runs []run.Run) fact {
 		if f.provider == "" {
 			f.provider = r.Provider
 		}
+		f.takeChange(r)
 		f.takeRestore(r)
 		f.takeDrift(r)
 	}
 	slices.Reverse(f.rtos)
 	return f
+}
+
+func (f *fact) takeChange(r run.Run) {
+	if _, newer := f.changed[r.Provider]; newer || !rebuild.Touched(r) {
+		return
+	}
+	if f.changed == nil {
+		f.changed = map[string]change{}
+	}
+	f.changed[r.Provider] = change{run: r.ID, recipe: r.Recipe, by: r.By, outcome: r.Outcome, at: r.Created}
 }
 
 func (f *fact) takeRestore(r run.Run) {

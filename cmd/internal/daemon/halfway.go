@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 
 	"github.com/rekindle-io/rekindle/cmd/internal/config"
@@ -45,7 +44,7 @@ func (w world) halfway(ctx context.Context, c config.Cluster, attempt int) (resu
 		return "", false, w.finishTeardown(ctx, runs)
 	}
 	for _, r := range runs {
-		if r.Recipe != rebuild.Recipe || !r.Outcome.Resumable() || !makes(r, found.ID) {
+		if !r.Outcome.Resumable() || !rebuild.MadeBy(r, found.ID) {
 			continue
 		}
 		if attempt > finishAttempts {
@@ -54,16 +53,6 @@ func (w world) halfway(ctx context.Context, c config.Cluster, attempt int) (resu
 		return r.ID, false, nil
 	}
 	return "", false, nil
-}
-
-// makes tells whether a restore was making that very cluster.
-func makes(r run.Run, id string) bool {
-	var made struct {
-		ID      string `json:"id"`
-		InPlace bool   `json:"inPlace"`
-	}
-	step, ok := r.Step("provision")
-	return ok && json.Unmarshal(step.Made, &made) == nil && made.ID == id && !made.InPlace
 }
 
 // finishTeardown goes on with the teardown that had begun to delete the cluster,

@@ -39,51 +39,33 @@ func (w world) Look(ctx context.Context, name string) (keeper.Sight, error) {
 	if err != nil {
 		return keeper.Sight{}, err
 	}
-	runs, err := w.d.Store.Runs(ctx, run.Filter{Cluster: name, Limit: 50})
-	if err != nil {
-		return keeper.Sight{}, err
-	}
 	bounded, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	found, err := p.Find(bounded, name)
+	last := w.d.facts.of(name).changed[c.Provider]
 	if errors.Is(err, providers.ErrNotFound) {
-		return keeper.Sight{Person: byHand(runs, c.Provider)}, nil
+		return keeper.Sight{Person: last.byHand()}, nil
 	}
 	if err != nil {
 		return keeper.Sight{}, err
 	}
-	return keeper.Sight{There: true, Ready: found.State == providers.StateRunning && restored(runs, c.Provider),
-		Made: found.Created, Person: byHand(runs, c.Provider)}, nil
+	return keeper.Sight{There: true, Ready: found.State == providers.StateRunning && last.restored(), Made: found.Created, Person: last.byHand()}, nil
 }
 
-// restored tells whether the last run that changed the cluster brought it up
-// whole. runs are newest first.
-func restored(runs []run.Run, provider string) bool {
-	for _, r := range runs {
-		if r.Provider == provider && rebuild.Touched(r) {
-			return r.Recipe == rebuild.Recipe && r.Outcome == run.Done
-		}
-	}
-	return false
-}
+// restored tells whether the change brought the cluster up whole.
+func (c change) restored() bool { return c.recipe == rebuild.Recipe && c.outcome == run.Done }
 
-// byHand is what a person last did to the cluster: nil when the schedule was the
-// last to change it.
-func byHand(runs []run.Run, provider string) *keeper.Deed {
-	for _, r := range runs {
-		if r.Provider != provider || !rebuild.Touched(r) {
-			continue
-		}
-		if r.By == bySchedule {
-			return nil
-		}
-		d := &keeper.Deed{To: calendar.Awake, At: r.Created, By: cmp.Or(r.By, "somebody"), Run: r.ID}
-		if r.Recipe != rebuild.Recipe {
-			d.To = calendar.Asleep
-		}
-		return d
+// byHand is the change as a person's deed: nil when the schedule made it, or
+// nobody.
+func (c change) byHand() *keeper.Deed {
+	if c.run == "" || c.by == bySchedule {
+		return nil
 	}
-	return nil
+	d := &keeper.Deed{To: calendar.Awake, At: c.at, By: cmp.Or(c.by, "somebody"), Run: c.run}
+	if c.recipe != rebuild.Recipe {
+		d.To = calendar.Asleep
+	}
+	return d
 }
 
 // Bring implements keeper.World: it restores the cluster from its source.
