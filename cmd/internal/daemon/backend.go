@@ -50,6 +50,9 @@ func (d *daemon) Cluster(_ context.Context, name string) (api.Cluster, error) {
 // one.
 func (d *daemon) cluster(name string) (api.Cluster, bool) {
 	f := d.facts.of(name)
+	if f.now != nil && !d.works(name, f.now.ID) {
+		f.now = nil // it was cut off
+	}
 	c := api.Cluster{Name: name, Provider: f.provider, State: api.Unknown, Commit: f.commit, Run: f.now, LastRun: f.last, Drift: f.drift}
 	for _, r := range f.rtos {
 		c.RTOs = append(c.RTOs, api.RTO{Run: r.run, At: r.at, TookMS: r.took.Milliseconds()})
@@ -67,6 +70,12 @@ func (d *daemon) cluster(name string) (api.Cluster, bool) {
 	d.schedule(&c, s)
 	c.State = state(s, f)
 	return c, true
+}
+
+// works tells whether a process works on a run; what cannot be told counts.
+func (d *daemon) works(cluster, id string) bool {
+	_, alive, err := run.Alive(d.life, d.Store.Leases(), run.Run{ID: id, Cluster: cluster})
+	return alive || err != nil
 }
 
 // schedule fills in what the schedule says.

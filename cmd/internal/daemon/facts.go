@@ -18,6 +18,8 @@ type facts struct {
 	store *run.Store
 	mu    sync.Mutex
 	all   map[string]fact
+	// told are the outcomes of the newest runs when all were read.
+	told map[string]run.Outcome
 }
 
 // fact is what the journal says of one cluster.
@@ -82,9 +84,13 @@ func (f *facts) readAll(ctx context.Context) error {
 	for name, runs := range byCluster {
 		all[name] = factOf(runs)
 	}
+	told := map[string]run.Outcome{}
+	for _, r := range runs[:min(len(runs), recent)] {
+		told[r.ID] = r.Outcome
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.all = all
+	f.all, f.told = all, told
 	return nil
 }
 
@@ -138,7 +144,7 @@ func (f *fact) takeRestore(r run.Run) {
 	if r.Recipe != rebuild.Recipe || r.Outcome != run.Done {
 		return
 	}
-	if len(f.rtos) < keptRTOs {
+	if len(f.rtos) < keptRTOs && r.Attempts <= 1 { // between two attempts may lie a night
 		f.rtos = append(f.rtos, rto{run: r.ID, at: r.Ended, took: r.Ended.Sub(r.Created)})
 	}
 	if f.commit == "" {

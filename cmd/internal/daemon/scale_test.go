@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -105,6 +106,8 @@ func startScale(b *testing.B) *scale {
 	log := slog.New(noticed{slog.DiscardHandler, s})
 	engine := &rebuild.Engine{Providers: registry, Journal: s.store, Now: s.now, Rand: rand.Reader, Log: log,
 		Executor: &run.Executor{Journal: s.store, Leases: s.store.Leases(), Now: s.now, Chance: rand.Reader, Log: log}}
+	debug.SetGCPercent(50) // as the program does
+	debug.FreeOSMemory()   // what the preparations took
 	socket := filepath.Join(dir, "api.sock")
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

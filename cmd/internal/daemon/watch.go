@@ -70,8 +70,7 @@ func (d *daemon) seen(r run.Run) {
 func (d *daemon) watchJournal() {
 	ticker := time.NewTicker(d.Tick)
 	defer ticker.Stop()
-	last := d.journalStamp()
-	known := map[string]run.Outcome{}
+	last, known := stamp{}, d.facts.told // what happened since they were read is told of
 	for {
 		select {
 		case <-d.life.Done():
@@ -83,7 +82,7 @@ func (d *daemon) watchJournal() {
 		}
 		if now := d.journalStamp(); now != last {
 			last = now
-			d.readForeign(known)
+			known = d.readForeign(known)
 		}
 	}
 }
@@ -103,20 +102,17 @@ func (d *daemon) publishClusters() {
 // recent is how many runs are looked at for those of other processes.
 const recent = 50
 
-// readForeign tells of runs that began or ended in other processes. known are the
-// outcomes that were told of.
-func (d *daemon) readForeign(known map[string]run.Outcome) {
+// readForeign tells of runs that began or ended in other processes, and returns
+// the outcomes that were told of. known are those of before.
+func (d *daemon) readForeign(known map[string]run.Outcome) map[string]run.Outcome {
 	runs, err := d.Store.Runs(d.life, run.Filter{Limit: recent})
 	if err != nil {
-		return // it is read again at its next change
+		return known // it is read again at its next change
 	}
+	told := make(map[string]run.Outcome, len(runs))
 	for _, r := range runs {
-		was, seen := known[r.ID]
-		if seen && was == r.Outcome {
-			continue
-		}
-		known[r.ID] = r.Outcome
-		if r.Daemon {
+		told[r.ID] = r.Outcome
+		if was, seen := known[r.ID]; r.Daemon || seen && was == r.Outcome {
 			continue
 		}
 		d.seen(r)
@@ -124,6 +120,7 @@ func (d *daemon) readForeign(known map[string]run.Outcome) {
 			d.keeper.Touched(r.Cluster)
 		}
 	}
+	return told
 }
 
 func (d *daemon) journalStamp() stamp {
