@@ -54,6 +54,10 @@ test-kind: build controlplane ## Run the tests on real kubelets, in Docker (as r
 	@[ -n "$$REKINDLE_KIND_NODE_IMAGE" ] || GO=$(GO) testenv/kindnode/build.sh
 	REKINDLE_TEST_KIND=1 $(GO) test -count=1 -p 1 -timeout $(KINDTIMEOUT) $(KINDTESTS)
 
+.PHONY: test-nights
+test-nights: controlplane ## Live through a month of nights with a daemon that is killed (a quarter of an hour)
+	REKINDLE_NIGHTS=month $(GO) test -count=1 -v -timeout 60m -run '^TestNights$$' ./testenv/nights
+
 .PHONY: bench
 bench: build controlplane ## Measure apply and drift against their limits; writes docs/benchmarks.md
 	cd testenv/bench/kubectl && $(GO) build -ldflags '-s -w -X k8s.io/component-base/version.gitVersion=v1.36.3' -o $(BIN)/kubectl .
