@@ -78,8 +78,10 @@ type carrying struct {
 
 // sealedFile is the file of one Secret of an export.
 type sealedFile struct {
-	id   object.ID
-	path string
+	id     object.ID
+	path   string
+	labels map[string]string
+	kind   string // its type
 }
 
 // carriedSecret is one Secret, without what it holds when it is there already.
@@ -147,19 +149,19 @@ func (r *restore) findCarried(ctx context.Context, s *run.Scope) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		id, labels, err := r.lookAt(file)
+		f, err := r.lookAt(file)
 		if err != nil {
 			r.noteCarried(s, "", fmt.Sprintf("%s of the export is left out: %v", file, err))
 			continue
 		}
 		named := false
 		for i := range rules {
-			if names(rules[i:i+1], id, labels) {
+			if names(rules[i:i+1], f.id, f.labels) {
 				used[i], named = true, true
 			}
 		}
 		if named {
-			r.carry.found = append(r.carry.found, sealedFile{id, file})
+			r.carry.found = append(r.carry.found, f)
 		}
 	}
 	for i, is := range used {
@@ -203,21 +205,22 @@ func (f *liveFiles) toCarry(s drift.Sighting) bool {
 
 // lookAt reads of a file what is readable: whose it is. A file that says something
 // else than its path is none of an export.
-func (r *restore) lookAt(file string) (object.ID, map[string]string, error) {
+func (r *restore) lookAt(file string) (sealedFile, error) {
 	info, err := r.carry.tree.Lstat(file)
 	if err != nil {
-		return object.ID{}, nil, err
+		return sealedFile{}, err
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxCarried {
-		return object.ID{}, nil, errors.New("it is no file of a Secret")
+		return sealedFile{}, errors.New("it is no file of a Secret")
 	}
 	raw, err := r.carry.tree.ReadFile(file)
 	if err != nil {
-		return object.ID{}, nil, err
+		return sealedFile{}, err
 	}
 	var head struct {
 		APIVersion string `yaml:"apiVersion"`
 		Kind       string `yaml:"kind"`
+		Type       string `yaml:"type"`
 		Metadata   struct {
 			Name      string            `yaml:"name"`
 			Namespace string            `yaml:"namespace"`
@@ -225,13 +228,13 @@ func (r *restore) lookAt(file string) (object.ID, map[string]string, error) {
 		} `yaml:"metadata"`
 	}
 	if err := yaml.Unmarshal(raw, &head); err != nil {
-		return object.ID{}, nil, errors.New("it cannot be read as YAML")
+		return sealedFile{}, errors.New("it cannot be read as YAML")
 	}
 	id := object.ID{Kind: head.Kind, Namespace: head.Metadata.Namespace, Name: head.Metadata.Name}
 	if head.APIVersion != "v1" || head.Kind != "Secret" || export.Path(id) != file {
-		return object.ID{}, nil, errors.New("it does not hold the Secret that its path names")
+		return sealedFile{}, errors.New("it does not hold the Secret that its path names")
 	}
-	return id, head.Metadata.Labels, nil
+	return sealedFile{id: id, path: file, labels: head.Metadata.Labels, kind: head.Type}, nil
 }
 
 // secretKind is the kind of what is carried over.
@@ -265,7 +268,10 @@ func (r *restore) chooseCarried(ctx context.Context, s *run.Scope, exists func(o
 		case !has[namespace] && !exists(namespace):
 			r.noteCarried(s, f.id.String(), "it is not carried over: the commit has no namespace "+f.id.Namespace)
 			continue
-		case present && by == r.carry.export: // brought by an earlier attempt
+		case bound[f.kind] != "":
+			r.noteCarried(s, f.id.String(), "it is not carried over: "+bound[f.kind])
+			continue
+		case present && by == r.carry.export && s.Run().Attempts > 1: // an earlier attempt has brought it
 			r.carry.wanted[f.id] = carriedSecret{Object: r.named(f), there: true}
 			continue
 		case present: // whoever made it: it is not to be overwritten
@@ -275,9 +281,7 @@ func (r *restore) chooseCarried(ctx context.Context, s *run.Scope, exists func(o
 		if err != nil {
 			return err
 		}
-		if secret != nil {
-			r.carry.wanted[f.id] = *secret
-		}
+		r.carry.wanted[f.id] = *secret
 	}
 	return nil
 }

@@ -27,8 +27,8 @@ var bound = map[string]string{ //nolint:gochecknoglobals // a constant
 	"helm.sh/release.v1":                  "it is Helm's record of a release in the cluster that was",
 }
 
-// unsealCarried decrypts the file of a Secret; nil, with a note, when it is of no use
-// to another cluster. What cannot be decrypted is a *RefusedError.
+// unsealCarried decrypts the file of a Secret. What cannot be decrypted is a
+// *RefusedError.
 func (r *restore) unsealCarried(ctx context.Context, s *run.Scope, f sealedFile) (*carriedSecret, error) {
 	opened, err := render.Render(ctx, r.carry.tree, render.Options{
 		Commit: r.carry.export, Path: f.path, Kind: render.KindPlain, Secrets: r.e.Secrets, KeepDigests: true, Limits: r.e.Render,
@@ -42,10 +42,6 @@ func (r *restore) unsealCarried(ctx context.Context, s *run.Scope, f sealedFile)
 	for o := range opened.Objects.All() {
 		if o.ID() != f.id || opened.Objects.Len() > 1 || len(opened.Digests) > 0 {
 			continue
-		}
-		if why, is := bound[field.Text(o.Object, "type")]; is {
-			r.noteCarried(s, f.id.String(), "it is not carried over: "+why)
-			return nil, nil
 		}
 		return r.carried(s, f, o), nil
 	}
