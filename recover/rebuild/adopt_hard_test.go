@@ -255,7 +255,7 @@ func (a *adopter) moving(t *testing.T, between *tunnel) {
 	})
 	m, err := a.adopt(t, "adopt/moving", only("Deployment/web"), nil)
 	refused := slices.IndexFunc(m.Refused, func(r adopt.Refusal) bool {
-		return r.Path == "spec.replicas" && strings.Contains(r.Reason, "would still differ")
+		return r.Path == "spec.replicas" && strings.Contains(r.Reason, "makes another value of what git says")
 	})
 	if outcomeOf(err) != run.Unverified || refused < 0 || len(m.Refused) != 1 {
 		t.Errorf("got %v: %s", err, words(t, m))

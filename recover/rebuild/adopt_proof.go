@@ -72,23 +72,41 @@ func (a *adopting) liveID(id object.ID) object.ID {
 // remaining are the adopted paths in which the cluster differs all the same, but
 // for lists that only have to be put in order.
 func remaining(report *drift.Report, paths map[object.ID][]string, orders map[object.ID][]drift.Field) []adopt.Refusal {
-	const remedy = "run this again when the cluster is at rest, or change it by hand"
 	var list []adopt.Refusal
 	for _, m := range report.Missing {
-		list = append(list, adopt.Refusal{ID: m.ID, Reason: "it has gone meanwhile", Remedy: remedy})
+		list = append(list, adopt.Refusal{ID: m.ID, Reason: "it has gone meanwhile", Remedy: "run this again"})
 	}
 	for _, c := range report.Changed {
 		for _, path := range paths[c.ID] {
 			for _, f := range c.Fields {
 				ordered := slices.ContainsFunc(orders[c.ID], func(o drift.Field) bool { return o.Path == f.Path })
 				if !ordered && (path == "" || overlap(path, f.Path)) {
-					list = append(list, adopt.Refusal{ID: c.ID, Path: path, Reason: "the cluster would still differ from git, at " + f.Path, Remedy: remedy})
+					list = append(list, stillDiffers(c.ID, path, f))
 					break
 				}
 			}
 		}
 	}
 	return list
+}
+
+// stillDiffers says why a path is not adopted: with it the cluster would differ in
+// the field f.
+func stillDiffers(id object.ID, path string, f drift.Field) adopt.Refusal {
+	by := ""
+	if len(f.By) > 0 {
+		by = ", set by " + f.By[0].Manager
+	}
+	switch {
+	case path == "":
+		return adopt.Refusal{ID: id, Reason: "the cluster would differ from its new manifest, at " + f.Path + by,
+			Remedy: "run this again if it has changed just now, or write the manifest by hand"}
+	case f.Path != path:
+		return adopt.Refusal{ID: id, Path: path, Reason: "more differs there than what was adopted, at " + f.Path + by,
+			Remedy: "adopt all of the object at once, or undo the rest; run this again if it has changed just now"}
+	}
+	return adopt.Refusal{ID: id, Path: path, Reason: "it has changed just now, or a webhook, a policy or a controller makes another value of what git says" + by,
+		Remedy: "run this again; if it is refused again, change what sets it"}
 }
 
 // overlap tells whether one path is the other, or lies below it.

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,9 +10,6 @@ import (
 	"github.com/rekindle-io/rekindle/cmd/internal/config"
 	"github.com/rekindle-io/rekindle/cmd/internal/terminal"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
-	"github.com/rekindle-io/rekindle/snapshot/adopt"
-	"github.com/rekindle-io/rekindle/snapshot/patch"
-	"github.com/rekindle-io/rekindle/snapshot/show"
 )
 
 // adoptFlags are the flags of drift adopt alone.
@@ -21,6 +17,7 @@ type adoptFlags struct {
 	only          []string
 	branch        string
 	force, asJSON bool
+	all           bool
 }
 
 func (a *app) driftAdoptCommand() *cobra.Command {
@@ -62,7 +59,7 @@ from values, and those of Secrets do not belong into git.`,
 			if err != nil {
 				return err
 			}
-			return a.adopt(cmd.Context(), req, f.asJSON)
+			return a.adopt(cmd.Context(), req, f)
 		},
 	}
 	cmd.Flags().SortFlags = false
@@ -70,6 +67,7 @@ from values, and those of Secrets do not belong into git.`,
 	cmd.Flags().StringArrayVar(&f.only, "only", nil, "adopt just this `OBJECT`: KIND/[NAMESPACE/]NAME[#FIELD] (repeatable)")
 	cmd.Flags().StringVar(&d.against, "against", "", "compare with this `REVISION` (default: the declared one)")
 	cmd.Flags().BoolVar(&f.force, "force", false, "delete from git although the last restore is not verified, or most is missing")
+	cmd.Flags().BoolVar(&f.all, "all", false, "show every change and all of the diff, however much")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print as JSON")
 	which.register(cmd.Flags())
 	_ = cmd.Flags().MarkHidden("at") // --against says it better
@@ -102,7 +100,7 @@ func (a *app) adoptRequest(cmd *cobra.Command, drift rebuild.DriftRequest, f ado
 	return req, nil
 }
 
-func (a *app) adopt(ctx context.Context, req rebuild.AdoptRequest, asJSON bool) error {
+func (a *app) adopt(ctx context.Context, req rebuild.AdoptRequest, f adoptFlags) error {
 	var made *rebuild.Adoption
 	var err error
 	if req.Branch == "" {
@@ -121,112 +119,11 @@ func (a *app) adopt(ctx context.Context, req rebuild.AdoptRequest, asJSON bool) 
 	if made == nil {
 		return err
 	}
-	if asJSON {
+	if f.asJSON {
 		return errors.Join(err, a.Terminal.JSON(made))
 	}
-	a.printAdoption(made, req, err)
+	adoptScreen{app: a, all: f.all}.print(made, req, err)
 	return errors.Join(err, a.Terminal.Failed())
-}
-
-func (a *app) printAdoption(m *rebuild.Adoption, req rebuild.AdoptRequest, err error) {
-	t := a.Terminal
-	d := m.Drift
-	if d.Changed+d.Missing+d.Unexpected == 0 {
-		t.Outf("%s is %s: there is nothing to adopt\n", t.Paint(terminal.Strong, m.Cluster), shortSHA(m.Commit.SHA))
-		return
-	}
-	t.Outf("%s differs from %s: %d changed, %d missing, %d unexpected\n", t.Paint(terminal.Strong, m.Cluster), shortSHA(m.Commit.SHA), d.Changed, d.Missing, d.Unexpected)
-	if m.NotSelected > 0 {
-		t.Outf("  %s left as they are by --only\n", count(m.NotSelected, "difference"))
-	}
-	a.section("Adopted", len(m.Adopted), func(i int) {
-		if i == 0 || m.Adopted[i-1].ID != m.Adopted[i].ID {
-			t.Outf("  %s\n", m.Adopted[i].ID)
-		}
-		a.printAdopted(m.Adopted[i])
-	})
-	a.printRefusals(m.Refused)
-	if m.Proposed == nil {
-		for i, f := range m.Files {
-			if i == 0 {
-				t.Outf("\n")
-			}
-			a.printDiff(f)
-		}
-	} else {
-		a.section("Files", len(m.Files), func(i int) {
-			f := m.Files[i]
-			t.Outf("  %-8s %s  %s %s\n", f.Status, f.Path, t.Paint(terminal.Good, fmt.Sprintf("+%d", f.Added)), t.Paint(terminal.Bad, fmt.Sprintf("-%d", f.Removed)))
-		})
-	}
-	a.printAdoptNext(m, req, err)
-}
-
-// printAdopted prints what of an object was written where.
-func (a *app) printAdopted(x rebuild.Adopted) {
-	t := a.Terminal
-	line := "    " + x.Path + " in " + x.Where
-	switch x.Drift {
-	case show.Missing:
-		line = "    deleted in " + x.Where
-	case show.Unexpected:
-		line = "    in " + x.Where
-	}
-	if t.Width == 0 || len([]rune(line)) <= t.Width {
-		t.Outf("%s\n", line)
-	} else {
-		t.Outf("    %s\n", x.Path)
-		a.detail("in " + x.Where)
-	}
-	if len(x.Also) > 0 {
-		a.detail("this also changes " + strings.Join(x.Also, ", "))
-	}
-}
-
-// printRefusals prints what of which object was not written, each reason once in
-// a row.
-func (a *app) printRefusals(list []adopt.Refusal) {
-	t := a.Terminal
-	var last adopt.Refusal
-	a.section("Not adopted", len(list), func(i int) {
-		x := list[i]
-		if x.ID != last.ID {
-			t.Outf("  %s\n", x.ID)
-			last.Reason = ""
-		}
-		if x.Path != "" {
-			t.Outf("    %s\n", x.Path)
-		}
-		if x.Reason != last.Reason {
-			a.detail(x.Reason)
-		}
-		if x.Remedy != "" {
-			a.detail("→ " + x.Remedy)
-		}
-		last = x
-	})
-}
-
-// printDiff prints the diff of one file in colours; without them it is one that
-// git apply takes, unless the file holds control characters.
-func (a *app) printDiff(f patch.File) {
-	t := a.Terminal
-	body := false
-	for line := range strings.Lines(f.Diff) {
-		line = strings.TrimSuffix(line, "\n")
-		style := terminal.Plain
-		switch {
-		case strings.HasPrefix(line, "@@"):
-			style, body = terminal.Mark, true
-		case !body:
-			style = terminal.Strong
-		case strings.HasPrefix(line, "+"):
-			style = terminal.Good
-		case strings.HasPrefix(line, "-"):
-			style = terminal.Bad
-		}
-		t.Outf("%s\n", t.Paint(style, line))
-	}
 }
 
 // printAdoptNext says what to do with what was made.
