@@ -53,6 +53,10 @@ func (a *app) runsShowCommand() *cobra.Command {
 			}
 			a.printReport(report)
 			a.printError(r)
+			if next := a.afterRehearsal(r); next != nil && report.Outcome != "" {
+				a.printCommands(next)
+				return nil
+			}
 			return a.printEnding(ctx, r, report)
 		},
 	}
@@ -113,13 +117,22 @@ func (a *app) showOther(ctx context.Context, r run.Run, report *rebuild.Report) 
 	if report.Outcome == "" {
 		return a.printEnding(ctx, r, report)
 	}
-	if len(told.next) > 0 {
-		t.Outf("\n%s\n", t.Paint(terminal.Strong, "Next"))
-		for _, line := range told.next { // not folded: they are pasted
-			t.Outf("  %s\n", line)
-		}
+	if next := a.afterRehearsal(r); next != nil {
+		told.next = next
 	}
+	a.printCommands(told.next)
 	return nil
+}
+
+// printCommands prints what a person is likely to do now.
+func (a *app) printCommands(lines []string) {
+	if len(lines) == 0 {
+		return
+	}
+	a.Terminal.Outf("\n%s\n", a.Terminal.Paint(terminal.Strong, "Next"))
+	for _, line := range lines { // not folded: they are pasted
+		a.Terminal.Outf("  %s\n", line)
+	}
 }
 
 // said returns the last message of each type of event of a run, and how many

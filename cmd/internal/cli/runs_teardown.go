@@ -130,6 +130,16 @@ func (a *app) rehearsed(throwaway string) string {
 	return ""
 }
 
+// afterRehearsal are the commands behind a run that is part of a drill; nil for any
+// other. Its cluster was made to be removed.
+func (a *app) afterRehearsal(r run.Run) []string {
+	of := a.rehearsed(r.Cluster)
+	if of == "" {
+		return nil
+	}
+	return []string{"it is part of a drill; what drills came to: rekindle drill " + quote(of) + " --history"}
+}
+
 // unresumable says what is done instead with a run that cannot be resumed; nil when
 // it can.
 func (a *app) unresumable(r run.Run) error {
