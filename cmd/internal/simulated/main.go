@@ -29,7 +29,7 @@ func main() {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	self, _ := os.Executable() // "" is fine
-	os.Exit(cli.Main(context.Background(), cli.Process{
+	os.Exit(cli.Main(context.Background(), cli.Process{ //nolint:forbidigo // as in cmd/rekindle
 		Args:       os.Args[1:],
 		Terminal:   terminal.New(os.Stdin, os.Stdout, os.Stderr, os.Getenv),
 		Getenv:     os.Getenv,
@@ -59,6 +59,6 @@ func clock(file string) (func() time.Time, error) {
 		if _, err := f.ReadAt(ahead[:], 0); err != nil && err != io.EOF {
 			panic(err) // without a clock nothing here means anything
 		}
-		return time.Now().Round(0).Add(time.Duration(binary.LittleEndian.Uint64(ahead[:]))) //nolint:gosec // negative ones wrap back
+		return time.Now().Round(0).Add(time.Duration(binary.LittleEndian.Uint64(ahead[:]))) //nolint:forbidigo,gosec // this is the clock; negative ones wrap back
 	}, nil
 }
