@@ -14,7 +14,7 @@ import (
 	"github.com/rekindle-io/rekindle/recover/run"
 )
 
-var monday = time.Date(2026, 11, 16, 0, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant
+var monday = time.Date(2026, 11, 16, 0, 0, 0, 0, time.UTC)
 
 func at(hour float64) time.Time { return monday.Add(time.Duration(hour * float64(time.Hour))) }
 

@@ -120,7 +120,7 @@ func TestWatchdogFallsSilentWhenTheDaemonIsStuck(t *testing.T) {
 	d.work.Wait()
 }
 
-func TestWithoutAServiceManagerNobodyIsTold(t *testing.T) {
+func TestWithoutAServiceManagerNobodyIsTold(*testing.T) {
 	d := &daemon{Options: Options{Getenv: func(string) string { return "" }}}
 	d.tellManager()()
 }
