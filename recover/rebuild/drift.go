@@ -176,7 +176,7 @@ func (d *drifting) compare(ctx context.Context, to drift.Observer) error {
 	wanted := expected(d.plan, d.catalogue)
 	survey := recoverability.New(recoverability.Options{Expected: objectsOf(wanted), Removed: removed})
 	tally := capture.NewTally(d.req.Explain)
-	watchers, whole, bodies := observers{inGit{survey}, acquaintance{rules}}, survey.Needs, inGit{survey}.needs
+	watchers, whole, bodies := observers{inGit{survey}, acquaintance{rules, filter}}, survey.Needs, inGit{survey}.needs
 	if to != nil {
 		watchers, whole, bodies = append(watchers, to), drift.Everything, drift.Everything
 	}
@@ -194,6 +194,9 @@ func (d *drifting) compare(ctx context.Context, to drift.Observer) error {
 	if err != nil {
 		return err
 	}
+	for _, e := range wanted { // what is missing is not met
+		filter.Met(e.Object.ID(), e.Object.GetLabels())
+	}
 	b := beside{raw: raw, filter: filter, rules: rules}
 	d.unserved(b)
 	secrets.add(b)
@@ -203,9 +206,18 @@ func (d *drifting) compare(ctx context.Context, to drift.Observer) error {
 		Cluster: d.req.Cluster,
 		Commit: show.Commit{SHA: d.commit.SHA, Revision: d.commit.Revision, Subject: d.commit.Subject,
 			Repo: source.Redact(d.req.Source.Repo), Path: d.req.Source.Path},
-		Drift: raw, Rules: rules.Statuses(), Recoverability: survey.Report(raw), Times: d.req.Times,
+		Drift: raw, Rules: rules.Statuses(), Selection: filter.Statuses(groupKinds(d.catalogue)), Recoverability: survey.Report(raw), Times: d.req.Times,
 	})}
 	return nil
+}
+
+// groupKinds are the kinds that a cluster serves, in any version.
+func groupKinds(served *object.Catalogue) []schema.GroupKind {
+	var kinds []schema.GroupKind
+	for _, kind := range served.Kinds() {
+		kinds = append(kinds, kind.GroupKind())
+	}
+	return kinds
 }
 
 // removed tells what became of an API version that Kubernetes has removed.
@@ -286,10 +298,14 @@ func (i inGit) needs(kind schema.GroupKind) bool {
 
 // acquaintance shows rules which objects there are, so that they can tell that
 // they are about none.
-type acquaintance struct{ rules *ignore.Set }
+type acquaintance struct {
+	rules  *ignore.Set
+	filter *capture.Filter
+}
 
 func (a acquaintance) See(s drift.Sighting) error {
 	a.rules.Met(s.ID)
+	a.filter.Met(s.ID, s.Live.GetLabels())
 	return nil
 }
 

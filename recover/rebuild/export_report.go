@@ -35,7 +35,7 @@ func (d *drifting) writeReport(ctx context.Context, files *liveFiles) error {
 		commit.Repo = ""
 	}
 	same := show.Of(show.Input{Cluster: d.result.Cluster, Commit: commit, Drift: d.result.raw,
-		Rules: d.result.Rules, Recoverability: d.result.Recoverability})
+		Rules: d.result.Rules, Selection: d.result.Selection, Recoverability: d.result.Recoverability})
 	same.Fingerprint, same.NotExported = d.result.Fingerprint, d.result.NotExported
 	raw, err := same.JSON()
 	if err != nil {

@@ -3,6 +3,7 @@ package capture_test
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -281,4 +282,31 @@ func FuzzRule(f *testing.F) {
 		}
 		filter.Rules(object.ID{Kind: "Deployment", Group: "apps", Name: "web"}, map[string]string{"app": "web"})
 	})
+}
+
+// TestRulesThatAreAboutNothing: a rule is used when something is there that it is
+// about, whatever another rule says of that.
+func TestRulesThatAreAboutNothing(t *testing.T) {
+	f, err := capture.New(capture.Options{
+		Include: []capture.Rule{{Namespace: "shop"}, {Namespace: "none"}},
+		Exclude: []capture.Rule{{Kind: "Secret"}, {Kind: "Nothing"}, {Labels: "app=web"}, {Kind: "ConfigMap", Name: "we*"}, {Kind: "ConfigMap", Name: "w?b", Labels: "app=db"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Met(object.ID{Kind: "ConfigMap", Namespace: "shop", Name: "web"}, map[string]string{"app": "web"})
+	var used []capture.State
+	for _, s := range f.Statuses([]schema.GroupKind{{Kind: "Secret"}, {Kind: "ConfigMap"}}) {
+		used = append(used, s.State)
+	}
+	want := []capture.State{capture.Used, capture.Unmatched, capture.Used, capture.Unmatched, capture.Used, capture.Used, capture.Unmatched}
+	if !slices.Equal(used, want) {
+		t.Errorf("got %q, want %q", used, want)
+	}
+	for group, skipped := range map[string]bool{"metrics.example.com": true, "example.com": false, "": false} {
+		g, err := capture.New(capture.Options{Exclude: []capture.Rule{{Group: "metrics.*"}, {Kind: "A", Group: "example.com"}, {Group: "example.com", Name: "b"}}})
+		if err != nil || g.SkipsGroup(group) != skipped {
+			t.Errorf("group %q: %v, %v", group, g.SkipsGroup(group), err)
+		}
+	}
 }

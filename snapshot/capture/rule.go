@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -50,6 +51,7 @@ type compiled struct {
 	Rule
 	rule.Matcher
 	labels labels.Selector
+	met    atomic.Bool // something that it is about
 }
 
 func compileAll(rules []Rule) ([]*compiled, error) {
@@ -98,5 +100,9 @@ func (c *compiled) isAbout(id object.ID, marks map[string]string) bool {
 }
 
 func (c *compiled) verdict() Verdict {
-	return Verdict{Class: Excluded, Why: "excluded by the rule " + c.String(), Detail: c.Reason}
+	why := "excluded by the rule " + c.String()
+	if c.Reason != "" {
+		why += " (" + c.Reason + ")"
+	}
+	return Verdict{Class: Excluded, Why: why}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/mattn/go-runewidth"
 
 	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/snapshot/capture"
 	"github.com/rekindle-io/rekindle/snapshot/ignore"
 )
 
@@ -79,7 +80,7 @@ func (r *Report) Lines(o LineOptions) iter.Seq[Line] {
 		p.header(r)
 		p.objects(r.Objects)
 		p.unknown(r.Unknown)
-		p.rules(r.Rules)
+		p.rules(r)
 		p.recoverability(r.Recoverability)
 	}
 }
@@ -266,19 +267,32 @@ func (p *printer) unknown(list []Unknown) {
 }
 
 // rules prints those rules that somebody should look at.
-func (p *printer) rules(list []ignore.Status) {
-	titled := false
-	for _, s := range list {
-		words := advice(s)
-		if words == "" {
-			continue
-		}
-		if !titled {
+func (p *printer) rules(r *Report) {
+	for i, a := range r.advice() {
+		if i == 0 {
 			p.section("Rules to look at")
-			titled = true
 		}
-		p.folded("  ", "    ", Warn, strings.TrimPrefix(s.At+": ", ": ")+words, true)
+		p.folded("  ", "    ", Warn, strings.TrimPrefix(a.at+": ", ": ")+a.words, true)
 	}
+}
+
+// advised is a rule that somebody should look at, by where it is written, and
+// what to do about it.
+type advised struct{ at, words string }
+
+func (r *Report) advice() []advised {
+	var list []advised
+	for _, s := range r.Rules {
+		if words := advice(s); words != "" {
+			list = append(list, advised{s.At, words})
+		}
+	}
+	for _, s := range r.Selection {
+		if s.State == capture.Unmatched {
+			list = append(list, advised{s.At, fmt.Sprintf("the %s rule %q is about nothing that is there: remove it, or look for a slip in it", s.List, s.String())})
+		}
+	}
+	return list
 }
 
 // advice says what to do about a rule; empty when nothing.

@@ -321,10 +321,8 @@ func (m *page) asides(r *Report) {
 		}), "object")
 	}
 	var rules []string
-	for _, s := range r.Rules {
-		if words := advice(s); words != "" {
-			rules = append(rules, "- "+text(words)+"\n")
-		}
+	for _, a := range r.advice() {
+		rules = append(rules, "- "+text(a.words)+"\n")
 	}
 	if len(rules) > 0 {
 		m.b.WriteString("\n## Rules to look at\n\n")

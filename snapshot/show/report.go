@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/rekindle-io/rekindle/recover/object"
+	"github.com/rekindle-io/rekindle/snapshot/capture"
 	"github.com/rekindle-io/rekindle/snapshot/drift"
 	"github.com/rekindle-io/rekindle/snapshot/ignore"
 	"github.com/rekindle-io/rekindle/snapshot/recoverability"
@@ -46,7 +47,10 @@ type Report struct {
 	Ignored []Ignored `json:"ignored,omitempty"`
 	// Rules are the rules about differences, in their order, with what came of
 	// them.
-	Rules          []ignore.Status        `json:"rules,omitempty"`
+	Rules []ignore.Status `json:"rules,omitempty"`
+	// Selection are the rules about which objects count, in their order, with what
+	// came of them.
+	Selection      []capture.Status       `json:"selection,omitempty"`
 	Recoverability *recoverability.Report `json:"recoverability,omitempty"`
 }
 
@@ -153,6 +157,8 @@ type Input struct {
 	Commit  Commit
 	Drift   *drift.Report
 	Rules   []ignore.Status
+	// Selection are the include and exclude rules.
+	Selection []capture.Status
 	// Recoverability may be nil.
 	Recoverability *recoverability.Report
 	// Times: say when something was changed. Without them a report stays the same
@@ -174,7 +180,11 @@ func Of(in Input) *Report {
 	r.Commit.Repo = withoutCredentials(r.Commit.Repo)
 	r.Rules = slices.Clone(in.Rules)
 	for i := range r.Rules {
-		r.Rules[i].At = r.Rules[i].At[strings.LastIndexAny(r.Rules[i].At, `/\`)+1:] // the same on each machine
+		r.Rules[i].At = baseOf(r.Rules[i].At)
+	}
+	r.Selection = slices.Clone(in.Selection)
+	for i := range r.Selection {
+		r.Selection[i].At = baseOf(r.Selection[i].At)
 	}
 	for _, c := range d.Changed {
 		r.Objects = append(r.Objects, changed(c, in.Times))
@@ -198,6 +208,9 @@ func Of(in Input) *Report {
 	r.count(d)
 	return r
 }
+
+// baseOf is a place in a file without the folder, the same on each machine.
+func baseOf(at string) string { return at[strings.LastIndexAny(at, `/\`)+1:] }
 
 // withoutCredentials takes the user and password out of a repository's URL.
 func withoutCredentials(repo string) string {
