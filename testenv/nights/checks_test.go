@@ -18,7 +18,7 @@ import (
 // gives the daemon the time to see to it; false when it has begun something.
 func (l *life) asWanted() bool {
 	l.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		views, err := l.clusters()
 		if err != nil {
 			l.t.Fatal(err)

@@ -185,6 +185,28 @@ func TestHanging(t *testing.T) {
 	}
 }
 
+// A keep that is said when the cluster is being deleted and the daemon is dead: the
+// deletion comes to its end, and the cluster is brought back.
+func TestKeepTooLate(t *testing.T) {
+	e := newEvening(t, at(6, 19, 0), "")
+	e.up()
+	e.clock.set(at(6, 20, 0))
+	in := e.step("teardown", "delete")
+	e.signal(syscall.SIGSTOP, e.processes("dev")...)
+	e.kill()
+	e.must("keep", "dev", "--until", "23:00")
+	e.start()
+	e.eventually("it is brought back", func() bool { return len(e.runs("restore")) == 2 })
+	e.await("awake")
+	down, up := e.runs("teardown"), e.runs("restore")
+	if len(down) != 1 || down[0].ID != in.ID || outcomes(down) != "done" || outcomes(up) != "done done" {
+		t.Errorf("teardowns %s, restores %s", outcomes(down), outcomes(up))
+	}
+	e.clock.set(at(6, 23, 0))
+	e.await("asleep")
+	e.gone()
+}
+
 // component is the process of a component.
 func (h *house) component(command string) string {
 	h.t.Helper()

@@ -137,6 +137,7 @@ func TestNights(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short")
 	}
+	t.Parallel()
 	l := newLife(t, day(10, 2, 3), day(10, 5, 12), 0.5)
 	l.move()
 	l.start()

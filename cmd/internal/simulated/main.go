@@ -28,7 +28,7 @@ func main() {
 	}
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	self, _ := os.Executable() // "" is fine
+	self, _ := os.Executable()                          // "" is fine
 	os.Exit(cli.Main(context.Background(), cli.Process{ //nolint:forbidigo // as in cmd/rekindle
 		Args:       os.Args[1:],
 		Terminal:   terminal.New(os.Stdin, os.Stdout, os.Stderr, os.Getenv),
