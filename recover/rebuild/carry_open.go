@@ -21,7 +21,7 @@ import (
 
 // bound are types of Secrets that mean something to one cluster alone, with the
 // reason.
-var bound = map[string]string{ //nolint:gochecknoglobals // a constant
+var bound = map[string]string{
 	"kubernetes.io/service-account-token": "it is a token of the cluster that was, which no other one takes",
 	"bootstrap.kubernetes.io/token":       "it lets nodes join the cluster that was",
 	"helm.sh/release.v1":                  "it is Helm's record of a release in the cluster that was",
