@@ -153,7 +153,7 @@ func touched(r run.Run) bool {
 			return true
 		}
 	}
-	return false
+	return Dismantled(r)
 }
 
 // ReportOf returns what is known of a journaled restore: its report, or, while

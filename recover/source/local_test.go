@@ -29,8 +29,13 @@ func TestLocalShapes(t *testing.T) {
 	super := gitserver.Repo(t)
 	super.Git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", work.Dir, "sub")
 	super.Commit("with a submodule")
+	cut := filepath.Join(base, "cut.git") // git was killed while it wrote a branch
+	work.Git("clone", "--quiet", "--bare", ".", cut)
+	if err := os.WriteFile(filepath.Join(cut, "refs", "heads", "half.lock"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, repo := range map[string]string{
-		"work tree": work.Dir, ".git folder": work.Dir + "/.git", "bare": bare, "linked work tree": linked, "its .git file": linked + "/.git",
+		"with a lock": cut, "work tree": work.Dir, ".git folder": work.Dir + "/.git", "bare": bare, "linked work tree": linked, "its .git file": linked + "/.git",
 		"packed": gc, "shared objects": borrowing, "submodule": super.Dir + "/sub", "file address": "file://" + bare, "relative": relative(t, bare),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -70,7 +70,7 @@ func openStore(gitDir, common string) (*store, error) {
 }
 
 func openStorage(dir billy.Filesystem) *filesystem.Storage {
-	return filesystem.NewStorageWithOptions(dir, cache.NewObjectLRU(deltaCacheSize), filesystem.Options{ExclusiveAccess: true, KeepDescriptors: true})
+	return filesystem.NewStorageWithOptions(unlocked{dir}, cache.NewObjectLRU(deltaCacheSize), filesystem.Options{ExclusiveAccess: true, KeepDescriptors: true})
 }
 
 // maxAlternates bounds chains of repositories that borrow objects, as git does.

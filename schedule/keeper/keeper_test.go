@@ -103,6 +103,28 @@ func TestKeepAgainstATeardown(t *testing.T) {
 	})
 }
 
+// A teardown that begins late warns and waits: who says skip then means this one.
+func TestSkipALateTeardown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := office(t, nil)
+		at(12)
+		d.start()
+		at(13)
+		d.stop()
+		at(21)
+		d.start()
+		at(21.1)
+		d.say(calendar.Skip, time.Time{})
+		at(23)
+		there, _ := d.world.is("dev")
+		status, err := d.keeper.Status("dev")
+		d.stop()
+		if err != nil || !there || status.Decision.State != calendar.Awake {
+			t.Errorf("there: %v, %+v, %v\n%s", there, status.Decision, err, d.log())
+		}
+	})
+}
+
 // After three failures the last commit that verified is restored, if the cluster
 // allows that; people hear of failures, and of the recovery.
 func TestFallback(t *testing.T) {

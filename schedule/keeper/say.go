@@ -20,11 +20,19 @@ func (e *UnknownError) Error() string { return fmt.Sprintf("no cluster %q is dec
 // now. It wins over what was said before.
 func (k *Keeper) Say(ctx context.Context, name string, w calendar.Word) (calendar.Word, calendar.Decision, error) {
 	d, err := k.change(ctx, name, func(c *kept) ([]calendar.Word, error) {
+		if w.Kind == calendar.Skip && c.goesDown() {
+			w.Kind = calendar.Wake // the teardown that people were told of is not a next one any more
+		}
 		var err error
 		w, err = c.Calendar.Bind(w)
 		return append(slices.Clone(c.words), w), err
 	})
 	return w, d, err
+}
+
+// goesDown tells that a teardown is on its way: it may still warn, and wait.
+func (c *kept) goesDown() bool {
+	return c.job != nil && c.job.to == calendar.Asleep && !c.job.warning
 }
 
 // Unsay ends what was said of a kind. An *UnsaidError tells that nothing was.

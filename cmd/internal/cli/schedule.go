@@ -65,8 +65,12 @@ func (a *app) planOf(ctx context.Context, c config.Cluster) (planView, error) {
 	if err != nil {
 		return planView{}, err
 	}
+	facts, err := a.scheduleFacts(ctx, c)
+	if err != nil {
+		return planView{}, err
+	}
 	now := a.Now()
-	d := cal.Decide(now, words, calendar.Facts{})
+	d := cal.Decide(now, words, facts)
 	v := planView{Cluster: c.Name, Zone: c.Schedule.Zone, Wanted: string(d.State), Since: d.Since, Until: d.Until,
 		Reason: d.Reason, Changes: []changeView{}, zone: zoneOf(c.Schedule.Zone)}
 	if d.Hold {
@@ -77,15 +81,25 @@ func (a *app) planOf(ctx context.Context, c config.Cluster) (planView, error) {
 			v.Words = append(v.Words, w)
 		}
 	}
-	v.foresee(cal, d, words, now)
+	v.foresee(cal, d, words, facts, now)
 	return v, nil
 }
 
+// scheduleFacts are what a time to live counts from: when the cluster that the
+// journal knows of was made.
+func (a *app) scheduleFacts(ctx context.Context, c config.Cluster) (calendar.Facts, error) {
+	rec, known, err := a.engine().Recorded(ctx, c.Provider, c.Name)
+	if err != nil || !known {
+		return calendar.Facts{}, err
+	}
+	return calendar.Facts{Made: rec.Made}, nil
+}
+
 // foresee works out what comes after d, as things stand.
-func (v *planView) foresee(cal *calendar.Calendar, d calendar.Decision, words []calendar.Word, now time.Time) {
+func (v *planView) foresee(cal *calendar.Calendar, d calendar.Decision, words []calendar.Word, facts calendar.Facts, now time.Time) {
 	events := cal.Events(now, now.Add(ahead))
 	for at := d.Until; !at.IsZero() && at.Before(now.Add(ahead)); {
-		next := cal.Decide(at, words, calendar.Facts{})
+		next := cal.Decide(at, words, facts)
 		if next.State != d.State || next.Hold != d.Hold {
 			reason := next.Reason
 			if i := slices.IndexFunc(events, func(e calendar.Event) bool { return e.At.Equal(at) }); i >= 0 && next.Word == nil {
@@ -99,7 +113,7 @@ func (v *planView) foresee(cal *calendar.Calendar, d calendar.Decision, words []
 		d, at = next, next.Until
 	}
 	for _, e := range events {
-		if is := cal.Decide(e.At, words, calendar.Facts{}); is.State != e.To || is.Hold {
+		if is := cal.Decide(e.At, words, facts); is.State != e.To || is.Hold {
 			v.Overruled = append(v.Overruled, changeView{v.Cluster, e.At, string(e.To), is.Reason})
 		}
 	}
