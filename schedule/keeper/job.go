@@ -121,14 +121,10 @@ func (k *Keeper) warn(ctx context.Context, c *kept, j *job, m *memory) error {
 	if err != nil {
 		return nil //nolint:nilerr // the teardown looks again, and says so
 	}
-	m.Warned = j.since
-	if err := k.remember(ctx, c.Name, *m); err != nil {
-		return err
-	}
-	if sight.There {
+	if m.Warned = j.since; sight.There { // better told twice than not at all
 		k.notify(Notice{Kind: NoticeTeardown, Cluster: c.Name, At: j.since, Text: j.decision.Reason})
 	}
-	return nil
+	return k.remember(ctx, c.Name, *m)
 }
 
 // bringAbout brings a cluster into the state that is wanted of it.
