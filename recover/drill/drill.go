@@ -106,7 +106,7 @@ func (e *Engine) Drill(ctx context.Context, req Request, observe func(run.Event)
 			Remedy: "name another provider for the drill"}
 	}
 	r.Cluster, r.Fresh, r.Confirm = Name(req.Of), false, ""
-	if err := e.claim(ctx, r, observe); err != nil {
+	if err := e.claim(ctx, r, req.Of, observe); err != nil {
 		return nil, err
 	}
 	restored, err := e.Rebuild.Restore(ctx, r, nil, observe)
@@ -150,11 +150,14 @@ func (e *Engine) recoverability(ctx context.Context, req Request) *int {
 // that makes it.
 type throwaway struct {
 	Restore rebuild.Request `json:"restore"`
+	// Of is the cluster that the drill is about, At when it began.
+	Of string    `json:"of"`
+	At time.Time `json:"at"`
 }
 
 // claim refuses a name that a cluster has which no drill made, and removes what
 // an earlier drill left.
-func (e *Engine) claim(ctx context.Context, r rebuild.Request, observe func(run.Event)) error {
+func (e *Engine) claim(ctx context.Context, r rebuild.Request, of string, observe func(run.Event)) error {
 	var was throwaway
 	known, err := run.Into(ctx, e.Rebuild.Journal, throwawayRecord, r.Cluster, &was)
 	if err != nil {
@@ -174,7 +177,7 @@ func (e *Engine) claim(ctx context.Context, r rebuild.Request, observe func(run.
 		return err
 	}
 	// As a teardown is journaled: without credentials and Helm values.
-	raw, err := json.Marshal(throwaway{rebuild.DriftRequest{Request: r}.ForJournal().Request})
+	raw, err := json.Marshal(throwaway{rebuild.DriftRequest{Request: r}.ForJournal().Request, of, e.Rebuild.Now()})
 	if err != nil {
 		return err
 	}
@@ -216,12 +219,43 @@ func (e *Engine) Sweep(ctx context.Context, observe func(run.Event)) error {
 			errs = append(errs, err)
 			continue
 		}
-		err := e.remove(ctx, t.Restore, observe)
+		err := e.sweep(ctx, t, observe)
 		if err != nil && !errors.As(err, new(*run.HeldError)) {
 			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// sweep ends the runs of a drill that was cut off, removes its cluster, and keeps
+// that it came to nothing.
+func (e *Engine) sweep(ctx context.Context, t throwaway, observe func(run.Event)) error {
+	runs, err := e.Rebuild.Journal.Runs(ctx, run.Filter{Cluster: t.Restore.Cluster, Unfinished: true})
+	if err != nil {
+		return err
+	}
+	report := Report{Of: t.Of, Cluster: t.Restore.Cluster, Provider: t.Restore.Provider, At: t.At, Error: "cut off: its process died"}
+	for _, r := range runs {
+		if r.Recipe != rebuild.Recipe {
+			continue // a teardown that was cut off is gone on with
+		}
+		if report.Run == "" {
+			report.Run = r.ID
+		}
+		if _, err := e.Rebuild.Executor.Abort(ctx, r.ID); err != nil && !errors.As(err, new(*run.EndedError)) {
+			return err
+		}
+	}
+	if err := e.remove(ctx, t.Restore, observe); err != nil {
+		return err
+	}
+	return e.keep(ctx, report)
+}
+
+// Throwaways are the clusters that drills may have made and not removed yet:
+// nobody goes on with their runs.
+func Throwaways(ctx context.Context, records run.Records) ([]string, error) {
+	return records.RecordKeys(ctx, throwawayRecord)
 }
 
 // keep adds a report to the cluster's history.

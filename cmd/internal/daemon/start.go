@@ -157,8 +157,13 @@ func (d *daemon) resumeLost() {
 		d.Log.Error("daemon: runs that were cut off cannot be read", "error", err)
 		return
 	}
+	drilled, err := drill.Throwaways(d.life, d.Store)
+	if err != nil {
+		d.Log.Error("daemon: the clusters of drills cannot be read", "error", err)
+		return
+	}
 	for _, r := range runs {
-		if !r.Daemon || r.By == bySchedule || !r.AbortAsked.IsZero() {
+		if !r.Daemon || r.By == bySchedule || !r.AbortAsked.IsZero() || slices.Contains(drilled, r.Cluster) {
 			continue
 		}
 		if _, alive, err := run.Alive(d.life, d.Store.Leases(), r); err != nil || alive {
