@@ -87,7 +87,7 @@ func TestQuantitiesAreComparedByWhatTheyAreWorth(t *testing.T) {
 // A field that differs and was added is named once, and what is left to machines is
 // not named, where the server cannot be asked.
 func TestEachFieldIsNamedOnce(t *testing.T) {
-	at := func(parts ...any) fieldpath.Path { return fieldpath.MakePathOrDie(parts...) }
+	at := fieldpath.MakePathOrDie
 	added := func(path string, p fieldpath.Path) addition {
 		return addition{Field: Field{Path: path, Have: "x"}, at: p}
 	}
