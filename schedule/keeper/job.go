@@ -214,6 +214,8 @@ func (k *Keeper) settledAlready(ctx context.Context, c *kept, j *job) (Ending, s
 	}
 	now := k.Now()
 	switch {
+	case sight.Leaving:
+		return "", "", nil
 	case !sight.There:
 		return Done, "it was not there", nil
 	case j.cluster.Protected:

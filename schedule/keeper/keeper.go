@@ -58,6 +58,9 @@ type Sight struct {
 	// There: something of it exists. Ready: its last restore came to its end, or
 	// the cluster was never restored by us and answers.
 	There, Ready bool
+	// Leaving: a teardown has begun what cannot be undone, and has not come to its
+	// end. It is brought there however late, also when nothing is there any more.
+	Leaving bool
 	// Made is when the cluster was made.
 	Made time.Time
 	// Person is what a person last did to it by hand, if anything.

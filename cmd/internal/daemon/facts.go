@@ -10,6 +10,7 @@ import (
 	"github.com/rekindle-io/rekindle/cmd/internal/control/api"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/run"
+	"github.com/rekindle-io/rekindle/recover/teardown"
 )
 
 // facts is what the journal says of each cluster, kept in memory: dashboards ask
@@ -39,6 +40,8 @@ type change struct {
 	run, recipe, by string
 	outcome         run.Outcome
 	at              time.Time
+	// leaving: it is a teardown that has begun what cannot be undone and not ended.
+	leaving bool
 }
 
 // rto is how long one restore took.
@@ -137,7 +140,8 @@ func (f *fact) takeChange(r run.Run) {
 	if f.changed == nil {
 		f.changed = map[string]change{}
 	}
-	f.changed[r.Provider] = change{run: r.ID, recipe: r.Recipe, by: r.By, outcome: r.Outcome, at: r.Created}
+	f.changed[r.Provider] = change{run: r.ID, recipe: r.Recipe, by: r.By, outcome: r.Outcome, at: r.Created,
+		leaving: r.Recipe == teardown.Recipe && r.Outcome.Unfinished() && teardown.Begun(r)}
 }
 
 func (f *fact) takeRestore(r run.Run) {

@@ -44,12 +44,13 @@ func (w world) Look(ctx context.Context, name string) (keeper.Sight, error) {
 	found, err := p.Find(bounded, name)
 	last := w.d.facts.of(name).changed[c.Provider]
 	if errors.Is(err, providers.ErrNotFound) {
-		return keeper.Sight{Person: last.byHand()}, nil
+		return keeper.Sight{Leaving: last.leaving, Person: last.byHand()}, nil
 	}
 	if err != nil {
 		return keeper.Sight{}, err
 	}
-	return keeper.Sight{There: true, Ready: found.State == providers.StateRunning && last.restored(), Made: found.Created, Person: last.byHand()}, nil
+	return keeper.Sight{There: true, Ready: found.State == providers.StateRunning && last.restored(), Leaving: last.leaving,
+		Made: found.Created, Person: last.byHand()}, nil
 }
 
 // restored tells whether the change brought the cluster up whole.
