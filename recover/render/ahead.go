@@ -27,14 +27,14 @@ type parsed struct {
 // ahead reads files in the order in which they are asked for.
 type ahead struct {
 	files chan *parsed
-	room  chan int64 // bytes that were used
+	room  chan int64 // bytes that were used; has room for all, since who reads may be done
 	stop  context.CancelFunc
 }
 
 // readAhead begins to read the files among found. It has to be stopped.
 func (r *renderer) readAhead(ctx context.Context, found []found) *ahead {
 	ctx, stop := context.WithCancel(ctx)
-	a := &ahead{files: make(chan *parsed, aheadFiles), room: make(chan int64, aheadFiles+1), stop: stop}
+	a := &ahead{files: make(chan *parsed, aheadFiles), room: make(chan int64, len(found)), stop: stop}
 	go a.read(ctx, r, found)
 	return a
 }
