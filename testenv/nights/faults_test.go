@@ -176,7 +176,9 @@ func TestHanging(t *testing.T) {
 	in := e.step("teardown", "delete")
 	e.signal(syscall.SIGSTOP, e.processes("dev")...)
 	e.kill()
+	e.clock.pass(4 * time.Hour) // too late to begin, and not to come to the end
 	e.start()
+	e.eventually("the teardown has ended", func() bool { return strings.HasSuffix(outcomes(e.runs("teardown")), "done") })
 	e.await("asleep")
 	e.gone()
 	list := e.runs("teardown")
