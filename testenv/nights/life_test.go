@@ -135,7 +135,7 @@ func (l *life) seeThrough() {
 	l.t.Helper()
 	deadline, dies := time.Now().Add(limit), time.Time{}
 	if l.rng.Float64() < l.killRate {
-		dies = time.Now().Add(time.Duration(l.rng.Int64N(int64(12 * time.Second))))
+		dies = time.Now().Add(time.Duration(l.rng.Int64N(int64(7 * time.Second))))
 	}
 	for {
 		if !dies.IsZero() && time.Now().After(dies) {

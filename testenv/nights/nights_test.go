@@ -138,7 +138,7 @@ func TestNights(t *testing.T) {
 		t.Skip("short")
 	}
 	t.Parallel()
-	l := newLife(t, day(10, 2, 3), day(10, 5, 12), 0.5)
+	l := newLife(t, day(10, 2, 3), day(10, 5, 12), 0.8)
 	l.move()
 	l.start()
 	l.at(day(10, 2, 15), "keep berlin", l.say("berlin", calendar.Keep, 3*time.Hour))
