@@ -97,7 +97,7 @@ func TestARendererThatDoesNotKeepItsWord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(result.Overlay) > 0 || len(result.Refused) != 1 || !strings.Contains(result.Refused[0].Reason, "ConfigMap b came out differently") {
+	if len(result.Overlay) > 0 || len(result.Refused) != 1 || !strings.Contains(result.Refused[0].Reason, "ConfigMap b would come out differently") {
 		t.Errorf("%v, %v", result.Overlay.Files(), result.Refused)
 	}
 }
