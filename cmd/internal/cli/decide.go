@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rekindle-io/rekindle/cmd/internal/config"
 	"github.com/rekindle-io/rekindle/cmd/internal/control/api"
 	"github.com/rekindle-io/rekindle/cmd/internal/control/client"
 	"github.com/rekindle-io/rekindle/recover/run"
@@ -60,28 +61,39 @@ words of this kind back.`,
 // decide records a person's word, or takes it back: with the daemon, or alone
 // when there is none.
 func (a *app) decide(ctx context.Context, name string, kind calendar.WordKind, f wordFlags) error {
-	cluster, err := a.declared(name)
-	if err != nil {
-		return err
-	}
-	c, err := cluster.Schedule.Calendar(os.ReadFile)
-	if err != nil {
-		return err
-	}
-	asked := api.WordRequest{Kind: api.WordKind(kind), Why: f.why}
-	if f.until != "" {
-		if asked.Until, err = moment(f.until, a.Now(), zoneOf(cluster.Schedule.Zone)); err != nil {
-			return err
-		}
-	}
 	if kind == calendar.Keep && f.until == "" && !f.end {
 		return &usageError{message: "until when? --until is missing", next: "rekindle keep " + name + " --until 23:00"}
 	}
-	speaker, done, err := a.speaker(ctx, name, c)
+	// A daemon goes by the rekindle.yaml that it read last, when the one that is
+	// there now cannot be read.
+	cluster, unreadable := a.declared(name)
+	if errors.As(unreadable, new(*config.UnknownClusterError)) {
+		return unreadable
+	}
+	speaker, done, err := a.speaker(ctx, name, func() (*calendar.Calendar, error) {
+		if unreadable != nil {
+			return nil, unreadable
+		}
+		return cluster.Schedule.Calendar(os.ReadFile)
+	})
 	if err != nil {
 		return err
 	}
 	defer done()
+	zone := cluster.Schedule.Zone
+	if d, ok := speaker.(*client.Client); ok && unreadable != nil {
+		s, err := d.Schedule(ctx, name, a.Now(), a.Now().Add(time.Hour))
+		if err != nil {
+			return err
+		}
+		zone = s.Zone
+	}
+	asked := api.WordRequest{Kind: api.WordKind(kind), Why: f.why}
+	if f.until != "" {
+		if asked.Until, err = moment(f.until, a.Now(), zoneOf(zone)); err != nil {
+			return err
+		}
+	}
 	var said api.Said
 	if f.end {
 		said.Decision, err = speaker.Unsay(ctx, name, asked.Kind)
@@ -114,8 +126,8 @@ func (a *app) daemonClient() (*client.Client, error) {
 }
 
 // speaker returns the daemon's client when there is a daemon. done is to be
-// called at the end.
-func (a *app) speaker(ctx context.Context, name string, c *calendar.Calendar) (s speaker, done func(), err error) {
+// called at the end. declared is the calendar for who speaks alone.
+func (a *app) speaker(ctx context.Context, name string, declared func() (*calendar.Calendar, error)) (s speaker, done func(), err error) {
 	for try := 0; ; try++ {
 		d, err := a.daemonClient()
 		if err != nil {
@@ -126,6 +138,10 @@ func (a *app) speaker(ctx context.Context, name string, c *calendar.Calendar) (s
 			return d, d.Close, nil
 		}
 		if !errors.Is(err, client.ErrNoDaemon) {
+			return nil, nil, err
+		}
+		c, err := declared()
+		if err != nil {
 			return nil, nil, err
 		}
 		lease, err := keeper.Hold(ctx, a.store.Leases(), a.Now())
