@@ -33,14 +33,14 @@ func (w world) halfway(ctx context.Context, c config.Cluster, attempt int) (resu
 	if errors.Is(err, providers.ErrNotFound) {
 		return "", false, nil
 	}
-	if err != nil || found.State != providers.StateCreating && found.State != providers.StateDeleting {
+	if err != nil || found.State == providers.StateRunning {
 		return "", false, err
 	}
 	runs, err := w.d.Store.Runs(ctx, run.Filter{Cluster: c.Name, Limit: 50})
 	if err != nil {
 		return "", false, err
 	}
-	if found.State == providers.StateDeleting {
+	if found.State != providers.StateCreating {
 		return "", false, w.finishTeardown(ctx, runs)
 	}
 	for _, r := range runs {
@@ -56,11 +56,15 @@ func (w world) halfway(ctx context.Context, c config.Cluster, attempt int) (resu
 }
 
 // finishTeardown goes on with the teardown that had begun to delete the cluster,
-// when there is one.
+// when that is what was last done to it: parts of it are gone, and what is left
+// may look as if it were only broken.
 func (w world) finishTeardown(ctx context.Context, runs []run.Run) error {
 	for _, r := range runs {
-		if r.Recipe != teardown.Recipe || !r.Outcome.Resumable() || !teardown.Begun(r) {
+		if !rebuild.Touched(r) {
 			continue
+		}
+		if r.Recipe != teardown.Recipe || !r.Outcome.Resumable() || !teardown.Begun(r) {
+			return nil
 		}
 		_, err := w.d.teardowns(bySchedule).Resume(ctx, r.ID, w.d.observe)
 		w.d.ended(r.ID)
