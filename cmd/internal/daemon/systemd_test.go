@@ -94,7 +94,7 @@ func TestServiceManagerLeavesADaemonAloneWhoseDiskIsFull(t *testing.T) {
 
 func TestWatchdogFallsSilentWhenTheDaemonIsStuck(t *testing.T) {
 	d, manager, end := supervised(t, "2000", run.StoreOptions{})
-	stuck, mended := make(chan struct{}), make(chan struct{})
+	stuck, mended := make(chan struct{}, 1), make(chan struct{})
 	d.keeper = keeper.New(keeper.Options{World: world{d}, Records: d.Store, Now: func() time.Time { // asked with the keeper's lock held
 		select {
 		case stuck <- struct{}{}:
