@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/rekindle-io/rekindle/testenv"
 	"github.com/rekindle-io/rekindle/testenv/example"
 )
 
@@ -32,28 +33,6 @@ func disk(t *testing.T, size string) string {
 		}
 	})
 	return dir
-}
-
-// fill takes all of a disk and returns the file that does.
-func fill(t *testing.T, dir string) string {
-	t.Helper()
-	path := filepath.Join(dir, "filler")
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	end := int64(0)
-	for chunk := int64(1 << 20); chunk >= 4096; chunk /= 4 {
-		for err = nil; err == nil; end += chunk {
-			err = syscall.Fallocate(int(f.Fd()), 0, end, chunk)
-		}
-		end -= chunk
-		if !errors.Is(err, syscall.ENOSPC) {
-			t.Fatal(err)
-		}
-	}
-	return path
 }
 
 // TestNoDisk: without room for the journal or for a cluster, and on a disk that
@@ -100,7 +79,7 @@ func TestDiskFillsUp(t *testing.T) {
 	v := &victim{machine: newMachineAt(t, t.TempDir(), dir), cluster: "cramped", repo: example.Repo(t), path: "overlays/staging", at: "v1.2"}
 	j := v.start(v.command()...)
 	eventually(t, "the supervisor", func() bool { _, ok := v.component("cramped", "supervise", 0); return ok || j.over() })
-	filler := fill(t, dir)
+	filler := testenv.FillDisk(t, dir)
 	r := j.wait().want(t, 1)
 	r.says(t, "MB are free", "rekindle runs resume")
 	// A resume says the same, and a look still works.
@@ -111,7 +90,7 @@ func TestDiskFillsUp(t *testing.T) {
 	}
 	v.finish()
 	// A full disk must not keep a cluster from being deleted.
-	fill(t, dir)
+	testenv.FillDisk(t, dir)
 	if r := v.run("clusters", "delete", "cramped", "--confirm", "cramped"); r.code != 0 {
 		r.says(t, "no space left")
 		if err := os.Remove(filler); err != nil {

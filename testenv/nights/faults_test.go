@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rekindle-io/rekindle/recover/run"
+	"github.com/rekindle-io/rekindle/testenv"
 )
 
 // Without the remote nothing is torn down: it is tried until it is too late, and
@@ -281,7 +282,7 @@ func TestDiskFull(t *testing.T) {
 		}
 	})
 	e.up()
-	filler := fill(t, disk)
+	filler := testenv.FillDisk(t, disk)
 	e.clock.set(at(6, 20, 0))
 	e.eventually("the daemon says so", func() bool { return e.said("no space left") > 0 || e.said("free") > 0 })
 	if got := outcomes(e.runs("teardown")); strings.Contains(got, "done") {
@@ -298,23 +299,4 @@ func TestDiskFull(t *testing.T) {
 	e.clock.set(at(6, 21, 0))
 	e.await("asleep")
 	e.gone()
-}
-
-// fill takes all of a disk and returns the file that does.
-func fill(t *testing.T, dir string) string {
-	t.Helper()
-	path := filepath.Join(dir, "filler")
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	end := int64(0)
-	for chunk := int64(1 << 20); chunk >= 4096; chunk /= 4 {
-		for err = nil; err == nil; end += chunk {
-			err = syscall.Fallocate(int(f.Fd()), 0, end, chunk)
-		}
-		end -= chunk
-	}
-	return path
 }

@@ -1,0 +1,32 @@
+package testenv
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// FillDisk takes all that is left of the disk that dir is on, which should be a
+// small one of the test's own, and returns the file that does.
+func FillDisk(t testing.TB, dir string) string {
+	t.Helper()
+	path := filepath.Join(dir, "filler")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	end := int64(0)
+	for chunk := int64(1 << 20); chunk >= 4096; chunk /= 4 {
+		for err = nil; err == nil; end += chunk {
+			err = syscall.Fallocate(int(f.Fd()), 0, end, chunk)
+		}
+		end -= chunk
+		if !errors.Is(err, syscall.ENOSPC) {
+			t.Fatal(err)
+		}
+	}
+	return path
+}
