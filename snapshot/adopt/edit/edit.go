@@ -18,11 +18,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"reflect"
 	"regexp"
 	"slices"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/rekindle-io/rekindle/recover/object/raw"
 )
 
 // File is a parsed file. It does not change: each edit returns another one.
@@ -284,26 +285,6 @@ func Equal(a, b any) bool {
 	case []any:
 		l, ok := b.([]any)
 		return ok && slices.EqualFunc(a, l, Equal)
-	case int64:
-		if n, ok := b.(int64); ok {
-			return a == n
-		}
 	}
-	if x, ok := number(a); ok {
-		y, ok := number(b)
-		return ok && x == y
-	}
-	return reflect.DeepEqual(a, b)
-}
-
-func number(v any) (float64, bool) {
-	switch n := v.(type) {
-	case int:
-		return float64(n), true
-	case int64:
-		return float64(n), true
-	case float64:
-		return n, true
-	}
-	return 0, false
+	return raw.Equal(a, b)
 }
