@@ -37,6 +37,17 @@ type Last struct {
 	Run, Why  string
 }
 
+// Declared returns a cluster as it is kept, or an *UnknownError.
+func (k *Keeper) Declared(name string) (Cluster, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	c := k.clusters[name]
+	if c == nil || c.gone {
+		return Cluster{}, &UnknownError{name}
+	}
+	return c.Cluster, nil
+}
+
 // Status returns how a cluster stands, or an *UnknownError.
 func (k *Keeper) Status(name string) (Status, error) {
 	k.mu.Lock()

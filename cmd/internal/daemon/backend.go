@@ -127,9 +127,9 @@ func (d *daemon) Schedule(_ context.Context, name string, from, to time.Time) (a
 	if err != nil {
 		return api.Schedule{}, unknown(err, name)
 	}
-	k, err := kept(c)
+	k, err := d.keeper.Declared(name)
 	if err != nil {
-		return api.Schedule{}, err
+		return api.Schedule{}, unsaid(err, name)
 	}
 	s := api.Schedule{Cluster: name, Zone: c.Schedule.Zone, From: from, To: to, Events: []api.Event{}}
 	for _, e := range k.Calendar.Events(from, to) {

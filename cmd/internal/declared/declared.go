@@ -59,9 +59,6 @@ func Export(c *config.Config, cluster config.Cluster) rebuild.DriftRequest {
 	return req
 }
 
-// everything is the glob of every claim and Secret.
-const everything = "*/*"
-
 // Teardown is the end of a declared cluster.
 func Teardown(c *config.Config, cluster config.Cluster) teardown.Request {
 	wait := cluster.Teardown.Wait.Duration
@@ -70,7 +67,6 @@ func Teardown(c *config.Config, cluster config.Cluster) teardown.Request {
 		Stuck: teardown.Decision(cluster.Teardown.Stuck), Silent: teardown.SilentDecision(cluster.Teardown.Silent),
 		Waits: teardown.Waits{Drain: wait, Leftovers: wait, Delete: 3 * wait},
 	}
-	req.AllowDataLoss = slices.Contains(req.AcceptLoss, everything)
 	req.Confirm = cluster.Name
 	return req
 }
