@@ -177,7 +177,7 @@ func (e *Engine) claim(ctx context.Context, r rebuild.Request, of string, observ
 		return err
 	}
 	// As a teardown is journaled: without credentials and Helm values.
-	raw, err := json.Marshal(throwaway{rebuild.DriftRequest{Request: r}.ForJournal().Request, of, e.Rebuild.Now()})
+	raw, err := json.Marshal(throwaway{r.ForJournal(), of, e.Rebuild.Now()})
 	if err != nil {
 		return err
 	}

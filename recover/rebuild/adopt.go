@@ -113,7 +113,7 @@ func (e *Engine) Adopt(ctx context.Context, req AdoptRequest, observe func(run.E
 	if req.Branch == "" {
 		return a.preview(ctx)
 	}
-	req.DriftRequest = req.DriftRequest.forJournal()
+	req.DriftRequest = req.DriftRequest.ForJournal()
 	req.Export = nil
 	journaled, err := json.Marshal(req)
 	if err != nil {

@@ -69,7 +69,7 @@ func (e *Engine) Delete(ctx context.Context, req DeleteRequest, observe func(run
 			return err
 		}
 		if err := provider.Delete(ctx, req.Cluster, found.ID, progress(s)); err != nil {
-			return refused(err)
+			return Guarded(err)
 		}
 		if leaving == nil {
 			if err := s.Result(ctx, &Report{ID: found.ID}); err != nil {

@@ -85,25 +85,26 @@ type Drift struct {
 // read. The report is not nil as soon as the comparison was done, whatever came
 // of the export, and of one that a guard refuses, too. observe may be nil.
 func (e *Engine) Drift(ctx context.Context, req DriftRequest, observe func(run.Event)) (*Drift, error) {
-	r, err := e.prepare(req.Request, nil)
+	if req.Export == nil {
+		r, err := e.prepare(req.Request, nil)
+		if err != nil {
+			return nil, err
+		}
+		defer r.close()
+		d := &drifting{restore: r, req: req}
+		err = d.compare(ctx, nil)
+		return d.result, err
+	}
+	x, err := e.Exporting(req)
 	if err != nil {
 		return nil, err
 	}
-	defer r.close()
-	d := &drifting{restore: r, req: req}
-	if req.Export == nil {
-		err := d.compare(ctx, nil)
-		return d.result, err
-	}
-	// Before anything is journaled: people paste secret keys there by mistake.
-	if d.recipients, err = sops.ParseRecipients(req.Export.Recipients); err != nil {
-		return nil, fmt.Errorf("recipients of the export: %w", err)
-	}
-	journaled, err := json.Marshal(req.forJournal())
+	defer x.Close()
+	d := x.d
+	journaled, err := json.Marshal(req.ForJournal())
 	if err != nil {
 		return nil, fmt.Errorf("request: %w", err)
 	}
-	defer d.closeBranch()
 	done, err := e.executor(observe).Start(ctx, run.Run{Recipe: DriftRecipe, Cluster: req.Cluster, Provider: req.Provider, Request: journaled}, d.steps())
 	if d.result == nil && refusedAtOnce(err) && d.compare(ctx, nil) != nil {
 		d.result = nil // the refusal is what counts
@@ -134,11 +135,15 @@ func (d *drifting) steps() []run.Def {
 	}
 }
 
-func (req DriftRequest) forJournal() DriftRequest {
-	req.Request = req.Request.forJournal()
-	target := *req.Export
-	target.Repo = source.Redact(target.Repo)
-	req.Export = &target
+// ForJournal returns req without credentials, and without Helm values: they may
+// be secret. Withheld of what it returns tells that there were any.
+func (req DriftRequest) ForJournal() DriftRequest {
+	req.Request = req.Request.ForJournal()
+	if req.Export != nil {
+		target := *req.Export
+		target.Repo = source.Redact(target.Repo)
+		req.Export = &target
+	}
 	return req
 }
 

@@ -53,7 +53,7 @@ func (d *drifting) refuseUnproved(ctx context.Context) error {
 		return err
 	}
 	for _, last := range restores { // newest first
-		if last.Provider != d.req.Provider || !touched(last) {
+		if last.Provider != d.req.Provider || !Touched(last) {
 			continue
 		}
 		if last.Outcome == run.Done || broughtAll(last) {

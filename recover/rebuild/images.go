@@ -24,7 +24,7 @@ func (r *restore) loadImages(ctx context.Context, s *run.Scope) error {
 	spec := providers.Spec{Name: r.req.Cluster, ID: r.id, Settings: r.req.Settings}
 	loaded, err := loader.LoadImages(ctx, spec, imagesOf(r.rendered.Objects), progress(s))
 	if err != nil {
-		return refused(err)
+		return Guarded(err)
 	}
 	if len(loaded) > 0 {
 		s.Eventf(run.LevelInfo, "images.loaded", "the nodes have of this machine's images: %s", few(loaded, 10))

@@ -71,16 +71,6 @@ func (e *Engine) exportOptions() export.Options {
 	}
 }
 
-// ForJournal returns req without credentials, and without Helm values: they may
-// be secret. Withheld of what it returns tells that there were any.
-func (req DriftRequest) ForJournal() DriftRequest {
-	if req.Export == nil {
-		req.Request = req.Request.forJournal()
-		return req
-	}
-	return req.forJournal()
-}
-
 // RefuseUnproved keeps a cluster that a restore has not brought back whole, or
 // that a teardown has begun to take apart, from replacing the last export of it.
 // The error is a *RefusedError; req.Export.Force overrules it.
@@ -99,7 +89,7 @@ func (e *Engine) refuseDismantled(ctx context.Context, provider, cluster string)
 		if r.Provider != provider {
 			continue
 		}
-		if r.Recipe == Recipe && touched(r) {
+		if r.Recipe == Recipe && Touched(r) {
 			return nil
 		}
 		if r.Recipe == TeardownRecipe && Dismantled(r) {
@@ -118,21 +108,12 @@ func Dismantled(r run.Run) bool {
 	return ok && len(step.Made) > 0
 }
 
-// Touched tells whether a restore got as far as its cluster.
-func Touched(r run.Run) bool { return touched(r) }
-
 // MadeBy tells whether a restore has made the cluster of that id itself, rather
 // than found it.
 func MadeBy(r run.Run, id string) bool {
 	var p provisioned
 	step, ok := r.Step("provision")
 	return r.Recipe == Recipe && ok && json.Unmarshal(step.Made, &p) == nil && p.ID == id && !p.InPlace
-}
-
-// RefuseSuperseded keeps an old run from undoing what a newer one did to its
-// cluster. The error is a *RefusedError.
-func (e *Engine) RefuseSuperseded(ctx context.Context, was run.Run) error {
-	return e.refuseSuperseded(ctx, was)
 }
 
 // Recorded returns what the journal knows of a provider's cluster.
@@ -149,7 +130,7 @@ func (e *Engine) RemoveCluster(ctx context.Context, s *run.Scope, p providers.Pr
 		return err
 	}
 	if err := p.Delete(ctx, name, id, progress(s)); err != nil {
-		return refused(err)
+		return Guarded(err)
 	}
 	return e.forgetCluster(ctx, p.Name(), name, id)
 }
@@ -176,10 +157,6 @@ func (e *Engine) Reach(ctx context.Context, p providers.Provider, name string) (
 	}
 	return kube.Connect(kubeconfig, "", kube.Options{UserAgent: "rekindle/" + e.Version, Log: e.Log, Now: e.Now})
 }
-
-// Guarded makes a run that ends with a provider's refusal to touch what is not
-// ours a refused one.
-func Guarded(err error) error { return refused(err) }
 
 // StepsOf are the steps of a run with what each of them took.
 func StepsOf(r run.Run) (steps []Timing, total float64) {

@@ -96,7 +96,7 @@ func (r *restore) remove(ctx context.Context, s *run.Scope) error {
 	}
 	s.Eventf(run.LevelInfo, "cluster.delete", "deleting cluster %s (%s)", r.req.Cluster, doomed.ID)
 	if err := r.provider.Delete(ctx, r.req.Cluster, doomed.ID, progress(s)); err != nil {
-		return refused(err)
+		return Guarded(err)
 	}
 	r.found, r.cluster = nil, nil
 	return r.e.forget(ctx, r.req.Provider, r.req.Cluster, doomed.ID)
@@ -129,7 +129,7 @@ func (r *restore) provision(ctx context.Context, s *run.Scope) error {
 		}
 		spec := providers.Spec{Name: r.req.Cluster, ID: p.ID, Settings: r.req.Settings}
 		if _, err := r.provider.Create(ctx, spec, progress(s)); err != nil {
-			return refused(err)
+			return Guarded(err)
 		}
 	}
 	if err := r.connect(ctx); err != nil {
@@ -165,7 +165,7 @@ func (r *restore) revive(ctx context.Context, s *run.Scope) error {
 	}
 	s.Eventf(run.LevelWarn, "cluster.revive", "cluster %s is %s: starting it again", r.found.Name, r.found.State)
 	if err := can.Start(ctx, r.req.Cluster, r.id, progress(s)); err != nil {
-		return refused(err)
+		return Guarded(err)
 	}
 	if err := r.connect(ctx); err != nil {
 		return err
@@ -290,7 +290,7 @@ func (e *Engine) baseline(ctx context.Context, id string) (capture.Birth, error)
 func (e *Engine) remember(ctx context.Context, r *restore, runID string) error {
 	raw, err := json.Marshal(ClusterRecord{
 		Provider: r.req.Provider, Name: r.req.Cluster, ID: r.id, Settings: r.req.Settings,
-		Run: runID, Source: r.req.forJournal().Source, Commit: r.commit.SHA, Made: e.Now().UTC(), Borrowed: r.borrowed(),
+		Run: runID, Source: r.req.ForJournal().Source, Commit: r.commit.SHA, Made: e.Now().UTC(), Borrowed: r.borrowed(),
 	})
 	if err != nil {
 		return err

@@ -18,7 +18,7 @@ import (
 // that moves between a crash and a resume must not change what is restored.
 func (r *restore) readSource(ctx context.Context, s *run.Scope) error {
 	if this := s.Run(); this.Attempts > 1 { // now that nobody else can begin a run
-		if err := r.e.refuseSuperseded(ctx, this); err != nil {
+		if err := r.e.RefuseSuperseded(ctx, this); err != nil {
 			return err
 		}
 	}
@@ -88,7 +88,7 @@ func (r *restore) findTarget(ctx context.Context, s *run.Scope) error {
 		return guarded{err} // it makes none
 	case errors.Is(err, providers.ErrNotFound):
 	case err != nil:
-		return refused(err)
+		return Guarded(err)
 	default:
 		r.found = &found
 		s.Eventf(run.LevelInfo, "target.found", "cluster %s exists (%s)", found.Name, found.State)

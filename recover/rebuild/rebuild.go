@@ -85,9 +85,9 @@ type Request struct {
 	Withheld bool `json:"withheld,omitempty"`
 }
 
-// forJournal returns req without credentials, and without Helm values: they may
+// ForJournal returns req without credentials, and without Helm values: they may
 // be secret, whatever their names.
-func (req Request) forJournal() Request {
+func (req Request) ForJournal() Request {
 	req.Source.Repo = source.Redact(req.Source.Repo)
 	req.Withheld = len(req.Source.Helm.Set)+len(req.Source.Helm.Values) > 0
 	req.Source.Helm.Set, req.Source.Helm.Values = nil, nil

@@ -89,7 +89,7 @@ func (e *Engine) Restore(ctx context.Context, req Request, consent Consent, obse
 	if err != nil {
 		return nil, err
 	}
-	journaled, err := json.Marshal(r.req.forJournal())
+	journaled, err := json.Marshal(r.req.ForJournal())
 	if err != nil {
 		return nil, fmt.Errorf("request: %w", err)
 	}
@@ -117,7 +117,7 @@ func (e *Engine) Resume(ctx context.Context, id string, consent Consent, observe
 	if req.Withheld {
 		return nil, fmt.Errorf("run %s was given Helm values, which are not kept: restore %s again with the same flags, and what is in place stays", was.ID, was.Cluster)
 	}
-	if err := e.refuseSuperseded(ctx, was); err != nil {
+	if err := e.RefuseSuperseded(ctx, was); err != nil {
 		return nil, err
 	}
 	r, err := e.prepare(req, consent)
@@ -129,14 +129,15 @@ func (e *Engine) Resume(ctx context.Context, id string, consent Consent, observe
 	return r.conclude(ctx, done, err)
 }
 
-// refuseSuperseded keeps an old run from undoing what a newer one did.
-func (e *Engine) refuseSuperseded(ctx context.Context, was run.Run) error {
+// RefuseSuperseded keeps an old run from undoing what a newer one did to its
+// cluster. The error is a *RefusedError.
+func (e *Engine) RefuseSuperseded(ctx context.Context, was run.Run) error {
 	runs, err := e.Journal.Runs(ctx, run.Filter{Cluster: was.Cluster})
 	if err != nil {
 		return err
 	}
 	for _, newer := range runs {
-		if newer.Provider == was.Provider && newer.Created.After(was.Created) && touched(newer) {
+		if newer.Provider == was.Provider && newer.Created.After(was.Created) && Touched(newer) {
 			return &RefusedError{
 				Reason: fmt.Sprintf("run %s is older than %s, which worked on cluster %s since: resuming it would undo that", was.ID, newer.ID, was.Cluster),
 				Remedy: "abort it (rekindle runs abort " + was.ID + ") and restore what you want",
@@ -146,8 +147,8 @@ func (e *Engine) refuseSuperseded(ctx context.Context, was run.Run) error {
 	return nil
 }
 
-// touched tells whether a run got as far as a cluster.
-func touched(r run.Run) bool {
+// Touched tells whether a run got as far as a cluster.
+func Touched(r run.Run) bool {
 	for _, name := range []string{"remove", "provision", "delete"} {
 		if step, ok := r.Step(name); ok && len(step.Made) > 0 {
 			return true
@@ -245,9 +246,9 @@ func (e *RefusedError) Hint() string { return e.Remedy }
 // Outcome makes a run that ends with e a refused one.
 func (e *RefusedError) Outcome() run.Outcome { return run.Refused }
 
-// refused makes a run that ends with a provider's refusal to touch what is not
+// Guarded makes a run that ends with a provider's refusal to touch what is not
 // ours a refused one.
-func refused(err error) error {
+func Guarded(err error) error {
 	var foreign *providers.ForeignError
 	var taken *providers.TakenError
 	if errors.As(err, &foreign) || errors.As(err, &taken) {
