@@ -31,7 +31,7 @@ func layers() [][]string {
 		{"recover/nearest"},
 		{"recover/object", "recover/run", "recover/sops"},
 		{"recover/convert", "recover/kube", "recover/source", "recover/render", "recover/plan", "snapshot", "providers"},
-		{"recover/rebuild", "recover/teardown", "recover/drill"},
+		{"recover/rebuild", "recover/teardown", "recover/drill", "recover/api"},
 		{"schedule", "tui"},
 		{"cmd"},
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rekindle-io/rekindle/cmd/internal/config"
-	"github.com/rekindle-io/rekindle/cmd/internal/control/api"
 	"github.com/rekindle-io/rekindle/cmd/internal/control/client"
+	"github.com/rekindle-io/rekindle/recover/api"
 	"github.com/rekindle-io/rekindle/recover/run"
 	"github.com/rekindle-io/rekindle/schedule/calendar"
 	"github.com/rekindle-io/rekindle/schedule/keeper"

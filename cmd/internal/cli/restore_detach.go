@@ -9,9 +9,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/rekindle-io/rekindle/cmd/internal/control/api"
 	"github.com/rekindle-io/rekindle/cmd/internal/control/client"
 	"github.com/rekindle-io/rekindle/providers"
+	"github.com/rekindle-io/rekindle/recover/api"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 )
 

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/rekindle-io/rekindle/cmd/internal/config"
-	"github.com/rekindle-io/rekindle/cmd/internal/control/api"
+	"github.com/rekindle-io/rekindle/recover/api"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/run"
 	"github.com/rekindle-io/rekindle/recover/source"

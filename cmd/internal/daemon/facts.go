@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/rekindle-io/rekindle/cmd/internal/control/api"
+	"github.com/rekindle-io/rekindle/recover/api"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/run"
 	"github.com/rekindle-io/rekindle/recover/teardown"

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/rekindle-io/rekindle/cmd/internal/config"
-	"github.com/rekindle-io/rekindle/cmd/internal/control/api"
+	"github.com/rekindle-io/rekindle/recover/api"
 	"github.com/rekindle-io/rekindle/schedule/calendar"
 	"github.com/rekindle-io/rekindle/schedule/keeper"
 )

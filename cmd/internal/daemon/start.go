@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/rekindle-io/rekindle/cmd/internal/config"
-	"github.com/rekindle-io/rekindle/cmd/internal/control/api"
 	"github.com/rekindle-io/rekindle/cmd/internal/declared"
+	"github.com/rekindle-io/rekindle/recover/api"
 	"github.com/rekindle-io/rekindle/recover/drill"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/run"

@@ -25,8 +25,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/rekindle-io/rekindle/cmd/internal/control/api"
 	"github.com/rekindle-io/rekindle/cmd/internal/control/socket"
+	"github.com/rekindle-io/rekindle/recover/api"
 )
 
 // maxAnswer is the longest answer that is read, in bytes.

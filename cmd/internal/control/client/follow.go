@@ -13,7 +13,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/rekindle-io/rekindle/cmd/internal/control/api"
+	"github.com/rekindle-io/rekindle/recover/api"
 	"github.com/rekindle-io/rekindle/recover/run"
 )
 

@@ -16,7 +16,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/rekindle-io/rekindle/cmd/internal/control/api"
+	"github.com/rekindle-io/rekindle/recover/api"
 )
 
 // readBody decodes a request's body into a struct, strictly: one JSON object, its

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/rekindle-io/rekindle/cmd/internal/control/api"
+	"github.com/rekindle-io/rekindle/recover/api"
 )
 
 // feedBytes is how much memory the changes may take that are kept for readers

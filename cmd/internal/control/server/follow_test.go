@@ -13,9 +13,9 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/rekindle-io/rekindle/cmd/internal/control/api"
 	"github.com/rekindle-io/rekindle/cmd/internal/control/client"
 	"github.com/rekindle-io/rekindle/cmd/internal/control/server"
+	"github.com/rekindle-io/rekindle/recover/api"
 	"github.com/rekindle-io/rekindle/recover/run"
 )
 

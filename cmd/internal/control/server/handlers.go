@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/rekindle-io/rekindle/cmd/internal/control/api"
+	"github.com/rekindle-io/rekindle/recover/api"
 )
 
 // nothing is the body of a request that has nothing to say.

@@ -18,9 +18,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rekindle-io/rekindle/cmd/internal/control/api"
 	"github.com/rekindle-io/rekindle/cmd/internal/control/client"
 	"github.com/rekindle-io/rekindle/cmd/internal/control/server"
+	"github.com/rekindle-io/rekindle/recover/api"
 	"github.com/rekindle-io/rekindle/recover/run"
 )
 

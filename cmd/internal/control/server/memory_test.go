@@ -16,10 +16,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rekindle-io/rekindle/cmd/internal/control/api"
 	"github.com/rekindle-io/rekindle/cmd/internal/control/client"
 	"github.com/rekindle-io/rekindle/cmd/internal/control/server"
 	"github.com/rekindle-io/rekindle/cmd/internal/control/socket"
+	"github.com/rekindle-io/rekindle/recover/api"
 	"github.com/rekindle-io/rekindle/recover/run"
 )
 

@@ -10,8 +10,8 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/rekindle-io/rekindle/cmd/internal/control/api"
 	"github.com/rekindle-io/rekindle/cmd/internal/control/socket"
+	"github.com/rekindle-io/rekindle/recover/api"
 )
 
 // connKey is where a connection's side of the story is kept in its context.

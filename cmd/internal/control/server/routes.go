@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/rekindle-io/rekindle/cmd/internal/control/api"
+	"github.com/rekindle-io/rekindle/recover/api"
 	"github.com/rekindle-io/rekindle/recover/run"
 )
 

@@ -7,7 +7,7 @@ import (
 	"regexp"
 	"slices"
 
-	"github.com/rekindle-io/rekindle/cmd/internal/control/api"
+	"github.com/rekindle-io/rekindle/recover/api"
 	"github.com/rekindle-io/rekindle/recover/run"
 )
 

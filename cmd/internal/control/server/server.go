@@ -19,8 +19,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/rekindle-io/rekindle/cmd/internal/control/api"
 	"github.com/rekindle-io/rekindle/cmd/internal/control/socket"
+	"github.com/rekindle-io/rekindle/recover/api"
 	"github.com/rekindle-io/rekindle/recover/run"
 )
 
