@@ -13,6 +13,7 @@ import (
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/run"
 	"github.com/rekindle-io/rekindle/snapshot/drift"
+	"github.com/rekindle-io/rekindle/tui/safe"
 )
 
 // shortfall is why a cluster is not the commit, sorted by what helps.
@@ -139,11 +140,11 @@ func (a *app) anew(r *rebuild.Report, fresh string) string {
 // lines makes one hint of several, a line each. They name files and addresses
 // of others, which must not look like another line.
 func lines(hints []string) string {
-	safe := make([]string, len(hints))
+	clean := make([]string, len(hints))
 	for i, h := range hints {
-		safe[i] = terminal.Safe(h)
+		clean[i] = safe.Line(h)
 	}
-	return strings.Join(safe, "\n")
+	return strings.Join(clean, "\n")
 }
 
 func madeByOthers(cluster string) string {

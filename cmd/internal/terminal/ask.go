@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/rekindle-io/rekindle/tui/safe"
 )
 
 // NoTerminalError: a question had to be asked and nobody is there to answer.
@@ -16,7 +18,7 @@ type NoTerminalError struct {
 }
 
 func (e *NoTerminalError) Error() string {
-	return fmt.Sprintf("%s There is no terminal to ask at: add %s to agree", Safe(e.Question), Safe(e.Flag))
+	return fmt.Sprintf("%s There is no terminal to ask at: add %s to agree", safe.Line(e.Question), safe.Line(e.Flag))
 }
 
 // NotConfirmedError: the name that was typed is not the one that was asked for.
@@ -48,7 +50,7 @@ func (t *Terminal) Ask(ctx context.Context, question, flag string) (bool, error)
 // warning says what. Another answer is a *NotConfirmedError; without a terminal
 // it is a *NoTerminalError that names flag, "--confirm NAME".
 func (t *Terminal) Confirm(ctx context.Context, name, warning, flag string) error {
-	answer, err := t.prompt(ctx, warning, fmt.Sprintf("%s\nType the cluster's name (%s) to go on: ", warning, Safe(name)), flag)
+	answer, err := t.prompt(ctx, warning, fmt.Sprintf("%s\nType the cluster's name (%s) to go on: ", warning, safe.Line(name)), flag)
 	if err != nil {
 		return err
 	}
@@ -68,7 +70,7 @@ func (t *Terminal) prompt(ctx context.Context, question, text, flag string) (str
 	t.mu.Lock()
 	t.clear()
 	t.live = ""
-	t.toErr(SafeLines(text))
+	t.toErr(safe.Lines(text))
 	if t.answers == nil {
 		t.answers = bufio.NewReader(t.In)
 	}

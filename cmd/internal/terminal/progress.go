@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/rekindle-io/rekindle/tui/safe"
 )
 
 // eraseLine goes to the line's beginning and erases it.
@@ -16,7 +18,7 @@ const eraseLine = "\r\x1b[K"
 func (t *Terminal) Progress(stage, detail string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	stage, detail = Safe(stage), Safe(detail)
+	stage, detail = safe.Line(stage), safe.Line(detail)
 	if !t.Redraws() {
 		if stage != t.stage {
 			t.stage = stage

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/mattn/go-runewidth"
+
+	"github.com/rekindle-io/rekindle/tui/safe"
 )
 
 // Column is one column of a table.
@@ -32,15 +34,15 @@ func (t *Terminal) Table(columns []Column, rows [][]string) {
 	cells := make([][]string, 0, len(rows)+1)
 	titles := make([]string, len(columns))
 	for i, c := range columns {
-		titles[i] = Safe(c.Title)
+		titles[i] = safe.Line(c.Title)
 	}
 	cells = append(cells, titles)
 	for _, row := range rows {
-		safe := make([]string, len(columns))
+		clean := make([]string, len(columns))
 		for i := range min(len(row), len(columns)) {
-			safe[i] = Safe(row[i])
+			clean[i] = safe.Line(row[i])
 		}
-		cells = append(cells, safe)
+		cells = append(cells, clean)
 	}
 	widths := fit(columns, cells, t.Width)
 	var b strings.Builder
