@@ -303,7 +303,7 @@ func (e *editor) replaceBlock(n *node, target any, parent *node, at int) {
 		e.splice(mark, end, comment+s.nl+strings.Repeat(" ", below)+s.block(target, below))
 	case nonEmpty(target):
 		e.splice(mark, n.end, " "+s.block(target, below))
-	case multi && n.y.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 && n.y.Kind == yaml.ScalarNode && e.staysBlock(n, text, indent):
+	case multi && n.isBlock() && e.staysBlock(n, text, indent):
 		was := readBlock(e.f.text, n.start, indent)
 		e.splice(n.outer, n.end, s.literalBlock(text, was.indent, indent, &was))
 	case multi && n.y.Style&yaml.DoubleQuotedStyle == 0 && blockable(text):

@@ -65,3 +65,67 @@ func readBlock(text []byte, start, parent int) block {
 	b.unended = b.end == len(text)
 	return b
 }
+
+// stripped returns the header with the indicator that no line end belongs to the
+// text.
+func (b *block) stripped() string {
+	indicators, comment := b.parts()
+	return strings.Trim(indicators, "+-") + "-" + comment
+}
+
+// endsText tells whether the line end at at belongs to the text of a block
+// scalar.
+func (f *File) endsText(at int) bool {
+	ends := false
+	for _, doc := range f.docs {
+		doc.each(func(n *node) {
+			ends = ends || n.end == at && n.isBlock() && strings.HasSuffix(n.y.Value, "\n")
+		})
+	}
+	return ends
+}
+
+// lastBlock returns the block scalar that the file ends with, and where it
+// begins; nil when it ends with anything else, or with a line end.
+func (f *File) lastBlock() (b *block, start int) {
+	if len(f.docs) == 0 {
+		return nil, 0
+	}
+	n, parent := f.docs[len(f.docs)-1], -1
+	for lines := (builder{text: f.text}); !n.bracketed(); {
+		if last := len(n.values) - 1; last >= 0 {
+			n, parent = n.values[last], lines.column(n.keys[last].outer)
+		} else if last := len(n.items) - 1; last >= 0 {
+			n, parent = n.items[last], lines.column(n.dashes[last])
+		} else {
+			break
+		}
+	}
+	if n.end != len(f.text) || !n.isBlock() {
+		return nil, 0
+	}
+	was := readBlock(f.text, n.start, parent)
+	return &was, n.start
+}
+
+// endBlock makes another edit of one that puts something behind a block scalar
+// that ends the file without a line end: it needs one then, which must not become
+// part of its text. Once it has been said in the header that it does not, the
+// edit can be made.
+func (e *editor) endBlock() {
+	if e.start != len(e.f.text) {
+		return
+	}
+	b, start := e.f.lastBlock()
+	if b == nil || len(b.lines) == 0 {
+		return
+	}
+	// Below |+, spaces on a last line are no text, but the line end before them is.
+	if last := b.lines[len(b.lines)-1]; strings.Trim(last, " ") == "" && len(last) <= b.indent {
+		e.splice(b.end-len(last), b.end, "")
+		return
+	}
+	if head := b.stripped(); head != b.header {
+		e.splice(start, start+len(b.header), head)
+	}
+}

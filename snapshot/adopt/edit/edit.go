@@ -178,6 +178,7 @@ func (f *File) change(a Address, within Path, want func(any) (any, error)) (*Fil
 		if done {
 			return edited, edited.check(old, a.Doc, target)
 		}
+		e.endBlock()
 		next, err := Parse(e.result())
 		if err != nil || len(next.docs) != len(f.docs) {
 			return nil, fmt.Errorf("line %d cannot be edited in place: what came out is no longer the same file (%w)", f.Line(a), cmpErr(err))

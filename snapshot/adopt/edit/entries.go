@@ -108,8 +108,13 @@ func (e *editor) removeLines(start, end, next int) {
 		e.splice(from, to+len(e.f.nl), "")
 		return
 	}
-	// The last line of a file that does not end in a line end.
-	from = max(from-len(e.f.nl), 0)
+	// The last line of a file that does not end in a line end. The line end before
+	// it goes as well, unless it is part of a text.
+	if from > 0 {
+		if before := lineEnd(text, lineStart(text, from-1)); !e.f.endsText(before) {
+			from = before
+		}
+	}
 	e.splice(from, len(text), "")
 }
 

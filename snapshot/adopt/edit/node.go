@@ -28,6 +28,11 @@ func (n *node) mapping() bool  { return n.y.Kind == yaml.MappingNode }
 func (n *node) sequence() bool { return n.y.Kind == yaml.SequenceNode }
 func (n *node) alias() bool    { return n.y.Kind == yaml.AliasNode }
 
+// isBlock tells whether a text is written as a literal or a folded block.
+func (n *node) isBlock() bool {
+	return n.y.Kind == yaml.ScalarNode && n.y.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0
+}
+
 // bracketed tells whether a collection is written in flow style.
 func (n *node) bracketed() bool {
 	return (n.mapping() || n.sequence()) && n.y.Style&yaml.FlowStyle != 0
