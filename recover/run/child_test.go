@@ -52,6 +52,8 @@ func child(ctx context.Context, as string, args []string) error {
 		return fill(ctx, args[0])
 	case "recipe":
 		return childRecipe(ctx, s, args[1])
+	case "begin":
+		return s.Begin(ctx, someRun(9999))
 	case "append":
 		return childAppend(ctx, s, args[1], args[2])
 	case "hold":

@@ -31,6 +31,9 @@ func TestKilledAtAnyInstant(t *testing.T) {
 		for killed(t, state, file, budget) {
 			kills++
 			shownAsCutOff(t, s)
+			if _, err := os.Stat(s.Path()); err == nil {
+				ordered(t, s)
+			}
 			budget += budget / 3 // so that it ends
 		}
 		all, err := s.Runs(t.Context(), run.Filter{})
@@ -38,6 +41,7 @@ func TestKilledAtAnyInstant(t *testing.T) {
 			t.Fatalf("round %d: %+v, %v", round, all, err)
 		}
 		checkLines(t, file, all[0])
+		ordered(t, s)
 		b := &bench{store: s}
 		b.events(t, all[0].ID)
 		resumed += all[0].Attempts - 1

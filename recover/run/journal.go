@@ -65,6 +65,9 @@ type Filter struct {
 	Recipe  string
 	// Unfinished chooses those without an outcome and the interrupted.
 	Unfinished bool
+	// Typed chooses those that a person may mean: by the whole ID, the beginning of
+	// it, or its last part ("k7x2").
+	Typed string
 	// Limit is the most to return; 0 is no limit.
 	Limit int
 }
@@ -73,23 +76,22 @@ type Filter struct {
 func (f Filter) Match(r Run) bool {
 	return (f.Cluster == "" || f.Cluster == r.Cluster) &&
 		(f.Recipe == "" || f.Recipe == r.Recipe) &&
-		(!f.Unfinished || r.Outcome.Unfinished())
+		(!f.Unfinished || r.Outcome.Unfinished()) &&
+		(f.Typed == "" || strings.HasPrefix(r.ID, f.Typed) || strings.HasSuffix(r.ID, "-"+f.Typed))
 }
 
-// Resolve finds the run that a person means: its whole ID, the beginning of it,
-// or its last part ("k7x2"). Errors: NotFoundError, AmbiguousError.
+// Resolve finds the run that a person means, see Filter.Typed. Errors: NotFoundError, AmbiguousError.
 func Resolve(ctx context.Context, j Journal, typed string) (Run, error) {
-	all, err := j.Runs(ctx, Filter{})
+	if typed == "" {
+		return Run{}, &NotFoundError{What: "run", Name: typed}
+	}
+	hits, err := j.Runs(ctx, Filter{Typed: typed})
 	if err != nil {
 		return Run{}, err
 	}
-	var hits []Run
-	for _, r := range all {
+	for _, r := range hits {
 		if r.ID == typed {
 			return r, nil
-		}
-		if typed != "" && (strings.HasPrefix(r.ID, typed) || strings.HasSuffix(r.ID, "-"+typed)) {
-			hits = append(hits, r)
 		}
 	}
 	switch len(hits) {

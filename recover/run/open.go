@@ -92,6 +92,11 @@ func (s *Store) transact(ctx context.Context, readOnly bool, fn func(*bbolt.Tx) 
 		if err := s.sound(tx, file); err != nil {
 			return err
 		}
+		if !readOnly {
+			if err := s.upgrade(tx); err != nil {
+				return err
+			}
+		}
 		return fn(tx)
 	}
 	if readOnly {
@@ -254,7 +259,7 @@ func initialise(path string) error {
 		return err
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range []string{bucketMeta, bucketRuns, bucketEvents, bucketRecords} {
+		for _, name := range []string{bucketMeta, bucketRuns, bucketEvents, bucketRecords, bucketNewest, bucketClusters} {
 			if _, err := tx.CreateBucket([]byte(name)); err != nil {
 				return err
 			}
@@ -287,7 +292,11 @@ func (s *Store) sound(tx *bbolt.Tx, file *os.File) error {
 	case v > schema:
 		return &StorageError{Path: s.Path(), Trouble: NewerSchema, Err: fmt.Errorf("schema %d, this version knows %d", v, schema)}
 	}
-	for _, name := range []string{bucketRuns, bucketEvents, bucketRecords} {
+	want := []string{bucketRuns, bucketEvents, bucketRecords}
+	if v == schema {
+		want = append(want, bucketNewest, bucketClusters)
+	}
+	for _, name := range want {
 		if tx.Bucket([]byte(name)) == nil {
 			return s.damaged(fmt.Errorf("no bucket %s", name))
 		}

@@ -2,7 +2,6 @@ package run
 
 import (
 	"errors"
-	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -23,21 +22,18 @@ func (s *Store) limits() (keep int, length time.Duration) {
 // the last run of each recipe on each cluster that was done, since others go by
 // what it did (the commit that verified, how long it took).
 func (s *Store) prune(tx *bbolt.Tx, now time.Time, keep int, length time.Duration) error {
-	runs := tx.Bucket([]byte(bucketRuns))
 	var finished []Run
-	err := runs.ForEach(func(k, raw []byte) error {
-		r, err := s.decodeRun(k, raw)
-		if err == nil && !r.Outcome.Unfinished() {
-			finished = append(finished, Run{ID: string(k), Created: r.Created, Ended: r.Ended, Cluster: r.Cluster, Recipe: r.Recipe, Outcome: r.Outcome})
+	err := s.heads(tx, Filter{}, func(r Run) (bool, error) {
+		if !r.Outcome.Unfinished() {
+			finished = append(finished, r)
 		}
-		return err
+		return true, nil
 	})
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(finished, newestFirst)
 	for _, r := range Expired(finished, now, keep, length) {
-		if err := runs.Delete([]byte(r.ID)); err != nil {
+		if err := errors.Join(leave(tx, r.ID, headOf(r)), tx.Bucket([]byte(bucketRuns)).Delete([]byte(r.ID))); err != nil {
 			return err
 		}
 		err := tx.Bucket([]byte(bucketEvents)).DeleteBucket([]byte(r.ID))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -79,7 +80,7 @@ func (s *Store) Leases() *FileLeases {
 }
 
 // The buckets: runs/<id> → Run, events/<id>/<number> → Event,
-// records/<kind>/<key> → value, meta/schema → "1".
+// records/<kind>/<key> → value, meta/schema → "2", and the order of runs.
 const (
 	bucketMeta    = "meta"
 	bucketRuns    = "runs"
@@ -89,7 +90,7 @@ const (
 )
 
 // schema is the layout that this version writes, and the newest that it reads.
-const schema = 1
+const schema = 2
 
 // Begin implements Journal.
 func (s *Store) Begin(ctx context.Context, r Run) error {
@@ -109,6 +110,9 @@ func (s *Store) Begin(ctx context.Context, r Run) error {
 		if err := s.prune(tx, r.Created, keep, length); err != nil {
 			return err
 		}
+		if err := enter(tx, r.ID, headOf(r)); err != nil {
+			return err
+		}
 		return runs.Put([]byte(r.ID), raw)
 	})
 }
@@ -121,6 +125,7 @@ func (s *Store) Update(ctx context.Context, id string, change func(*Run) error) 
 		if err != nil {
 			return err
 		}
+		was := headOf(r)
 		if err := applyChange(change, &r); err != nil {
 			return err
 		}
@@ -128,6 +133,11 @@ func (s *Store) Update(ctx context.Context, id string, change func(*Run) error) 
 		raw, err := json.Marshal(r)
 		if err != nil {
 			return fmt.Errorf("update run %s: %w", id, err)
+		}
+		if is := headOf(r); !is.same(was) {
+			if err := errors.Join(leave(tx, id, was), enter(tx, id, is)); err != nil {
+				return err
+			}
 		}
 		out = r
 		return tx.Bucket([]byte(bucketRuns)).Put([]byte(id), raw)
@@ -161,26 +171,61 @@ func (s *Store) Run(ctx context.Context, id string) (Run, error) {
 	return r, err
 }
 
-// Runs implements Journal.
+// Runs implements Journal. It reads what it returns and no more.
 func (s *Store) Runs(ctx context.Context, f Filter) ([]Run, error) {
 	var all []Run
+	err := s.Each(ctx, f, func(r Run) bool {
+		all = append(all, r)
+		return true
+	})
+	return all, err
+}
+
+// Each visits the runs that match one by one, newest first, until visit wants no
+// more: who folds many of them need not hold them all. visit must not block nor
+// call the journal.
+func (s *Store) Each(ctx context.Context, f Filter, visit func(Run) (more bool)) error {
+	left := f.Limit
 	_, err := s.read(ctx, func(tx *bbolt.Tx) error {
-		return tx.Bucket([]byte(bucketRuns)).ForEach(func(k, raw []byte) error {
-			r, err := s.decodeRun(k, raw)
-			if err == nil && f.Match(r) {
-				all = append(all, r)
+		one := func(r Run) bool {
+			left--
+			return visit(r) && left != 0
+		}
+		if schemaOf(tx) < schema {
+			return s.eachUnordered(tx, f, one)
+		}
+		return s.heads(tx, f, func(h Run) (bool, error) {
+			r, err := s.load(tx, h.ID)
+			if IsNotFound(err) {
+				err = s.damaged(fmt.Errorf("order of runs: %w", err))
 			}
-			return err
+			return err == nil && one(r), err
 		})
 	})
+	return err
+}
+
+// eachUnordered visits the runs of a journal that nobody has written to since
+// there is an order.
+func (s *Store) eachUnordered(tx *bbolt.Tx, f Filter, visit func(Run) bool) error {
+	var all []Run
+	err := tx.Bucket([]byte(bucketRuns)).ForEach(func(k, raw []byte) error {
+		r, err := s.decodeRun(k, raw)
+		if err == nil && f.Match(r) {
+			all = append(all, r)
+		}
+		return err
+	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	slices.SortFunc(all, newestFirst)
-	if f.Limit > 0 && len(all) > f.Limit {
-		all = all[:f.Limit]
+	for _, r := range all {
+		if !visit(r) {
+			break
+		}
 	}
-	return all, nil
+	return nil
 }
 
 func newestFirst(a, b Run) int {

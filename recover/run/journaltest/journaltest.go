@@ -125,6 +125,11 @@ func runs(t *testing.T, j run.Journal) {
 		{run.Filter{Recipe: "drift"}, []run.Run{c}},
 		{run.Filter{Unfinished: true}, []run.Run{b, a}},
 		{run.Filter{Limit: 2}, []run.Run{c, b}},
+		{run.Filter{Limit: 1, Cluster: "prod"}, []run.Run{b}},
+		{run.Filter{Limit: 1, Cluster: "dev", Recipe: "restore"}, []run.Run{a}},
+		{run.Filter{Cluster: "de"}, nil},
+		{run.Filter{Typed: a.ID[len(a.ID)-4:]}, []run.Run{a}},
+		{run.Filter{Typed: "20261122"}, []run.Run{c, b, a}},
 		{run.Filter{Cluster: "none"}, nil},
 	} {
 		if got := must(j.Runs(ctx, f.Filter))(t); !cmp.Equal(got, f.want) {

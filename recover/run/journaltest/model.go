@@ -31,6 +31,9 @@ func model(t *testing.T, open Open) {
 	})
 }
 
+// clusters are those that the model's runs are on; some are on none.
+var clusters = []string{"dev", "prod", "de", ""}
+
 var errRefused = errors.New("refused by change")
 
 // operation draws a write with its arguments.
@@ -39,12 +42,15 @@ func operation(ctx context.Context, rt *rapid.T, n int) func(run.Journal) error 
 	id := aRun(pick, "").ID
 	switch rapid.IntRange(0, 5).Draw(rt, "operation") {
 	case 0, 1:
-		return func(j run.Journal) error { return j.Begin(ctx, aRun(pick, "dev")) }
+		cluster := rapid.SampledFrom(clusters).Draw(rt, "cluster")
+		return func(j run.Journal) error { return j.Begin(ctx, aRun(pick, cluster)) }
 	case 2:
+		cluster := rapid.SampledFrom(clusters).Draw(rt, "cluster")
+		created := at(rapid.IntRange(0, 3).Draw(rt, "created"))
 		how := rapid.SampledFrom([]run.Outcome{"", run.Done, run.Interrupted, "refuse"}).Draw(rt, "outcome")
 		return func(j run.Journal) error {
 			_, err := j.Update(ctx, id, func(r *run.Run) error {
-				r.Outcome = how
+				r.Outcome, r.Cluster, r.Created = how, cluster, created
 				if how == "refuse" {
 					return errRefused
 				}
@@ -69,15 +75,23 @@ func operation(ctx context.Context, rt *rapid.T, n int) func(run.Journal) error 
 func compare(ctx context.Context, rt *rapid.T, actual, like run.Journal) {
 	type all struct {
 		Runs    []run.Run
+		Chosen  map[run.Filter][]run.Run
 		Events  map[string][]run.Event
 		Records map[string]string
 	}
 	read := func(j run.Journal) all {
-		a := all{Events: map[string][]run.Event{}, Records: map[string]string{}}
+		a := all{Chosen: map[run.Filter][]run.Run{}, Events: map[string][]run.Event{}, Records: map[string]string{}}
 		var errs []error
 		var err error
 		a.Runs, err = j.Runs(ctx, run.Filter{})
 		errs = append(errs, err)
+		for _, cluster := range clusters {
+			for _, f := range []run.Filter{{Limit: 1}, {Limit: 2}, {Unfinished: true}, {Unfinished: true, Limit: 1}, {Typed: "aaab"}, {Recipe: "restore", Limit: 3}, {Recipe: "drift"}} {
+				f.Cluster = cluster
+				a.Chosen[f], err = j.Runs(ctx, f)
+				errs = append(errs, err)
+			}
+		}
 		for _, r := range a.Runs {
 			a.Events[r.ID], err = j.Events(ctx, r.ID, 0, 0)
 			errs = append(errs, err)
