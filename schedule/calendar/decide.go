@@ -182,7 +182,9 @@ func (q *question) since(now time.Time, v verdict) time.Time {
 	for _, h := range q.words {
 		switch {
 		case h.Kind == Pause:
-			later(h.until)
+			if !h.replaced {
+				later(h.until)
+			}
 			continue
 		case h.wants() == v.state && !h.never():
 			later(h.from)

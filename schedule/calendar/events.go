@@ -40,6 +40,41 @@ func (c *Calendar) Days(from, to time.Time) []string {
 	return list
 }
 
+// Rest is some days in a row on which an exception keeps a cluster asleep that
+// would come up otherwise.
+type Rest struct {
+	// From and To are when the first and the last of the days begin, in the
+	// calendar's zone.
+	From, To time.Time
+	Reason   string // "2026-12-24 asleep: Christmas Eve (holidays.ics)"
+}
+
+// Rests are those between two instants that no event tells of: nothing happens on
+// these days, and people wonder why.
+func (c *Calendar) Rests(from, to time.Time) []Rest {
+	if !c.scheduled {
+		return nil
+	}
+	var list []Rest
+	first, last := dateOf(from.In(c.zone)), dateOf(to.In(c.zone))
+	for i := c.days.from(first); i < len(c.days.ranges) && c.days.ranges[i].from <= last; i++ {
+		r := c.days.ranges[i]
+		begin, end := max(r.from, first), min(r.to, last)
+		for begin <= end && !c.opens(begin) {
+			begin++
+		}
+		for begin <= end && !c.opens(end) {
+			end--
+		}
+		told := c.awake(r.from.start()-1) && !c.awake(r.from.start()) // by an event
+		if r.state == Awake || begin > end || told {
+			continue
+		}
+		list = append(list, Rest{c.instant(begin.start()), c.instant(end.start()), c.days.say(r)})
+	}
+	return list
+}
+
 func (c *Calendar) event(at time.Time) Event {
 	return Event{At: at, To: c.state(at), Reason: c.cause(at)}
 }

@@ -178,6 +178,10 @@ func (p *jobs) recreates(w wall) bool {
 	return slices.ContainsFunc(p.recreate, func(j job) bool { return j.matches(w) })
 }
 
+func (p *jobs) opens(d date) bool {
+	return slices.ContainsFunc(p.recreate, func(j job) bool { return j.on(d) })
+}
+
 // single are the jobs of a calendar that has only one kind of them.
 func (p *jobs) single() ([]job, bool) {
 	switch {

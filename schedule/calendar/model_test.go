@@ -51,6 +51,7 @@ type modelWord struct {
 	Word
 	index       int
 	from, until time.Time
+	replaced    bool
 }
 
 // walk fills base and event from a time on, after a while in which the state
@@ -181,7 +182,7 @@ func (m *model) nextTo(s State, t time.Time) time.Time {
 func (m *model) bind() {
 	var kept []Word
 	for _, w := range m.words {
-		b := modelWord{w, len(kept), w.Said, w.Until}
+		b := modelWord{w, len(kept), w.Said, w.Until, false}
 		switch w.Kind {
 		case Wake:
 			b.until = m.nextTo(Asleep, w.Said)
@@ -211,8 +212,27 @@ type modelAnswer struct {
 	since int // quarter, -1: not known
 }
 
+// replace ends words where a newer one of their kind begins to hold.
+func (m *model) replace() {
+	before := slices.Clone(m.bound)
+	for i := range m.bound {
+		w := &m.bound[i]
+		for k, n := range before {
+			newer := n.Said.After(w.Said) || n.Said.Equal(w.Said) && k > i
+			if n.Kind != w.Kind || !newer || !w.until.IsZero() && !n.from.Before(w.until) {
+				continue
+			}
+			w.until, w.replaced = n.from, true
+			if !w.until.After(w.from) {
+				w.from = w.until.Add(100 * 366 * 24 * time.Hour)
+			}
+		}
+	}
+}
+
 // answers is all that the model has to say.
 func (m *model) answers() []modelAnswer {
+	m.replace()
 	list := make([]modelAnswer, len(m.base))
 	lastAwake := time.Time{}
 	since := -1
@@ -244,7 +264,7 @@ func (m *model) answers() []modelAnswer {
 		anew := i > 0 && a.state != list[i-1].state || m.event[i] && m.base[i] == a.state
 		for _, w := range m.bound {
 			if w.Kind == Pause {
-				anew = anew || w.until.Equal(t)
+				anew = anew || w.until.Equal(t) && !w.replaced
 			} else {
 				anew = anew || w.from.Equal(t) && (w.Kind == Sleep) == (a.state == Asleep)
 			}

@@ -2,6 +2,7 @@ package calendar
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -272,6 +273,11 @@ func (c *drawn) checkDecision(t *rapid.T, said []Word, answers []modelAnswer, i 
 	}
 	if got.Reason == "" {
 		t.Fatal("no reason")
+	}
+	if got.Word != nil && !slices.ContainsFunc(c.calendar.Deciding(said, at), func(w Word) bool {
+		return w.Kind == got.Word.Kind && w.Said.Equal(got.Word.Said)
+	}) {
+		t.Fatalf("%s: %+v decides, and is not said to", at.In(c.zone), *got.Word)
 	}
 	c.checkFuture(t, got, answers, i)
 	later := min(len(answers)-1, i+rapid.SampledFrom([]int{0, 1, 40, 400}).Draw(t, "later"))

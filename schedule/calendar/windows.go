@@ -22,6 +22,8 @@ type pattern interface {
 	fired(w wall) (wall, bool)
 	// cause says in words what made the change at w.
 	cause(w wall) string
+	// opens says whether something would bring the cluster up on d.
+	opens(d date) bool
 }
 
 // windows is the pattern of Spec.Awake. A window belongs to the day on which
@@ -229,6 +231,8 @@ func (p *windows) opening(w wall) (wall, bool) {
 		first = w.date() - 1
 	}
 }
+
+func (p *windows) opens(d date) bool { return len(p.byDay[d.weekday()]) > 0 }
 
 func (p *windows) fires(wall) (wall, bool) { return 0, false }
 func (p *windows) fired(wall) (wall, bool) { return 0, false }

@@ -8,7 +8,9 @@ import (
 // WordKind is what a person can say of a cluster.
 type WordKind string
 
-// The words. The newest that still holds wins; Pause beats all.
+// The words. The newest that still holds wins; Pause beats all. A word takes the
+// place of older ones of its kind from when it begins to hold: they do not hold
+// again when it has ended.
 const (
 	// Keep: the cluster stays up until Until, whatever the calendar and
 	// its TTL say.
@@ -107,6 +109,8 @@ type held struct {
 	Word
 	index       int
 	from, until time.Time // until zero: for ever
+	// replaced: until is when a newer word of the kind took its place.
+	replaced bool
 }
 
 // hold fills in the bounds that a word does not bear itself.
@@ -125,7 +129,24 @@ func (c *Calendar) hold(words []Word) []held {
 		}
 		list[i] = h
 	}
+	for i := range list {
+		list[i].giveWay(list)
+	}
 	return list
+}
+
+// giveWay ends h where a newer word of its kind begins to hold.
+func (h *held) giveWay(list []held) {
+	for i := range list {
+		n := &list[i]
+		if n.Kind == h.Kind && n.newer(h) && !n.never() && (h.until.IsZero() || n.from.Before(h.until)) {
+			h.until, h.replaced = n.from, true
+		}
+	}
+}
+
+func (h *held) newer(than *held) bool {
+	return h.Said.After(than.Said) || h.Said.Equal(than.Said) && h.index > than.index
 }
 
 // wants is the state that the word asks for.
@@ -145,7 +166,9 @@ func (h held) over(t time.Time) bool {
 }
 
 // never says whether the word was taken back before it came to hold.
-func (h held) never() bool { return !h.until.IsZero() && !h.until.After(h.from) }
+func (h held) never() bool {
+	return !h.until.IsZero() && !h.until.After(h.from) || h.until.IsZero() && h.Kind == Keep
+}
 
 // newest is the word that holds at t, nil when none does: the one said last,
 // or standing last of those said at once.
@@ -158,6 +181,44 @@ func newest(words []held, t time.Time, pauses bool) *held {
 		}
 	}
 	return found
+}
+
+// Deciding are the words that decide at an instant or will, as things stand, in
+// their order and with the bounds that they have: neither those that have ended
+// nor those that newer ones cover to their end.
+func (c *Calendar) Deciding(words []Word, now time.Time) []Word {
+	var list []Word
+	all := c.hold(words)
+	for i := range all {
+		h := &all[i]
+		if h.over(now) || h.never() || h.covered(all, now) {
+			continue
+		}
+		w := h.Word
+		if w.Until = h.until; !h.from.Equal(h.Said) {
+			w.From = h.from
+		}
+		list = append(list, w)
+	}
+	return list
+}
+
+// covered tells whether a newer word decides all that h could from now on.
+func (h *held) covered(list []held, now time.Time) bool {
+	from := h.from
+	if from.Before(now) {
+		from = now
+	}
+	for i := range list {
+		n := &list[i]
+		if (n.Kind == Pause) != (h.Kind == Pause) || !n.newer(h) || !n.at(from) {
+			continue
+		}
+		if n.until.IsZero() || !h.until.IsZero() && !n.until.Before(h.until) {
+			return true
+		}
+	}
+	return false
 }
 
 // Live are the words that still matter at an instant or later, in their order:

@@ -142,6 +142,19 @@ func TestWords(t *testing.T) {
 			{"23 14:00", Awake, false, "23 13:00", "23 15:00", "kept by ada until 15:00: demo"},
 			{"23 15:00", Asleep, false, "23 15:00", "24 07:00", "put to sleep by ada 12:00 until Tue 07:00: demo"},
 		}},
+		"a shorter keep takes the place of the longer": {[]Word{word(Keep, "23 15:00", "23 23:00"), word(Keep, "23 16:00", "23 21:00")}, []expectation{
+			{"23 15:30", Awake, false, "23 15:00", "23 21:00", "kept by ada until 16:00: demo"},
+			{"23 20:30", Awake, false, "23 16:00", "23 21:00", "kept by ada until 21:00: demo"},
+			{"23 22:00", Asleep, false, "23 21:00", "24 07:00", "asleep since 21:00, when the keep of ada ended: " + officeHours},
+		}},
+		"a longer wake goes on after a keep": {[]Word{word(Wake, "28 10:00", ""), word(Keep, "28 11:00", "28 12:00")}, []expectation{
+			{"28 11:30", Awake, false, "28 11:00", "30 20:00", "kept by ada until 12:00: demo"},
+			{"28 12:30", Awake, false, "28 11:00", "30 20:00", "woken by ada 10:00 until Mon 20:00: demo"},
+		}},
+		"a pause that is shortened": {[]Word{word(Pause, "23 12:00", ""), word(Pause, "23 13:00", "24 12:00")}, []expectation{
+			{"23 14:00", Awake, true, "23 07:00", "23 20:00", "paused by ada until Tue 12:00: demo; awake since 07:00: " + officeHours},
+			{"24 12:00", Awake, false, "24 12:00", "24 20:00", "awake since 12:00, when the pause of ada ended: " + officeHours},
+		}},
 		"said at once, the last wins": {[]Word{word(Wake, "28 10:00", ""), word(Sleep, "28 10:00", "")}, []expectation{
 			{"28 10:00", Asleep, false, "28 10:00", "30 07:00", "put to sleep by ada 10:00 until Mon 07:00: demo"},
 		}},
@@ -167,6 +180,41 @@ func TestWords(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, want := range test.want {
 				want.check(t, c, test.words, Facts{})
+			}
+		})
+	}
+}
+
+// TestDeciding: which of many words still matter, for those who look at them.
+func TestDeciding(t *testing.T) {
+	c := office(t)
+	word := func(kind WordKind, when, until string) Word { return said(t, c, kind, when, until) }
+	unbound := Word{Kind: Wake, Said: at(t, "23 13:00")}
+	for name, test := range map[string]struct {
+		words []Word
+		now   string
+		want  string
+	}{
+		"none":                 {nil, "23 14:00", ""},
+		"many keeps are one":   {[]Word{word(Keep, "23 10:00", "23 23:00"), word(Keep, "23 11:00", "23 22:00"), word(Keep, "23 12:00", "23 21:00")}, "23 14:00", "keep 21:00"},
+		"over":                 {[]Word{word(Keep, "23 10:00", "23 12:00"), word(Wake, "23 10:30", "")}, "23 20:00", ""},
+		"covered":              {[]Word{word(Keep, "23 10:00", "23 12:00"), word(Wake, "23 11:00", "")}, "23 11:30", "wake 20:00"},
+		"interrupted":          {[]Word{word(Keep, "23 10:00", "23 23:00"), word(Wake, "23 11:00", "")}, "23 11:30", "keep 23:00 wake 20:00"},
+		"to come":              {[]Word{word(Skip, "28 12:00", "")}, "28 13:00", "skip 07:00"},
+		"under a pause":        {[]Word{word(Keep, "23 10:00", "23 23:00"), word(Pause, "23 11:00", "")}, "23 12:00", "keep 23:00 pause"},
+		"by the calendar":      {[]Word{unbound}, "23 14:00", "wake 20:00"},
+		"taken back before it": {[]Word{{Kind: Skip, Said: at(t, "28 12:00"), From: at(t, "30 20:00"), Until: at(t, "28 13:00")}}, "28 12:30", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var have []string
+			for _, w := range c.Deciding(test.words, at(t, test.now)) {
+				have = append(have, string(w.Kind))
+				if !w.Until.IsZero() {
+					have = append(have, w.Until.In(c.Zone()).Format("15:04"))
+				}
+			}
+			if strings.Join(have, " ") != test.want {
+				t.Errorf("have %q, want %q", have, test.want)
 			}
 		})
 	}
@@ -336,6 +384,43 @@ func TestDays(t *testing.T) {
 	want := "2026-12-24 to 2026-12-25 asleep: Christmas|2026-12-27 awake: Launch"
 	if strings.Join(got, "|") != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestRests: days on which a cluster stays asleep and of which no event tells.
+func TestRests(t *testing.T) {
+	windows := func(lines ...string) Spec { return Spec{Zone: "Europe/Berlin", Awake: lines} }
+	week := Spec{Zone: "Europe/Berlin", Recreate: []string{"0 7 * * 1"}, Teardown: []string{"0 20 * * 5"}}
+	for name, test := range map[string]struct {
+		spec     Spec
+		from, to string
+		want     string
+	}{
+		"a Tuesday":        {windows("Mon-Fri 07:00-20:00"), "2026-11-24", "", "11-24..11-24"},
+		"a weekend":        {windows("Mon-Fri 07:00-20:00"), "2026-11-28", "2026-11-29", ""},
+		"a fortnight":      {windows("Mon-Fri 07:00-20:00"), "2026-11-21", "2026-12-05", "11-23..11-30"},
+		"before the span":  {windows("daily 07:00-20:00"), "2026-11-20", "2026-11-22", ""},
+		"over midnight":    {windows("daily 22:00-02:00"), "2026-11-24", "", "11-24..11-24"},
+		"an event tells":   {windows("daily 00:00-24:00"), "2026-11-24", "", ""},
+		"a Monday by cron": {week, "2026-11-23", "", "11-23..11-23"},
+		"a day in between": {week, "2026-11-25", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			test.spec.Except = []Exception{{From: test.from, To: test.to, Reason: "St. Nobody"}}
+			var have []string
+			for _, r := range mustParse(t, test.spec).Rests(at(t, "23 00:00"), at(t, "30 00:00")) {
+				have = append(have, r.From.Format("01-02")+".."+r.To.Format("01-02"))
+				if !strings.Contains(r.Reason, "asleep: St. Nobody") {
+					t.Errorf("%+v", r)
+				}
+			}
+			if strings.Join(have, " ") != test.want {
+				t.Errorf("have %q, want %q", have, test.want)
+			}
+		})
+	}
+	if r := mustParse(t, Spec{}).Rests(at(t, "23 00:00"), at(t, "30 00:00")); r != nil {
+		t.Errorf("without a schedule: %v", r)
 	}
 }
 
