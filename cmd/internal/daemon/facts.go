@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"sync"
 	"time"
@@ -72,24 +71,23 @@ func (f *facts) names() []string {
 	return names
 }
 
-// readAll reads the whole journal.
+// readAll reads the whole journal, one run after another: a thousand reports at
+// once would be all that the daemon ever needs memory for.
 func (f *facts) readAll(ctx context.Context) error {
-	runs, err := f.store.Runs(ctx, run.Filter{})
+	all, told := map[string]fact{}, map[string]run.Outcome{}
+	err := f.store.Each(ctx, run.Filter{}, func(r run.Run) bool {
+		if len(told) < recent {
+			told[r.ID] = r.Outcome
+		}
+		if r.Cluster != "" {
+			one := all[r.Cluster]
+			one.take(r)
+			all[r.Cluster] = one
+		}
+		return true
+	})
 	if err != nil {
 		return err
-	}
-	byCluster := map[string][]run.Run{}
-	for _, r := range runs {
-		byCluster[r.Cluster] = append(byCluster[r.Cluster], r)
-	}
-	delete(byCluster, "")
-	all := make(map[string]fact, len(byCluster))
-	for name, runs := range byCluster {
-		all[name] = factOf(runs)
-	}
-	told := map[string]run.Outcome{}
-	for _, r := range runs[:min(len(runs), recent)] {
-		told[r.ID] = r.Outcome
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -99,38 +97,40 @@ func (f *facts) readAll(ctx context.Context) error {
 
 // read reads what the journal says of one cluster.
 func (f *facts) read(ctx context.Context, cluster string) error {
-	runs, err := f.store.Runs(ctx, run.Filter{Cluster: cluster})
+	var runs int
+	var is fact
+	err := f.store.Each(ctx, run.Filter{Cluster: cluster}, func(r run.Run) bool {
+		runs++
+		is.take(r)
+		return true
+	})
 	if err != nil {
 		return err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.all[cluster] = factOf(runs); len(runs) == 0 {
+	if f.all[cluster] = is; runs == 0 {
 		delete(f.all, cluster)
 	}
 	return nil
 }
 
-// factOf makes a fact of a cluster's runs, newest first.
-func factOf(runs []run.Run) fact {
-	var f fact
-	for _, r := range runs {
+// take takes over what a run says; runs come newest first.
+func (f *fact) take(r run.Run) {
+	switch {
+	case r.Outcome == "" && f.now == nil && f.last == nil:
 		ref := api.Run{Run: r}.Ref()
-		switch {
-		case r.Outcome == "" && f.now == nil && f.last == nil:
-			f.now = &ref
-		case r.Outcome != "" && f.last == nil:
-			f.last = &ref
-		}
-		if f.provider == "" {
-			f.provider = r.Provider
-		}
-		f.takeChange(r)
-		f.takeRestore(r)
-		f.takeDrift(r)
+		f.now = &ref
+	case r.Outcome != "" && f.last == nil:
+		ref := api.Run{Run: r}.Ref()
+		f.last = &ref
 	}
-	slices.Reverse(f.rtos)
-	return f
+	if f.provider == "" {
+		f.provider = r.Provider
+	}
+	f.takeChange(r)
+	f.takeRestore(r)
+	f.takeDrift(r)
 }
 
 func (f *fact) takeChange(r run.Run) {
@@ -149,15 +149,10 @@ func (f *fact) takeRestore(r run.Run) {
 		return
 	}
 	if len(f.rtos) < keptRTOs && r.Attempts <= 1 { // between two attempts may lie a night
-		f.rtos = append(f.rtos, rto{run: r.ID, at: r.Ended, took: r.Ended.Sub(r.Created)})
+		f.rtos = slices.Insert(f.rtos, 0, rto{run: r.ID, at: r.Ended, took: r.Ended.Sub(r.Created)})
 	}
 	if f.commit == "" {
-		var report struct {
-			Commit struct {
-				SHA string `json:"sha"`
-			} `json:"commit"`
-		}
-		if json.Unmarshal(r.Result, &report) == nil {
+		if report, err := rebuild.ReportOf(r); err == nil {
 			f.commit = report.Commit.SHA
 		}
 	}
