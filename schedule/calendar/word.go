@@ -183,15 +183,20 @@ func newest(words []held, t time.Time, pauses bool) *held {
 	return found
 }
 
-// Deciding are the words that decide at an instant or will, as things stand, in
-// their order and with the bounds that they have: neither those that have ended
-// nor those that newer ones cover to their end.
-func (c *Calendar) Deciding(words []Word, now time.Time) []Word {
+// Open are the words that hold at an instant or will, in their order and with the
+// bounds that they have.
+func (c *Calendar) Open(words []Word, now time.Time) []Word { return c.open(words, now, false) }
+
+// Deciding are those of them that decide, as things stand: not the ones that newer
+// words cover to their end.
+func (c *Calendar) Deciding(words []Word, now time.Time) []Word { return c.open(words, now, true) }
+
+func (c *Calendar) open(words []Word, now time.Time, deciding bool) []Word {
 	var list []Word
 	all := c.hold(words)
 	for i := range all {
 		h := &all[i]
-		if h.over(now) || h.never() || h.covered(all, now) {
+		if h.over(now) || h.never() || deciding && h.covered(all, now) {
 			continue
 		}
 		w := h.Word

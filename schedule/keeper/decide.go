@@ -51,7 +51,7 @@ func (k *Keeper) consider(ctx context.Context, c *kept, now time.Time) {
 func (k *Keeper) considerNext(ctx context.Context, c *kept, now time.Time, next calendar.Decision) {
 	switch next.State {
 	case calendar.Asleep:
-		if c.Warn == 0 || c.Protected || c.memory.Warned.Equal(next.Since) {
+		if c.Warn == 0 || c.Protected || c.Borrowed || c.memory.Warned.Equal(next.Since) {
 			return
 		}
 		if at := next.Since.Add(-c.Warn); now.Before(at) {
@@ -73,13 +73,13 @@ func (k *Keeper) considerNext(ctx context.Context, c *kept, now time.Time, next 
 }
 
 // considerDrill rehearses when it is time. A drill that was missed by more than
-// Late is left to the next one.
+// Late is left to the next one, and one that was due before it was declared is none.
 func (k *Keeper) considerDrill(ctx context.Context, c *kept, now time.Time) {
 	d := c.Drill.Decide(now, nil, calendar.Facts{})
 	if next, ok := c.Drill.Next(now); ok {
 		c.due = earlier(c.due, next.At)
 	}
-	if d.Since.IsZero() || !c.memory.Drilled.Before(d.Since) || now.Sub(d.Since) > c.Late {
+	if d.Since.IsZero() || d.Since.Before(c.drills) || !c.memory.Drilled.Before(d.Since) || now.Sub(d.Since) > c.Late {
 		return
 	}
 	k.begin(ctx, c, &job{drill: true, since: d.Since, decision: d})
@@ -87,11 +87,16 @@ func (k *Keeper) considerDrill(ctx context.Context, c *kept, now time.Time) {
 
 // wanted is the state that is wanted at an instant.
 func (c *kept) wanted(at time.Time) calendar.Decision {
+	return c.Calendar.Decide(at, c.words, c.facts())
+}
+
+// facts are what a time to live counts from.
+func (c *kept) facts() calendar.Facts {
 	facts := calendar.Facts{Expired: c.memory.Expired}
 	if c.sight != nil && c.sight.There {
 		facts.Made = c.sight.Made
 	}
-	return c.Calendar.Decide(at, c.words, facts)
+	return facts
 }
 
 // after is what is wanted when d has ended; false when nothing is known to come.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/rekindle-io/rekindle/recover/run"
 	"github.com/rekindle-io/rekindle/schedule/calendar"
 )
 
@@ -137,7 +136,7 @@ func (k *Keeper) bringAbout(ctx context.Context, c *kept, j *job, m *memory) err
 		return err
 	}
 	defer free()
-	ending, why, err := k.settledAlready(ctx, c, j)
+	ending, why, err := k.settledAlready(ctx, c, j, m.Try)
 	if err == nil && ending == "" {
 		m.Try.Attempts++
 		if err := k.remember(ctx, c.Name, *m); err != nil { // before the run, so that it is found again
@@ -164,7 +163,7 @@ func (k *Keeper) act(ctx context.Context, c *kept, j *job, m *memory) (string, e
 		return k.World.Bring(ctx, order)
 	}
 	asked := j.decision.Word != nil && j.decision.Word.Kind == calendar.Sleep // who says now means now
-	if !asked && !m.Warned.Equal(j.since) {
+	if late := k.Now().Sub(j.since) > j.cluster.Late; !asked && (late || !m.Warned.Equal(j.since)) {
 		order.Warn = j.cluster.Warn
 	}
 	return k.World.TakeDown(ctx, order)
@@ -195,7 +194,7 @@ func (k *Keeper) slot(ctx context.Context, j *job) (free func(), err error) {
 }
 
 // settledAlready tells why nothing has to be done, "" when something has.
-func (k *Keeper) settledAlready(ctx context.Context, c *kept, j *job) (Ending, string, error) {
+func (k *Keeper) settledAlready(ctx context.Context, c *kept, j *job, t *try) (Ending, string, error) {
 	if err := k.stillWanted(c, j); err != nil {
 		return "", "", err
 	}
@@ -213,6 +212,7 @@ func (k *Keeper) settledAlready(ctx context.Context, c *kept, j *job) (Ending, s
 		return "", "", nil
 	}
 	now := k.Now()
+	back, lead := k.backAt(c, j)
 	switch {
 	case sight.Leaving:
 		return "", "", nil
@@ -220,11 +220,13 @@ func (k *Keeper) settledAlready(ctx context.Context, c *kept, j *job) (Ending, s
 		return Done, "it was not there", nil
 	case j.cluster.Protected:
 		return Refused, "it is protected", nil
+	case j.cluster.Borrowed:
+		return Refused, "it is somebody else's", nil
+	case !back.IsZero() && back.Sub(now) < lead:
+		return Missed, "it is to be up again at " + j.cluster.clock(back) + ", which is too soon", nil
+	case t.Passing && !back.IsZero(): // it was begun in time, and is over in time
 	case now.Sub(j.since) > j.cluster.Late:
-		return Missed, fmt.Sprintf("its time was %s, and it may begin at most %s late", j.since.Format(time.RFC3339), j.cluster.Late), nil
-	}
-	if back, lead := k.backAt(c, j); !back.IsZero() && back.Sub(now) < lead {
-		return Missed, "it is to be up again at " + back.Format(time.RFC3339) + ", which is too soon", nil
+		return Missed, fmt.Sprintf("its time was %s, and it may begin at most %s late", j.cluster.clock(j.since), length(j.cluster.Late)), nil
 	}
 	return "", "", nil
 }
@@ -279,7 +281,7 @@ func (k *Keeper) see(ctx context.Context, c *kept) (Sight, error) {
 
 // settled remembers that a change was dealt with.
 func (k *Keeper) settled(ctx context.Context, c *kept, j *job, m *memory, ending Ending, why string) error {
-	attempts, id := m.Try.Attempts, m.Try.Run
+	attempts, told, id := m.Try.Attempts, m.Try.Told, m.Try.Run
 	m.Done = &mark{State: j.to, Since: j.since, At: k.Now(), Ending: ending, Run: id, Why: why}
 	if m.Try = nil; j.decision.Expired && ending == Done {
 		m.Expired = j.since
@@ -298,84 +300,8 @@ func (k *Keeper) settled(ctx context.Context, c *kept, j *job, m *memory, ending
 	switch {
 	case ending == Missed, ending == Refused:
 		k.notify(Notice{Kind: NoticeMissed, Cluster: c.Name, At: j.since, Text: "not taken down: " + why})
-	case attempts > 1:
+	case told:
 		k.notify(Notice{Kind: NoticeRecovery, Cluster: c.Name, At: j.since, Run: id, Text: fmt.Sprintf("%s after %d attempts", j.to, attempts)})
 	}
-	return nil
-}
-
-// failed remembers that an attempt failed, and when to try again.
-func (k *Keeper) failed(ctx context.Context, c *kept, j *job, m *memory, err error) error {
-	var held *run.HeldError
-	var ended interface{ Outcome() run.Outcome }
-	t := m.Try
-	switch {
-	case errors.Is(err, errSuperseded):
-		j.calm = true
-		if m.Try = nil; t.Attempts == 0 {
-			return nil // nothing was begun
-		}
-		return k.remember(ctx, c.Name, *m)
-	case errors.As(err, &held):
-		t.Attempts = max(0, t.Attempts-1)
-		t.Next = k.Now().Add(busyPatience)
-		t.Error = err.Error()
-		return k.remember(ctx, c.Name, *m)
-	case j.to == calendar.Asleep && errors.As(err, &ended) && ended.Outcome() == run.Refused:
-		return k.refused(ctx, c, j, m, err)
-	}
-	t.Error = err.Error()
-	t.Next = k.Now().Add(backoff(t.Attempts))
-	if err := k.remember(ctx, c.Name, *m); err != nil {
-		return err
-	}
-	k.Log.Warn("schedule: failed", "cluster", c.Name, "state", j.to, "attempt", t.Attempts, "run", t.Run, "next", t.Next, "error", t.Error)
-	k.notify(Notice{Kind: NoticeFailure, Cluster: c.Name, At: j.since, Run: t.Run,
-		Text: fmt.Sprintf("not %s, attempt %d: %s; again at %s", j.to, t.Attempts, t.Error, t.Next.Format(time.RFC3339))})
-	return nil
-}
-
-// refused gives up a teardown that a guard stands in the way of: that is for
-// people to decide. A recreate that is refused is tried again, like one that
-// fails: the cluster is wanted however late, and the next commit may do.
-func (k *Keeper) refused(ctx context.Context, c *kept, j *job, m *memory, err error) error {
-	m.Done = &mark{State: j.to, Since: j.since, At: k.Now(), Ending: Refused, Run: m.Try.Run, Why: err.Error()}
-	m.Try = nil
-	if err := k.remember(ctx, c.Name, *m); err != nil {
-		return err
-	}
-	k.notify(Notice{Kind: NoticeFailure, Cluster: c.Name, At: j.since, Run: m.Done.Run, Text: fmt.Sprintf("not %s, refused: %v", j.to, err)})
-	return nil
-}
-
-// backoff is how long to wait after the nth failure.
-func backoff(n int) time.Duration {
-	d := firstPatience
-	for range min(n-1, 10) {
-		d *= 2
-	}
-	return min(d, mostPatience)
-}
-
-// rehearse has a drill done.
-func (k *Keeper) rehearse(ctx context.Context, c *kept, j *job, m *memory) error {
-	free, err := k.slot(ctx, j)
-	if err != nil {
-		return err
-	}
-	defer free()
-	m.Drilled = j.since
-	if err := k.remember(ctx, c.Name, *m); err != nil {
-		return err
-	}
-	id, err := k.World.Drill(ctx, Job{Cluster: c.Name, Since: j.since, Attempt: 1, Reason: j.decision.Reason})
-	if ctx.Err() != nil {
-		return nil
-	}
-	n := Notice{Kind: NoticeDrill, Cluster: c.Name, At: j.since, Run: id, Text: "the drill succeeded"}
-	if err != nil {
-		n.Kind, n.Text = NoticeFailure, "the drill failed: "+err.Error()
-	}
-	k.notify(n)
 	return nil
 }

@@ -35,8 +35,13 @@ type Cluster struct {
 	Fallback bool
 	// Protected clusters are never torn down.
 	Protected bool
+	// Borrowed clusters are somebody else's, and never torn down either.
+	Borrowed bool
 	// Drill says when to rehearse, by the changes to calendar.Awake; nil: never.
-	Drill *calendar.Calendar
+	// DrillRule is what it was made of: drills that were due before a rule was
+	// declared are none.
+	Drill     *calendar.Calendar
+	DrillRule string
 }
 
 // World is where clusters come and go. Bring, TakeDown and Drill return when
@@ -133,7 +138,9 @@ type kept struct {
 	words    []calendar.Word
 	decision calendar.Decision
 	lead     time.Duration
-	sight    *Sight
+	// drills is since when its drills are declared.
+	drills time.Time
+	sight  *Sight
 	// unseen: something may have happened to it since it was looked at; lookAt is
 	// the earliest time to look again, after it could not be seen.
 	unseen bool
@@ -174,11 +181,14 @@ func (k *Keeper) Set(ctx context.Context, declared []Cluster) error {
 	if err := k.recallAll(ctx, fresh); err != nil {
 		return err
 	}
+	if err := k.declareDrills(ctx, fresh); err != nil {
+		return err
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for name, c := range fresh {
 		if was := k.clusters[name]; was != nil {
-			was.Cluster, was.gone, was.due = c.Cluster, false, time.Time{}
+			was.Cluster, was.drills, was.gone, was.due = c.Cluster, c.drills, false, time.Time{}
 			continue
 		}
 		k.clusters[name] = c

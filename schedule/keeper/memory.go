@@ -76,6 +76,10 @@ type try struct {
 	Next  time.Time `json:"next,omitzero"`
 	Run   string    `json:"run,omitempty"`
 	Error string    `json:"error,omitempty"`
+	// Told: people know that it failed. Passing: what the last attempt met may go by
+	// itself, so that there are more of them however late.
+	Told    bool `json:"told,omitempty"`
+	Passing bool `json:"passing,omitempty"`
 }
 
 func (t *try) is(d calendar.Decision) bool { return t.State == d.State && t.Since.Equal(d.Since) }

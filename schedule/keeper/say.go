@@ -24,10 +24,38 @@ func (k *Keeper) Say(ctx context.Context, name string, w calendar.Word) (calenda
 			w.Kind = calendar.Wake // the teardown that people were told of is not a next one any more
 		}
 		var err error
-		w, err = c.Calendar.Bind(w)
+		w, err = bind(c.Calendar, w, name, c.leadTime())
 		return append(slices.Clone(c.words), w), err
 	})
 	return w, d, err
+}
+
+// bind is Calendar.Bind, and refuses a sleep that would come to nothing.
+func bind(c *calendar.Calendar, w calendar.Word, cluster string, lead time.Duration) (calendar.Word, error) {
+	w, err := c.Bind(w)
+	if err == nil && w.Kind == calendar.Sleep && !w.Until.IsZero() && w.Until.Sub(w.Said) <= lead {
+		err = &TooLateError{cluster, w.Said, w.Until.In(c.Zone()), lead}
+	}
+	return w, err
+}
+
+// TooLateError: a cluster would have to be brought up before it was down.
+type TooLateError struct {
+	Cluster string
+	// Now is when it was said, Back when the cluster is wanted up again.
+	Now, Back time.Time
+	Lead      time.Duration
+}
+
+func (e *TooLateError) Error() string {
+	return fmt.Sprintf("sleep: %s is to be up again at %s, in %s, and its recreate begins %s ahead: it would not be down at all",
+		e.Cluster, e.Back.Format("Mon 15:04"), length(e.Back.Sub(e.Now).Round(time.Minute)), length(e.Lead.Round(time.Minute)))
+}
+
+// Hint says what to do next.
+func (e *TooLateError) Hint() string {
+	return fmt.Sprintf("after %s it sleeps until the next recreate: rekindle sleep %s; or leave it as it is: rekindle pause %s --until TIME",
+		e.Back.Format("15:04"), e.Cluster, e.Cluster)
 }
 
 // goesDown tells that a teardown is on its way: it may still warn, and wait.
@@ -38,7 +66,7 @@ func (c *kept) goesDown() bool {
 // Unsay ends what was said of a kind. An *UnsaidError tells that nothing was.
 func (k *Keeper) Unsay(ctx context.Context, name string, kind calendar.WordKind) (calendar.Decision, error) {
 	return k.change(ctx, name, func(c *kept) ([]calendar.Word, error) {
-		words, n := ended(c.words, kind, k.Now())
+		words, n := ended(c.Calendar, c.words, kind, k.Now())
 		if n == 0 {
 			return nil, &UnsaidError{name, kind}
 		}
@@ -79,12 +107,17 @@ func (e *UnsaidError) Error() string {
 }
 
 // ended ends the words of a kind that hold, or are to hold, at now.
-func ended(words []calendar.Word, kind calendar.WordKind, now time.Time) ([]calendar.Word, int) {
-	words, n := slices.Clone(words), 0
+func ended(c *calendar.Calendar, words []calendar.Word, kind calendar.WordKind, now time.Time) ([]calendar.Word, int) {
+	n := 0
+	for _, w := range c.Open(words, now) {
+		if w.Kind == kind {
+			n++
+		}
+	}
+	words = slices.Clone(words)
 	for i, w := range words {
 		if w.Kind == kind && (w.Until.IsZero() || now.Before(w.Until)) {
 			words[i].Until = now
-			n++
 		}
 	}
 	return words, n
@@ -107,11 +140,15 @@ type Alone struct {
 	Records  run.Records
 	Calendar *calendar.Calendar
 	Cluster  string
+	// Lead is how long before its hour a recreate begins; 0: not known.
+	Lead time.Duration
+	// Made is when the cluster that is there was made, zero: none is.
+	Made time.Time
 }
 
 // Say is Keeper.Say.
 func (a Alone) Say(ctx context.Context, w calendar.Word) (calendar.Word, calendar.Decision, error) {
-	w, err := a.Calendar.Bind(w)
+	w, err := bind(a.Calendar, w, a.Cluster, a.Lead)
 	if err != nil {
 		return w, calendar.Decision{}, err
 	}
@@ -122,7 +159,7 @@ func (a Alone) Say(ctx context.Context, w calendar.Word) (calendar.Word, calenda
 // Unsay is Keeper.Unsay.
 func (a Alone) Unsay(ctx context.Context, kind calendar.WordKind, now time.Time) (calendar.Decision, error) {
 	return a.change(ctx, now, func(words []calendar.Word) ([]calendar.Word, error) {
-		words, n := ended(words, kind, now)
+		words, n := ended(a.Calendar, words, kind, now)
 		if n == 0 {
 			return nil, &UnsaidError{a.Cluster, kind}
 		}
@@ -138,8 +175,12 @@ func (a Alone) change(ctx context.Context, now time.Time, change func([]calendar
 	if words, err = change(words); err != nil {
 		return calendar.Decision{}, err
 	}
+	var m memory
+	if _, err := run.Into(ctx, a.Records, memoryRecord, a.Cluster, &m); err != nil {
+		return calendar.Decision{}, err
+	}
 	words = a.Calendar.Live(words, now)
-	return a.Calendar.Decide(now, words, calendar.Facts{}), put(ctx, a.Records, wordsRecord, a.Cluster, words)
+	return a.Calendar.Decide(now, words, calendar.Facts{Made: a.Made, Expired: m.Expired}), put(ctx, a.Records, wordsRecord, a.Cluster, words)
 }
 
 // Words returns what people said of the cluster; some may have ended.

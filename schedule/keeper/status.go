@@ -1,9 +1,11 @@
 package keeper
 
 import (
+	"context"
 	"slices"
 	"time"
 
+	"github.com/rekindle-io/rekindle/recover/run"
 	"github.com/rekindle-io/rekindle/schedule/calendar"
 )
 
@@ -12,8 +14,11 @@ type Status struct {
 	Cluster  string
 	Decision calendar.Decision
 	// Next is what is wanted when the decision ends, if that is known.
-	Next  *calendar.Decision
-	Words []calendar.Word
+	Next *calendar.Decision
+	// Words are those that decide or will; All with those that only once did, and
+	// Facts: what a Decision goes by.
+	Words, All []calendar.Word
+	Facts      calendar.Facts
 	// Sight is what was there when it was last looked at; nil: not yet.
 	Sight *Sight
 	// Doing says what goes on: "recreate", "teardown", "warning", "drill"; "" for
@@ -27,6 +32,8 @@ type Status struct {
 	Attempts int
 	Retry    time.Time
 	Error    string
+
+	declared Cluster
 }
 
 // Last is a change that was dealt with.
@@ -56,20 +63,30 @@ func (k *Keeper) Status(name string) (Status, error) {
 	if c == nil || c.gone {
 		return Status{}, &UnknownError{name}
 	}
-	return k.status(c), nil
+	return c.status(k.Now()), nil
 }
 
-func (k *Keeper) status(c *kept) Status {
-	now := k.Now()
-	s := Status{Cluster: c.Name, Decision: c.wanted(now), Sight: c.sight, Lead: c.leadTime()}
+// Recall is how a cluster stands by what is remembered of it, for who asks while no
+// keeper runs, or beside one: nothing is seen of it, and made is when the cluster
+// that is there was made (zero: none is).
+func Recall(ctx context.Context, records run.Records, cluster Cluster, made, now time.Time) (Status, error) {
+	c := &kept{Cluster: cluster, sight: &Sight{There: !made.IsZero(), Made: made}}
+	for kind, into := range map[string]any{memoryRecord: &c.memory, wordsRecord: &c.words} {
+		if _, err := run.Into(ctx, records, kind, cluster.Name, into); err != nil {
+			return Status{}, err
+		}
+	}
+	s := c.status(now)
+	s.Sight = nil
+	return s, nil
+}
+
+func (c *kept) status(now time.Time) Status {
+	s := Status{Cluster: c.Name, Decision: c.wanted(now), Sight: c.sight, Lead: c.leadTime(), Facts: c.facts(), declared: c.Cluster}
 	if next, coming := c.after(s.Decision); coming {
 		s.Next = &next
 	}
-	for _, w := range c.words {
-		if w.Until.IsZero() || now.Before(w.Until) {
-			s.Words = append(s.Words, w)
-		}
-	}
+	s.Words, s.All = c.Calendar.Deciding(c.words, now), slices.Clone(c.words)
 	if j := c.job; j != nil && !j.looking {
 		s.Doing, s.Waiting = j.name(), !j.begun && !j.warning
 	}
@@ -79,7 +96,6 @@ func (k *Keeper) status(c *kept) Status {
 	if t := c.memory.Try; t != nil {
 		s.Attempts, s.Retry, s.Error = t.Attempts, t.Next, t.Error
 	}
-	s.Words = slices.Clip(s.Words)
 	return s
 }
 
@@ -92,5 +108,7 @@ func (j *job) name() string {
 	case j.to == calendar.Asleep:
 		return "teardown"
 	}
-	return "recreate"
+	return doingRecreate
 }
+
+const doingRecreate = "recreate"
