@@ -184,14 +184,17 @@ func (t *teardown) dismantled(ctx context.Context, self string) (*earlier, error
 // withoutAnswer decides what becomes of a cluster that cannot be asked.
 func (t *teardown) withoutAnswer(s *run.Scope, silent *silentError) error {
 	if t.req.Silent != SilentLastExport && t.req.Silent != SilentAbandon {
-		remedy := "mend it, or agree with --silent last-export (what was exported last suffices) or --silent abandon"
+		refused := &rebuild.RefusedError{Reason: silent.Error() + ": its state cannot be exported"}
 		switch silent.state {
 		case providers.StateStopped:
-			remedy = "start it with: rekindle clusters start " + t.req.Cluster
+			refused.Remedy = "start it with: rekindle clusters start " + t.req.Cluster
 		case providers.StateCreating, providers.StateDeleting:
-			remedy = "remove it with: rekindle clusters delete " + t.req.Cluster
+			refused.Remedy = "remove it with: rekindle clusters delete " + t.req.Cluster
+		default:
+			refused.Remedy = "mend it, or agree with --silent last-export (what was exported last suffices) or --silent abandon"
+			return &unansweredError{refused}
 		}
-		return &rebuild.RefusedError{Reason: silent.Error() + ": its state cannot be exported", Remedy: remedy}
+		return refused
 	}
 	if !t.acceptsAll() {
 		return &rebuild.RefusedError{Reason: silent.Error() + ": whether its volumes hold data that nothing saves is not known",

@@ -326,6 +326,10 @@ func (w *world) kept(t *testing.T) {
 	if outcomeOf(err) != run.Refused || !errors.Is(err, stop) || report.Deleted || len(report.Suspended) > 0 {
 		t.Errorf("%v: %s", err, words(t, report))
 	}
+	var ended *run.EndError
+	if !errors.As(err, &ended) || ended.Step != "warn" {
+		t.Errorf("it was not over with the warning: %v", err)
+	}
 	if _, err := w.Resume(t.Context(), report.Run, nil); !errors.As(err, new(*run.EndedError)) {
 		t.Errorf("what was refused is resumed: %v", err)
 	}

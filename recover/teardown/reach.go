@@ -28,6 +28,16 @@ func (e *silentError) Error() string {
 
 func (e *silentError) Unwrap() error { return e.err }
 
+// unansweredError: the teardown is refused because the cluster does not answer, and
+// may not be when it does again.
+type unansweredError struct{ refused *rebuild.RefusedError }
+
+func (e *unansweredError) Error() string { return e.refused.Error() }
+func (e *unansweredError) Unwrap() error { return e.refused }
+
+// Passing tells a schedule to try again.
+func (*unansweredError) Passing() bool { return true }
+
 // reach connects to the cluster and waits until it answers. The error is a
 // *silentError when it does not.
 func (t *teardown) reach(ctx context.Context, found providers.Cluster) (*kube.Cluster, error) {

@@ -45,7 +45,10 @@ func (t *teardown) warn(ctx context.Context, s *run.Scope) error {
 			return err
 		}
 	}
-	return t.e.until(ctx, w.At)
+	if err := t.e.until(ctx, w.At); err != nil {
+		return err
+	}
+	return t.lastWord(ctx, s) // somebody may have said keep meanwhile
 }
 
 func (t *teardown) tell(ctx context.Context, s *run.Scope, w warned) {

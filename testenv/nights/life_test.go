@@ -210,6 +210,10 @@ func (l *life) die() {
 func (l *life) say(name string, kind calendar.WordKind, until time.Duration) func() {
 	return func() {
 		l.t.Helper()
+		now := l.clock.now()
+		if d := l.models[name].decide(now); kind == calendar.Sleep && !d.Until.IsZero() && d.Until.Sub(now) < longestLead {
+			return // too late to be down at all: it would be refused
+		}
 		args := []string{string(kind), name, "--json", "--why", "the simulation"}
 		body := map[string]any{"kind": kind, "why": "the simulation"}
 		if until > 0 {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/rekindle-io/rekindle/schedule/calendar"
@@ -39,6 +40,15 @@ func (s Schedule) Drills() (*calendar.Calendar, error) {
 		return nil, nil
 	}
 	return calendar.Parse(calendar.Spec{Zone: s.Zone, Recreate: s.Drill.At})
+}
+
+// DrillRule is what says when drills are due, "" when nothing does: another text
+// is another rule.
+func (s Schedule) DrillRule() string {
+	if s.Drill == nil {
+		return ""
+	}
+	return strings.Join(s.Drill.At, ", ") + " (" + s.Zone + ")"
 }
 
 // noEvents stands for calendar files, which Load does not read.

@@ -199,9 +199,15 @@ func (d *daemon) teardowns(by string) *teardown.Engine {
 
 // until waits until the clock, which may jump, shows t.
 func (d *daemon) until(ctx context.Context, t time.Time) error {
+	return d.untilDropped(ctx, t, func(context.Context) error { return nil })
+}
+
+// untilDropped also ends when what is waited for is not wanted any more: who asks
+// then is told why.
+func (d *daemon) untilDropped(ctx context.Context, t time.Time, wanted func(context.Context) error) error {
 	for {
 		left := t.Sub(d.Now())
-		if left <= 0 {
+		if left <= 0 || wanted(ctx) != nil {
 			return nil
 		}
 		select {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rekindle-io/rekindle/cmd/internal/config"
+	"github.com/rekindle-io/rekindle/providers/existing"
 	"github.com/rekindle-io/rekindle/recover/api"
 	"github.com/rekindle-io/rekindle/schedule/calendar"
 	"github.com/rekindle-io/rekindle/schedule/keeper"
@@ -103,7 +104,7 @@ func kept(c config.Cluster) (keeper.Cluster, error) {
 	s := c.Schedule
 	k := keeper.Cluster{
 		Name: c.Name, Warn: s.Warn.Duration, Late: s.Late.Duration, Lead: s.Lead.Duration,
-		Fallback: s.Fallback == "last-verified", Protected: c.Protected,
+		Fallback: s.Fallback == "last-verified", Protected: c.Protected, Borrowed: c.Provider == existing.ProviderName, DrillRule: s.DrillRule(),
 	}
 	var err error
 	if k.Calendar, err = s.Calendar(os.ReadFile); err != nil {

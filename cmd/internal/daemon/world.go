@@ -109,6 +109,7 @@ func (w world) TakeDown(ctx context.Context, j keeper.Job) (id string, err error
 	}
 	engine := w.d.teardowns(bySchedule)
 	engine.Proceed = func(ctx context.Context, _ teardown.Warning) error { return j.Proceed(ctx) }
+	engine.Until = func(ctx context.Context, at time.Time) error { return w.d.untilDropped(ctx, at, j.Proceed) }
 	if cut, err := w.unfinished(ctx, j.Cluster, teardown.Recipe); err != nil {
 		return "", err
 	} else if cut != "" {
