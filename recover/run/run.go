@@ -45,6 +45,14 @@ type Run struct {
 	Process Process `json:"process,omitzero"`
 	// AbortAsked is when somebody asked a live run to stop for good.
 	AbortAsked time.Time `json:"abortAsked,omitzero"`
+	// ByObject: the run follows orders about single objects, too.
+	ByObject bool `json:"byObject,omitempty"`
+	// Orders are what people have told the run, in order.
+	Orders []Order `json:"orders,omitempty"`
+	// Paused is not nil from a pause until it is continued, also while no process
+	// executes the run; Held while it holds by itself because it would fail.
+	Paused *Halt `json:"paused,omitempty"`
+	Held   *Halt `json:"held,omitempty"`
 }
 
 // Process names one process so that a reused pid is not taken for it.
@@ -177,4 +185,13 @@ const (
 	StepBegin     = "step.begin"
 	StepEnd       = "step.end"
 	EventsDropped = "run.events-dropped"
+	// RunPaused, RunContinued and RunHeld say by whom and why, in their data as
+	// a Halt. ObjectRetried, ObjectSkipped and OrderRefused are answers to
+	// orders, with the Order as data.
+	RunPaused     = "run.paused"
+	RunContinued  = "run.continued"
+	RunHeld       = "run.held"
+	ObjectRetried = "object.retried"
+	ObjectSkipped = "object.skipped"
+	OrderRefused  = "run.order-refused"
 )
