@@ -14,6 +14,8 @@ import (
 
 	"github.com/charmbracelet/bubbles/key"
 	tea "github.com/charmbracelet/bubbletea"
+
+	"github.com/rekindle-io/rekindle/recover/api"
 )
 
 // Screen is one screen. The frame draws title and key hints around it, and hands it
@@ -87,6 +89,10 @@ type (
 	Shown struct{}
 	// Tick comes each second: ages and countdowns move.
 	Tick struct{ Now time.Time }
+	// Changed hands over what changed anywhere, in order. All screens get it, also
+	// those that lie below another, as they get Resized, Lost and Found. A change of
+	// kind FeedBegin or FeedReset among them: what was read before may be old.
+	Changed struct{ Changes []api.Change }
 	// Lost and Found: the daemon answers no more, or again. After Found what was
 	// read before may be old.
 	Lost  struct{ Err error }
