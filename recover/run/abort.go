@@ -81,16 +81,20 @@ func (x *Executor) askAbort(ctx context.Context, id string) error {
 
 // pause waits for a part of the time in which a live run looks at the journal.
 func (x *Executor) pause(ctx context.Context) error {
-	return sleep(ctx, cmp.Or(x.WatchEvery, time.Second)/4)
+	return sleep(ctx, cmp.Or(x.WatchEvery, watchEvery)/4)
 }
 
-// watch cancels the steps when somebody asked for an abort.
+// watchEvery is how often a live run looks into the journal, unless an executor
+// says otherwise.
+const watchEvery = 400 * time.Millisecond
+
+// watch cancels the steps when somebody asked for an abort, and hears orders.
 func (e *execution) watch(ctx context.Context, cancel context.CancelCauseFunc) (stop func()) {
 	ctx, end := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		tick := time.NewTicker(cmp.Or(e.WatchEvery, time.Second))
+		tick := time.NewTicker(cmp.Or(e.WatchEvery, watchEvery))
 		defer tick.Stop()
 		for {
 			select {
@@ -99,9 +103,13 @@ func (e *execution) watch(ctx context.Context, cancel context.CancelCauseFunc) (
 			case <-tick.C:
 			}
 			r, err := e.Journal.Run(ctx, e.id)
-			if err == nil && !r.AbortAsked.IsZero() {
+			switch {
+			case err != nil:
+			case !r.AbortAsked.IsZero():
 				cancel(ErrAborted)
 				return
+			default:
+				e.hear(ctx, r)
 			}
 		}
 	}()

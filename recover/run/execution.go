@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -25,6 +26,8 @@ type execution struct {
 	// later are changes that are journaled with the next one: the end of a step
 	// goes with the begin of the next, one sync of the disk for both.
 	later []func(*Run)
+
+	orders orderly
 }
 
 // execute runs the steps. The caller holds the lease.
@@ -33,15 +36,20 @@ func (x *Executor) execute(ctx context.Context, id string, defs []Def) (Run, err
 	if err := e.begin(ctx, defs); err != nil {
 		return e.r, err
 	}
+	if err := e.recallOrders(ctx); err != nil {
+		return e.r, err
+	}
 	e.emit = newEmitter(x, id)
 	stopFlush := e.emit.start(ctx)
 	e.announce()
+	e.announceOrders()
 	working, cancel := context.WithCancelCause(ctx)
 	stopWatch := e.watch(working, cancel)
 	step, err := e.steps(working, defs)
 	stopWatch()
 	end := e.outcome(working, err)
 	cancel(nil)
+	e.forgetOrders(ctx, end)
 	stopFlush()
 	return e.end(ctx, step, end, err)
 }
@@ -56,6 +64,8 @@ func (e *execution) begin(ctx context.Context, defs []Def) error {
 		r.Attempts++
 		r.Outcome, r.Error, r.Ended, r.AbortAsked = "", "", time.Time{}, time.Time{}
 		r.Process = p
+		r.Held = nil
+		r.ByObject = slices.ContainsFunc(defs, func(d Def) bool { return d.ByObject })
 		r.Steps = merge(r.Steps, defs)
 		return nil
 	})
@@ -76,11 +86,20 @@ func (e *execution) announce() {
 
 // steps runs what is left to run and names the step that ended it.
 func (e *execution) steps(ctx context.Context, defs []Def) (string, error) {
-	for _, d := range defs {
+	for i := 0; i < len(defs); i++ {
+		d := defs[i]
 		if ctx.Err() != nil {
 			return "", context.Cause(ctx)
 		}
 		if was := e.state(d.Name); !d.Fresh && (was == StepDone || was == Skipped) {
+			continue
+		}
+		paused, err := e.between(ctx, d)
+		if err != nil {
+			return "", err
+		}
+		if paused && d.Anew {
+			i = -1 // what is Fresh is done again, this step included
 			continue
 		}
 		if err := e.step(ctx, d); err != nil {
@@ -88,6 +107,17 @@ func (e *execution) steps(ctx context.Context, defs []Def) (string, error) {
 		}
 	}
 	return "", nil
+}
+
+// between waits before a step while the run is paused, and tells whether it was.
+func (e *execution) between(ctx context.Context, d Def) (paused bool, err error) {
+	if d.Together {
+		return false, nil
+	}
+	if r, err := e.Journal.Run(ctx, e.id); err == nil { // what was said since the last look
+		e.hear(ctx, r)
+	}
+	return e.unpaused(ctx)
 }
 
 // state is where a step stood when the run was journaled last.
@@ -224,7 +254,12 @@ func (e *execution) end(ctx context.Context, step string, how Outcome, err error
 	if lost := e.emit.finish(ctx); lost != nil {
 		e.log().Warn("the last events could not be journaled", "run", e.id, "error", lost)
 	}
-	trouble := e.change(ctx, func(r *Run) { r.Outcome, r.Error, r.Ended = how, msg, at })
+	trouble := e.change(ctx, func(r *Run) {
+		r.Outcome, r.Error, r.Ended, r.Held = how, msg, at, nil
+		if how != Interrupted {
+			r.Paused = nil
+		}
+	})
 	if trouble != nil {
 		// The journal still says that the run goes on; once this process is gone
 		// that reads as interrupted, and it can be resumed.

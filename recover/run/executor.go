@@ -20,6 +20,15 @@ type Def struct {
 	// Fresh steps run again at each resume, because what they yield lives only in
 	// memory (render, plan). They must make nothing that lasts.
 	Fresh bool
+	// ByObject steps answer orders about single objects, see Scope.Orders; a run
+	// that has one may be given such orders.
+	ByObject bool
+	// Together steps are begun right after the one before, even when the run is
+	// paused meanwhile: what that one found must still be true.
+	Together bool
+	// Anew: when the run was paused before this step, what is Fresh before it is
+	// done again first, because the world may have changed meanwhile.
+	Anew bool
 	// Do does the step. It must be idempotent: after a crash it is called again,
 	// and Scope.Recall tells what the earlier attempt had made. An error that has
 	// an Outcome() Outcome method chooses the run's outcome, any other means
@@ -47,7 +56,7 @@ type Executor struct {
 	// Log gets stacks of panics and troubles of the journal. Nil means none.
 	Log *slog.Logger
 	// FlushEvery is how long events are gathered; 0 means 200 ms. WatchEvery is
-	// how often a live run looks whether it is to abort; 0 means 1 s.
+	// how often a live run looks whether it was told something; 0 means 400 ms.
 	FlushEvery, WatchEvery time.Duration
 }
 

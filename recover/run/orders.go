@@ -3,7 +3,6 @@ package run
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"time"
 	"unicode/utf8"
@@ -91,11 +90,16 @@ type InvalidOrderError struct{ Reason string }
 
 func (e *InvalidOrderError) Error() string { return "order: " + e.Reason }
 
-// NotLiveError: no process executes the run now, so that nobody follows orders.
-type NotLiveError struct{ ID string }
+// NotLiveError: no process executes the run now, so that nobody follows orders. It
+// can be resumed.
+type NotLiveError struct {
+	ID string
+	// Outcome is how it ended; empty when its process is gone.
+	Outcome Outcome
+}
 
 func (e *NotLiveError) Error() string {
-	return fmt.Sprintf("run %s is not under way: no process executes it", e.ID)
+	return fmt.Sprintf("run %s is not under way (%s)", e.ID, cmp.Or(e.Outcome, "its process is gone"))
 }
 
 // Hint says what to do next.
@@ -141,9 +145,9 @@ func (o Order) check() error {
 // has no Answered when the run has not come to it by then: an order about an
 // object waits until the run gets to its objects.
 //
-// Errors: InvalidOrderError, NotFoundError for the run, EndedError when it has an
-// outcome, NotLiveError when its process is gone, RefusedOrderError when the run
-// cannot follow it (it has no such object, or knows no orders about objects).
+// Errors: InvalidOrderError, NotFoundError for the run, EndedError when it has
+// ended for good, NotLiveError when it can be resumed, RefusedOrderError when the
+// run cannot follow it (it has no such object, or knows no orders about objects).
 func (x *Executor) Give(ctx context.Context, id string, o Order) (Order, error) {
 	if err := o.check(); err != nil {
 		return o, err
@@ -156,8 +160,8 @@ func (x *Executor) Give(ctx context.Context, id string, o Order) (Order, error) 
 	if err != nil {
 		return o, err
 	}
-	if !live && (r.Outcome == "" || r.Outcome == Interrupted) {
-		return o, &NotLiveError{ID: id}
+	if !live && r.Outcome.Resumable() {
+		return o, &NotLiveError{ID: id, Outcome: r.Outcome}
 	}
 	o.By, o.At = cmp.Or(o.By, x.By), x.now()
 	o.Object, o.Why, o.By = x.redact(o.Object), x.redact(o.Why), x.redact(o.By)
@@ -180,8 +184,10 @@ func (x *Executor) Give(ctx context.Context, id string, o Order) (Order, error) 
 func (r *Run) takes(o Order) error {
 	refuse := func(reason string) error { return &RefusedOrderError{ID: r.ID, Order: o, Reason: reason} }
 	switch {
-	case r.Outcome != "":
+	case !r.Outcome.Resumable():
 		return &EndedError{ID: r.ID, Outcome: r.Outcome}
+	case r.Outcome != "":
+		return &NotLiveError{ID: r.ID, Outcome: r.Outcome}
 	case o.ofObject() && !r.ByObject:
 		return refuse(fmt.Sprintf("a %s knows only pause and continue", r.Recipe))
 	case !r.AbortAsked.IsZero():
@@ -211,10 +217,4 @@ func (x *Executor) answer(ctx context.Context, id string, o Order) (Order, error
 			return o, nil
 		}
 	}
-}
-
-// IsNotLive tells whether err is a NotLiveError.
-func IsNotLive(err error) bool {
-	var e *NotLiveError
-	return errors.As(err, &e)
 }

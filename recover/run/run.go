@@ -187,11 +187,14 @@ const (
 	EventsDropped = "run.events-dropped"
 	// RunPaused, RunContinued and RunHeld say by whom and why, in their data as
 	// a Halt. ObjectRetried, ObjectSkipped and OrderRefused are answers to
-	// orders, with the Order as data.
+	// orders, with the Order as data; ObjectStillSkipped is told when a run is
+	// taken up again.
 	RunPaused     = "run.paused"
 	RunContinued  = "run.continued"
 	RunHeld       = "run.held"
 	ObjectRetried = "object.retried"
 	ObjectSkipped = "object.skipped"
 	OrderRefused  = "run.order-refused"
+
+	ObjectStillSkipped = "object.still-skipped"
 )
