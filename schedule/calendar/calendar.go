@@ -148,7 +148,7 @@ func Parse(spec Spec) (*Calendar, error) {
 		c.pattern = parseJobs(spec, &c.days, complain)
 	}
 	if spec.TTL < 0 || spec.TTL > 0 && spec.TTL < time.Minute {
-		complain("ttl", fmt.Errorf("%s is too short to make a cluster: at least a minute, or 0 for none", spec.TTL))
+		complain("ttl", fmt.Errorf("%s is too short to make a cluster: give it a minute at least", spec.TTL))
 	}
 	if len(problems) > 0 {
 		return nil, &InvalidError{problems}

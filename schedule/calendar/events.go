@@ -46,7 +46,7 @@ type Rest struct {
 	// From and To are when the first and the last of the days begin, in the
 	// calendar's zone.
 	From, To time.Time
-	Reason   string // "2026-12-24 asleep: Christmas Eve (holidays.ics)"
+	Reason   string // "Christmas Eve (holidays.ics)", empty when none was given
 }
 
 // Rests are those between two instants that no event tells of: nothing happens on
@@ -70,7 +70,7 @@ func (c *Calendar) Rests(from, to time.Time) []Rest {
 		if r.state == Awake || begin > end || told {
 			continue
 		}
-		list = append(list, Rest{c.instant(begin.start()), c.instant(end.start()), c.days.say(r)})
+		list = append(list, Rest{c.instant(begin.start()), c.instant(end.start()), c.days.reasons[r.reason]})
 	}
 	return list
 }

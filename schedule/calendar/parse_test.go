@@ -120,7 +120,7 @@ func TestInvalid(t *testing.T) {
 		},
 		"several": {
 			Spec{Zone: "UTC", Awake: []string{"daily 08:00-18:00", "x"}, TTL: -1},
-			[]string{`awake[1]: no hours in "x": write it like "Mon-Fri 07:00-20:00"`, "ttl: -1ns is too short to make a cluster: at least a minute, or 0 for none"},
+			[]string{`awake[1]: no hours in "x": write it like "Mon-Fri 07:00-20:00"`, "ttl: -1ns is too short to make a cluster: give it a minute at least"},
 		},
 		"never asleep": {
 			Spec{Zone: "UTC", Teardown: []string{"0 8 * * *"}, Recreate: []string{"0 * * * *"}},

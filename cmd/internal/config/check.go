@@ -31,8 +31,8 @@ type checker struct {
 func (k *checker) fail(message string, keys ...string) {
 	field := joinPath(append([]string{k.base}, keys...)...)
 	at, ok := k.positions[field]
-	if !ok {
-		at = k.positions[k.base]
+	for n := len(keys) - 1; !ok && n >= 0; n-- {
+		at, ok = k.positions[joinPath(append([]string{k.base}, keys[:n]...)...)]
 	}
 	k.problems = append(k.problems, Problem{Position: at, Field: field, Message: message})
 }

@@ -381,6 +381,7 @@ func TestLoadSaysWhatIsWrongAboutSchedules(t *testing.T) {
 		"exception":      {scheduled("  zone: UTC", "  awake: Mon 07:00-08:00", "  except: [{on: 2026-12-24, file: x.ics}]"), "f.yaml:8:16: clusters.dev.schedule.except[0]: want just one of"},
 		"half a range":   {scheduled("  zone: UTC", "  awake: Mon 07:00-08:00", "  except: [{from: 2026-12-24}]"), "from and to belong together"},
 		"span":           {scheduled("  ttl: forever"), "want a length of time"},
+		"no life":        {scheduled("  ttl: 0s"), "f.yaml:6:12: clusters.dev.schedule.ttl: a cluster that lives for no time"},
 		"carry over":     {cluster("source: {repo: https://example.com/r}", "provider: local", "carryOver: [{name: '*-tls'}]"), "name drift.export.recipients"},
 		"channel":        {"notify: [{name: x}]", "f.yaml:1:10: notify[0]: want just one of webhook, slack and email"},
 		"notice":         {"notify: [{on: [fire], slack: {urlFile: x}}]", `notify[0].on[0]: "fire" is none of`},

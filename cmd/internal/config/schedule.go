@@ -124,6 +124,7 @@ func (k *checker) schedule(c *Cluster) {
 			}
 		}
 		switch {
+		case k.reported("schedule", at):
 		case given != 1:
 			k.fail("want just one of on, from with to, and file", "schedule", at)
 		case e.To.IsZero() != e.From.IsZero():

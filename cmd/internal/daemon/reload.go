@@ -14,7 +14,6 @@ import (
 	"github.com/rekindle-io/rekindle/cmd/internal/config"
 	"github.com/rekindle-io/rekindle/providers/existing"
 	"github.com/rekindle-io/rekindle/recover/api"
-	"github.com/rekindle-io/rekindle/schedule/calendar"
 	"github.com/rekindle-io/rekindle/schedule/keeper"
 )
 
@@ -82,7 +81,7 @@ func (d *daemon) declare(ctx context.Context, c *config.Config) error {
 	for _, name := range c.Names() {
 		k, err := kept(c.Clusters[name])
 		if err != nil {
-			problems = append(problems, scheduleProblem(c, name, err))
+			problems = append(problems, c.ScheduleError(name, err))
 			continue
 		}
 		clusters = append(clusters, k)
@@ -112,20 +111,6 @@ func kept(c config.Cluster) (keeper.Cluster, error) {
 	}
 	k.Drill, err = s.Drills()
 	return k, err
-}
-
-// scheduleProblem says where in the file a schedule is wrong.
-func scheduleProblem(c *config.Config, name string, err error) error {
-	var invalid *calendar.InvalidError
-	if !errors.As(err, &invalid) {
-		return fmt.Errorf("%s: clusters.%s.schedule: %w", c.Position("clusters", name, "schedule"), name, err)
-	}
-	var list []error
-	for _, p := range invalid.Problems {
-		path := append([]string{"clusters", name, "schedule"}, strings.Split(p.Field, ".")...)
-		list = append(list, fmt.Errorf("%s: clusters.%s.schedule.%s: %s", c.Position(path...), name, p.Field, p.Message))
-	}
-	return errors.Join(list...)
 }
 
 // watchFile reads rekindle.yaml again when it, or a calendar file that it names,
