@@ -14,8 +14,8 @@ import (
 // log aside before the first write.
 const minimumSpace = 256 << 20
 
-// Create makes the cluster, or finishes the half-made or broken one of the same
-// name and ID. A stopped one is started.
+// Create makes the cluster, or the half-made one of the same name and ID anew. A
+// stopped or broken one, which was ready before, is started with its data.
 func (p *Provider) Create(ctx context.Context, s providers.Spec, progress providers.Progress) (providers.Cluster, error) {
 	if err := supported(); err != nil {
 		return providers.Cluster{}, err
@@ -103,6 +103,8 @@ func (p *Provider) bringUp(ctx context.Context, m mark, progress providers.Progr
 		}
 		if full := p.room(); full != nil && ctx.Err() == nil { // likely why
 			err = fmt.Errorf("%w; %w", full, err)
+		} else if !running && m.State != providers.StateCreating && ctx.Err() == nil {
+			err = fmt.Errorf("%w\nshould this go on, its data may be damaged, as by a full disk or a power cut: give it up with rekindle clusters delete %s, and restore it anew", err, m.Name)
 		}
 		return fail(err)
 	}

@@ -122,6 +122,21 @@ func (p *Provider) inspect(name string) (mark, error) {
 	return m, nil
 }
 
+// empty removes what an earlier attempt made of a cluster that was never ready,
+// or whose deletion had begun: all but the mark and the logs. Nobody has put
+// anything into it yet, and what is half-made may never become whole: an etcd that
+// was cut off before its first entry never elects a leader, a full disk leaves
+// empty files. The caller holds the lock, and none of its processes run.
+func (h home) empty() error {
+	entries, err := os.ReadDir(string(h))
+	for _, e := range entries {
+		if e.Name() != "cluster.json" && e.Name() != "logs" {
+			err = errors.Join(err, os.RemoveAll(h.path(e.Name())))
+		}
+	}
+	return err
+}
+
 func (h home) exists() bool {
 	_, err := os.Lstat(string(h))
 	return err == nil

@@ -29,6 +29,11 @@ func (p *Provider) startAnew(ctx context.Context, h home, m mark, progress provi
 	if err != nil {
 		return nil, err
 	}
+	if m.State == providers.StateCreating {
+		if err := h.empty(); err != nil {
+			return nil, err
+		}
+	}
 	if err := p.prepare(h, m); err != nil {
 		return nil, err
 	}
@@ -174,6 +179,9 @@ func notReady(h home, st status, blame string, cause error) error {
 			cause = fmt.Errorf("%w; %s died %d times, last with: %s", cause, c.Name, c.Restarts, c.LastError)
 			break
 		}
+	}
+	if blame == "kube-apiserver" && strings.Contains(tail(h.log("etcd"), 1), "failed to publish local member") {
+		blame, cause = "etcd", fmt.Errorf("%w: etcd runs and elects no leader", cause)
 	}
 	if blame == "" {
 		blame = commandSupervise

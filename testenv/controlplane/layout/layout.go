@@ -116,12 +116,13 @@ func ReadSpec(d Dir) (Spec, error) {
 	return s, nil
 }
 
-// ReadPorts reads ports.json; a cluster that never ran has none, which is the
-// zero value.
+// ReadPorts reads ports.json. A cluster that never ran has none, and a power cut
+// may leave an empty one; both are the zero value, and others are chosen.
 func ReadPorts(d Dir) (Ports, error) {
 	var p Ports
 	err := readJSON(d.Path("ports.json"), &p)
-	if errors.Is(err, fs.ErrNotExist) {
+	var broken *json.SyntaxError
+	if errors.Is(err, fs.ErrNotExist) || errors.As(err, &broken) {
 		return Ports{}, nil
 	}
 	return p, err
@@ -156,8 +157,12 @@ func writeJSON(path string, value any) error {
 // WriteFile replaces path with data in one step, readable by the owner only.
 func WriteFile(path string, data []byte) error {
 	tmp := path + ".tmp"
-	if err := os.WriteFile(tmp, data, 0o600); err != nil {
-		return err
+	err := os.WriteFile(tmp, data, 0o600)
+	if err == nil {
+		err = os.Rename(tmp, path)
 	}
-	return os.Rename(tmp, path)
+	if err != nil {
+		_ = os.Remove(tmp)
+	}
+	return err
 }
