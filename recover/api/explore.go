@@ -87,6 +87,11 @@ type Provider struct {
 	Currency string   `json:"currency,omitempty" doc:"Of hourly."`
 }
 
+// ProviderList is the answer to a list of providers.
+type ProviderList struct {
+	Providers []Provider `json:"providers" doc:"By name."`
+}
+
 // Planned is what a restore of the target would make, and what to mind.
 type Planned struct {
 	Plan   *plan.Plan    `json:"plan" doc:"Objects in order, and what each waits for."`
@@ -116,7 +121,7 @@ const (
 
 // Warning is one thing to mind, about one object or about the whole.
 type Warning struct {
-	Kind   WarningKind `json:"kind" doc:"What sort."`
+	Kind   WarningKind `json:"kind" enum:"unserved,removed-api,floating-image,missing-class,note" doc:"What sort."`
 	Object string      `json:"object,omitempty" doc:"The object."`
 	From   string      `json:"from,omitempty" doc:"Its file and line."`
 	Text   string      `json:"text" doc:"For people."`

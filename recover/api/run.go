@@ -46,14 +46,20 @@ const (
 	Teardown Recipe = "teardown"
 	Compare  Recipe = "drift"
 	Drill    Recipe = "drill"
+	Adopt    Recipe = "adopt"
 )
 
 // StartRequest starts a run on a cluster that is declared in the daemon's
-// rekindle.yaml. What it leaves out is as declared.
+// rekindle.yaml; what it leaves out is as declared. With Repo it restores any
+// repository onto a cluster that is not declared.
 type StartRequest struct {
-	Recipe  Recipe `json:"recipe" required:"true" enum:"restore,teardown,drift,drill" doc:"What to do."`
-	Cluster string `json:"cluster" required:"true" pattern:"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$" doc:"A declared cluster."`
-	// Revision is for restore, drift and drill.
+	Recipe  Recipe `json:"recipe" required:"true" enum:"restore,teardown,drift,drill,adopt" doc:"What to do."`
+	Cluster string `json:"cluster" required:"true" pattern:"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$" doc:"A declared cluster, or with repo: the name of one that is not."`
+	// Repo and Path are for restore: together with Provider they are a target
+	// that nobody declares.
+	Repo string `json:"repo,omitempty" maxLength:"1024" doc:"restore: a repository, URL or absolute path, for a cluster that is not declared; needs provider."`
+	Path string `json:"path,omitempty" maxLength:"1024" doc:"restore with repo: the folder in it. Empty: its root."`
+	// Revision is for restore, drift, drill and adopt.
 	Revision string `json:"revision,omitempty" maxLength:"1024" doc:"What to restore or to compare with: SHA, tag, branch, HEAD~3, or a time. Empty: as declared."`
 	Confirm  string `json:"confirm,omitempty" maxLength:"40" doc:"The cluster's name: consent to its deletion, by teardown and by restore with fresh."`
 	Agree    bool   `json:"agree,omitempty" doc:"restore: consent to changes on a cluster that exists."`
@@ -70,9 +76,12 @@ type StartRequest struct {
 	Stuck      string   `json:"stuck,omitempty" enum:"fail,proceed" doc:"teardown: when something outside of the cluster could not be removed in time. Empty: as declared."`
 	WarnMS     int64    `json:"warnMs,omitempty" minimum:"0" doc:"teardown: how long before anything is done people are warned. 0: not at all."`
 
-	Export   bool   `json:"export,omitempty" doc:"drift: export the live state into git."`
-	Provider string `json:"provider,omitempty" maxLength:"40" doc:"drill: the provider of the throwaway cluster. Empty: as declared."`
-	WaitMS   int64  `json:"waitMs,omitempty" minimum:"0" doc:"restore, drill: how long objects may take to become healthy. 0: as declared."`
+	Export bool `json:"export,omitempty" doc:"drift: export the live state into git."`
+	// Only and Branch are for adopt.
+	Only     []string `json:"only,omitempty" maxItems:"1000" maxLength:"1024" doc:"adopt: what to take over, KIND/NAME, KIND/NAMESPACE/NAME or with #FIELD behind it. Empty: everything that differs."`
+	Branch   string   `json:"branch,omitempty" maxLength:"250" doc:"adopt: the branch to propose it on. Empty: rekindle/adopt-CLUSTER."`
+	Provider string   `json:"provider,omitempty" maxLength:"40" doc:"drill: the provider of the throwaway cluster. restore with repo: who makes the cluster. Empty: as declared."`
+	WaitMS   int64    `json:"waitMs,omitempty" minimum:"0" doc:"restore, drill: how long objects may take to become healthy. 0: as declared."`
 
 	// Key is the request's Idempotency-Key and By who asks; the server fills them in.
 	Key string `json:"-"`
