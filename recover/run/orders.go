@@ -213,6 +213,9 @@ func (x *Executor) answer(ctx context.Context, id string, o Order) (Order, error
 		if o = r.Orders[o.N-1]; o.Refused != "" {
 			return o, &RefusedOrderError{ID: id, Order: o, Reason: o.Refused}
 		}
+		if o.Answered.IsZero() && r.Outcome != "" && r.Outcome != Interrupted {
+			return o, &RefusedOrderError{ID: id, Order: o, Reason: endedFirst}
+		}
 		if !o.Answered.IsZero() || r.Outcome != "" || x.pause(waiting) != nil {
 			return o, nil
 		}

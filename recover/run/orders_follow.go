@@ -203,15 +203,23 @@ func (e *execution) forgetOrders(ctx context.Context, how Outcome) {
 	if how == Interrupted {
 		return // the next attempt comes to them
 	}
-	e.orders.mu.Lock()
-	open := e.orders.open
-	e.orders.open = nil
-	e.orders.mu.Unlock()
-	for _, o := range open {
-		e.settleOrder(ctx, o, &Event{Type: OrderRefused, Level: LevelWarn, Object: o.Object,
-			Message: fmt.Sprintf("%s: the run ended first", o.Kind)}, "the run ended first", nil)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	defer cancel()
+	r, err := e.Journal.Run(ctx, e.id)
+	if err != nil {
+		e.log().Warn("the last orders could not be read", "run", e.id, "error", err)
+		return
+	}
+	for _, o := range r.Orders {
+		if o.Answered.IsZero() {
+			e.settleOrder(ctx, o, &Event{Type: OrderRefused, Level: LevelWarn, Object: o.Object,
+				Message: fmt.Sprintf("%s: %s", o.Kind, endedFirst)}, endedFirst, nil)
+		}
 	}
 }
+
+// endedFirst is why an order is refused that came too late.
+const endedFirst = "the run ended first"
 
 // byWhom is " by ada: because", as far as it is known.
 func byWhom(by, why string) string {
