@@ -46,11 +46,35 @@ func (x *Executor) Abort(ctx context.Context, id string) (Run, error) {
 	}
 }
 
-// markAborted writes the outcome, unless the run was taken up since r was read.
+// markAborted writes the last event and then the outcome, as a run does that ends by
+// itself: whoever follows the events until there is an outcome has seen it. It holds
+// the lease meanwhile, so that nobody takes up what is about to end; a newer run that
+// has it keeps others from that just as well.
 func (x *Executor) markAborted(ctx context.Context, seen Run) (Run, error) {
+	lease, err := x.acquire(ctx, seen)
+	var held *HeldError
+	switch {
+	case errors.As(err, &held) && (held.Holder.Run == seen.ID || held.Holder.Run == ""):
+		return seen, errChanged
+	case err != nil && held == nil:
+		return seen, err
+	case err == nil:
+		defer x.release(lease, seen.ID)
+	}
+	is, err := x.Journal.Run(ctx, seen.ID)
+	if err != nil {
+		return seen, err
+	}
+	unchanged := func(r *Run) bool { return r.Attempts == seen.Attempts && r.Outcome == seen.Outcome }
+	if !unchanged(&is) {
+		return seen, errChanged
+	}
 	at := x.now()
+	if _, err := x.Journal.Append(ctx, seen.ID, Event{Time: at, Level: LevelWarn, Type: RunEnd, Message: string(Aborted)}); err != nil {
+		return seen, err
+	}
 	r, err := x.Journal.Update(ctx, seen.ID, func(r *Run) error {
-		if r.Attempts != seen.Attempts || r.Outcome != seen.Outcome {
+		if !unchanged(r) {
 			return errChanged
 		}
 		for i := range r.Steps {
@@ -64,8 +88,7 @@ func (x *Executor) markAborted(ctx context.Context, seen Run) (Run, error) {
 	if err != nil {
 		return seen, err
 	}
-	_, err = x.Journal.Append(ctx, seen.ID, Event{Time: at, Level: LevelWarn, Type: RunEnd, Message: string(Aborted)})
-	return r, err
+	return r, nil
 }
 
 func (x *Executor) askAbort(ctx context.Context, id string) error {

@@ -235,6 +235,48 @@ func TestAbortDeadRun(t *testing.T) {
 	}
 }
 
+// follower reads the events of a run at the instant before something is written
+// about it.
+type follower struct {
+	run.Journal
+	saw func(events []run.Event)
+}
+
+func (f follower) Update(ctx context.Context, id string, change func(*run.Run) error) (run.Run, error) {
+	events, err := f.Events(ctx, id, 0, 0)
+	if err != nil {
+		return run.Run{}, err
+	}
+	f.saw(events)
+	return f.Journal.Update(ctx, id, change)
+}
+
+// TestFollowersSeeTheAbort: who stops following at the outcome has had all events,
+// and a run whose cluster another one works on by now ends as well.
+func TestFollowersSeeTheAbort(t *testing.T) {
+	b := newBench(t)
+	r := someRun(1)
+	r.Attempts, r.Cluster = 1, "dev"
+	if err := b.store.Begin(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	newer, err := run.AcquireLease(t.Context(), b.store.Leases(), "dev", run.Holder{Run: "newer"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = newer.Release() }()
+	asked := 0
+	b.Journal = follower{b.store, func(events []run.Event) {
+		asked++
+		if len(events) != 1 || events[0].Type != run.RunEnd {
+			t.Errorf("before the outcome there are %+v", events)
+		}
+	}}
+	if r, err := b.Abort(t.Context(), r.ID); err != nil || r.Outcome != run.Aborted || asked != 1 {
+		t.Errorf("%+v, %v, written %d times", r, err, asked)
+	}
+}
+
 func TestPanicKeepsItsStack(t *testing.T) {
 	b := newBench(t)
 	r, err := b.Start(t.Context(), run.Run{Recipe: "restore"}, []run.Def{
