@@ -14,6 +14,7 @@ import (
 	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/recover/plan"
 	"github.com/rekindle-io/rekindle/recover/run"
+	"github.com/rekindle-io/rekindle/snapshot/capture"
 	"github.com/rekindle-io/rekindle/snapshot/drift"
 )
 
@@ -168,19 +169,25 @@ type sighting struct {
 	// over before; givenUp were taken over and are planned no more.
 	others  map[object.ID]string
 	givenUp map[object.ID]bool
-	// secrets are there, carried came from an export.
+	// rules name the Secrets that are carried over. secrets are there, carried are
+	// those that came from an export, or that the rules are about.
+	rules            []*capture.Filter
 	secrets, carried map[object.ID]bool
 }
 
 var _ drift.Cluster = (*sighting)(nil)
 
-func (r *restore) sight(p *plan.Plan) *sighting {
-	s := &sighting{live: live{r.cluster}, ours: r.ours, planned: make(map[object.ID]bool, len(p.Nodes)), others: map[object.ID]string{}, givenUp: map[object.ID]bool{},
+func (r *restore) sight(p *plan.Plan) (*sighting, error) {
+	rules, err := r.req.CarryOver.filters()
+	if err != nil {
+		return nil, err
+	}
+	s := &sighting{rules: rules, live: live{r.cluster}, ours: r.ours, planned: make(map[object.ID]bool, len(p.Nodes)), others: map[object.ID]string{}, givenUp: map[object.ID]bool{},
 		secrets: map[object.ID]bool{}, carried: map[object.ID]bool{}}
 	for i := range p.Nodes {
 		s.planned[p.Nodes[i].ID] = true
 	}
-	return s
+	return s, nil
 }
 
 // List lists, and takes down what it sees.
@@ -196,7 +203,7 @@ func (s *sighting) note(id object.ID, u *unstructured.Unstructured) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if isSecret(id) {
-		s.secrets[id], s.carried[id] = true, u.GetAnnotations()[carriedAnnotation] != ""
+		s.secrets[id], s.carried[id] = true, isCarried(s.rules, id, u)
 	}
 	switch {
 	case planned && !marked:

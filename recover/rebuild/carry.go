@@ -82,6 +82,7 @@ type sealedFile struct {
 	path   string
 	labels map[string]string
 	kind   string // its type
+	sealed bool   // it seems to be encrypted
 }
 
 // carriedSecret is one Secret, without what it holds when it is there already.
@@ -149,7 +150,7 @@ func (r *restore) findCarried(ctx context.Context, s *run.Scope) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		f, err := r.lookAt(file)
+		f, err := lookAt(r.carry.tree, file)
 		if err != nil {
 			r.noteCarried(s, "", fmt.Sprintf("%s of the export is left out: %v", file, err))
 			continue
@@ -205,15 +206,15 @@ func (f *liveFiles) toCarry(s drift.Sighting) bool {
 
 // lookAt reads of a file what is readable: whose it is. A file that says something
 // else than its path is none of an export.
-func (r *restore) lookAt(file string) (sealedFile, error) {
-	info, err := r.carry.tree.Lstat(file)
+func lookAt(tree *source.Tree, file string) (sealedFile, error) {
+	info, err := tree.Lstat(file)
 	if err != nil {
 		return sealedFile{}, err
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxCarried {
 		return sealedFile{}, errors.New("it is no file of a Secret")
 	}
-	raw, err := r.carry.tree.ReadFile(file)
+	raw, err := tree.ReadFile(file)
 	if err != nil {
 		return sealedFile{}, err
 	}
@@ -226,6 +227,9 @@ func (r *restore) lookAt(file string) (sealedFile, error) {
 			Namespace string            `yaml:"namespace"`
 			Labels    map[string]string `yaml:"labels"`
 		} `yaml:"metadata"`
+		Sops struct {
+			MAC string `yaml:"mac"`
+		} `yaml:"sops"`
 	}
 	if err := yaml.Unmarshal(raw, &head); err != nil {
 		return sealedFile{}, errors.New("it cannot be read as YAML")
@@ -234,7 +238,7 @@ func (r *restore) lookAt(file string) (sealedFile, error) {
 	if head.APIVersion != "v1" || head.Kind != "Secret" || export.Path(id) != file {
 		return sealedFile{}, errors.New("it does not hold the Secret that its path names")
 	}
-	return sealedFile{id: id, path: file, labels: head.Metadata.Labels, kind: head.Type}, nil
+	return sealedFile{id: id, path: file, labels: head.Metadata.Labels, kind: head.Type, sealed: head.Sops.MAC != ""}, nil
 }
 
 // secretKind is the kind of what is carried over.

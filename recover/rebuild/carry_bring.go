@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/rekindle-io/rekindle/recover/kube"
+	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/recover/run"
 	"github.com/rekindle-io/rekindle/snapshot/drift"
 )
@@ -77,8 +78,8 @@ func (r *restore) bringOne(ctx context.Context, s *run.Scope, a *applier, secret
 }
 
 // account puts what is carried over into a comparison: those that are to come and
-// are not there are missing, and those that came, in this restore or an earlier
-// one, are not unexpected.
+// are not there are missing; those that came, in this restore or an earlier one, or
+// that somebody else made whom the rules name, are not unexpected.
 func (r *restore) account(d *drift.Report, s *sighting) {
 	for _, secret := range r.carry.sorted() {
 		if id := secret.ID(); !s.secrets[id] && !s.planned[id] {
@@ -88,6 +89,11 @@ func (r *restore) account(d *drift.Report, s *sighting) {
 	slices.SortFunc(d.Missing, func(a, b drift.Missing) int { return a.ID.Compare(b.ID) })
 	d.Unexpected = slices.DeleteFunc(d.Unexpected, func(u drift.Unexpected) bool {
 		_, wanted := r.carry.wanted[u.ID]
-		return isSecret(u.ID) && (wanted || s.carried[u.ID])
+		if !isSecret(u.ID) || u.Restored || !wanted && !s.carried[u.ID] {
+			return false
+		}
+		d.Carried = append(d.Carried, u.ID)
+		return true
 	})
+	slices.SortFunc(d.Carried, object.ID.Compare)
 }

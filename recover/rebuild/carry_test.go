@@ -78,6 +78,8 @@ func TestCarryOver(t *testing.T) {
 	t.Run("leaves them alone once they are there", c.leavesAlone)
 	c.env[sops.EnvKey] = c.key
 	t.Run("brings only what is missing, in place", c.inPlace)
+	t.Run("counts them neither as missing nor as unexpected", c.declaredInDrift)
+	t.Run("brings nothing that a tampered branch has", c.hostile)
 	t.Run("keeps what they hold to itself", c.keepsToItself)
 }
 

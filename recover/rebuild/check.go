@@ -152,7 +152,10 @@ func (r *restore) compare(ctx context.Context, p *plan.Plan, catalogue *object.C
 	if err != nil {
 		return nil, err
 	}
-	seen := r.sight(p)
+	seen, err := r.sight(p)
+	if err != nil {
+		return nil, err
+	}
 	difference, err := drift.Compare(ctx, seen, expected(p, catalogue), drift.Options{
 		Commit:    r.commit.SHA,
 		Catalogue: catalogue,

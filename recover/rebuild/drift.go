@@ -179,9 +179,15 @@ func (d *drifting) compare(ctx context.Context, to drift.Observer) error {
 		return err
 	}
 	wanted := expected(d.plan, d.catalogue)
-	survey := recoverability.New(recoverability.Options{Expected: objectsOf(wanted), Removed: removed})
+	sealed, note, err := d.copies(ctx)
+	if err != nil {
+		return err
+	}
+	defer sealed.close()
+	survey := recoverability.New(recoverability.Options{Expected: objectsOf(wanted), Removed: removed, Carried: sealed.of})
 	tally := capture.NewTally(d.req.Explain)
-	watchers, whole, bodies := observers{inGit{survey}, acquaintance{rules, filter}}, survey.Needs, inGit{survey}.needs
+	carried := &declaredSecrets{rules: sealed.rules, seen: map[object.ID]bool{}}
+	watchers, whole, bodies := observers{inGit{survey}, acquaintance{rules, filter}, carried}, survey.Needs, inGit{survey}.needs
 	if to != nil {
 		watchers, whole, bodies = append(watchers, to), drift.Everything, drift.Everything
 	}
@@ -202,6 +208,7 @@ func (d *drifting) compare(ctx context.Context, to drift.Observer) error {
 	for _, e := range wanted { // what is missing is not met
 		filter.Met(e.Object.ID(), e.Object.GetLabels())
 	}
+	carried.account(raw)
 	b := beside{raw: raw, filter: filter, rules: rules}
 	d.unserved(b)
 	secrets.add(b)
@@ -213,6 +220,9 @@ func (d *drifting) compare(ctx context.Context, to drift.Observer) error {
 			Repo: source.Redact(d.req.Source.Repo), Path: d.req.Source.Path},
 		Drift: raw, Rules: rules.Statuses(), Selection: filter.Statuses(groupKinds(d.catalogue)), Recoverability: survey.Report(raw), Times: d.req.Times,
 	})}
+	if note != "" {
+		d.result.Notes = append(d.result.Notes, note)
+	}
 	return nil
 }
 

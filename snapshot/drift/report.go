@@ -38,6 +38,9 @@ type Report struct {
 	Changed    []Change     `json:"changed,omitempty"`
 	Unexpected []Unexpected `json:"unexpected,omitempty"`
 
+	// Carried are Secrets that the commit does not have and that are declared all the
+	// same: a restore brings them back from the last export.
+	Carried []object.ID `json:"carriedOver,omitempty"`
 	// Adopted are objects that the commit has and that others made: a restore
 	// in place makes them its own.
 	Adopted []object.ID `json:"adopted,omitempty"`

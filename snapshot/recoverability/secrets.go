@@ -16,6 +16,8 @@ type secrets struct {
 	makers map[string]int
 	// needed says which object of the commit needs a Secret.
 	needed map[object.ID]object.ID
+	// carried is Options.Carried.
+	carried func(*unstructured.Unstructured) (from string, ok bool)
 }
 
 // makersOfSecrets are kinds that name the Secret which they make.
@@ -76,11 +78,19 @@ func (s *secrets) see(o drift.Sighting, find func(Finding)) {
 		s.makers["kept elsewhere, people say: "+by]++
 		return
 	}
+	from, awaited := "", false
+	if s.carried != nil {
+		from, awaited = s.carried(o.Live)
+	}
+	if from != "" {
+		s.makers[from]++
+		return
+	}
 	if opens, ok := unlocks(o.Live); ok {
 		find(of(o.ID, Finding{
 			Category: Secrets, Rule: "secret-key", Points: 15,
 			What: "it opens " + opens + ": without it they stay closed, though they are in git",
-			Do:   "keep a copy outside of the cluster and of this repository, and say so with the annotation " + SavedBy,
+			Do:   remedy(awaited, "keep a copy outside of the cluster and of this repository, and say so with the annotation "+SavedBy),
 		}))
 		return
 	}
@@ -94,8 +104,17 @@ func (s *secrets) see(o drift.Sighting, find func(Finding)) {
 	}
 	find(of(o.ID, Finding{
 		Category: Secrets, Rule: "secret-unexpected", Points: points, What: what,
-		Do: "encrypt it into the source (SOPS, a SealedSecret, an ExternalSecret), or say who keeps it with the annotation " + SavedBy,
+		Do: remedy(awaited, "encrypt it into the source (SOPS, a SealedSecret, an ExternalSecret), or say who keeps it with the annotation "+SavedBy),
 	}))
+}
+
+// remedy is what to do about a Secret: one that is to be carried over needs no more
+// than an export.
+func remedy(awaited bool, otherwise string) string {
+	if awaited {
+		return "export the cluster (rekindle drift NAME --export --push, with drift.export.recipients): carryOver names it, and no export has it encrypted yet"
+	}
+	return otherwise
 }
 
 func keptBy(u *unstructured.Unstructured) string {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/rekindle-io/rekindle/recover/object"
@@ -19,6 +20,10 @@ type Options struct {
 	// Removed tells what became of an API version that Kubernetes has removed, in
 	// words; ok is false for versions that are served. Nil: none was.
 	Removed func(schema.GroupVersionKind) (words string, ok bool)
+	// Carried tells of a live Secret that the commit does not have whether it is to
+	// be carried over to the next cluster, and in words from which encrypted copy;
+	// "" when there is none yet. Nil: none is.
+	Carried func(*unstructured.Unstructured) (from string, ok bool)
 }
 
 // Survey collects what a report needs, while a cluster is listed. Its methods
@@ -46,7 +51,7 @@ func New(opts Options) *Survey {
 		definitions: map[schema.GroupKind]bool{},
 		unknown:     map[string]bool{},
 		claims:      newClaims(),
-		secrets:     secrets{makers: map[string]int{}, needed: map[object.ID]object.ID{}},
+		secrets:     secrets{makers: map[string]int{}, needed: map[object.ID]object.ID{}, carried: opts.Carried},
 		images:      map[string]*image{},
 		kinds:       customKinds{defined: map[schema.GroupKind]definition{}, seen: map[schema.GroupKind]int{}},
 	}

@@ -187,6 +187,9 @@ func (p *printer) header(r *Report) {
 		}
 	}
 	p.fact("Objects:", counts)
+	if n := len(r.Carried); n > 0 {
+		p.fact("Besides:", "carried over: "+count(n, "Secret"))
+	}
 	if c.Ignored > 0 {
 		p.fact("Ignored:", count(c.Ignored, "difference"))
 	}

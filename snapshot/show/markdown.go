@@ -155,6 +155,9 @@ func (m *page) kinds(r *Report) {
 			others = append(others, fmt.Sprintf("%d %s", n.n, n.word))
 		}
 	}
+	if n := len(r.Carried); n > 0 {
+		others = append(others, count(n, "Secret")+" carried over")
+	}
 	if c.Ignored > 0 {
 		others = append(others, count(c.Ignored, "difference")+" ignored")
 	}

@@ -37,6 +37,9 @@ type Report struct {
 	Fingerprint string `json:"fingerprint,omitempty"`
 	// Objects are those that differ, sorted by identity.
 	Objects []Object `json:"objects"`
+	// Carried are the Secrets that the commit does not have and that a restore brings
+	// back from the last export, as is declared: they do not count as unexpected.
+	Carried []object.ID `json:"carriedOver,omitempty"`
 	// Unknown are the kinds that could not be listed, sorted.
 	Unknown []Unknown `json:"unknown,omitempty"`
 	// NotExported are live objects that an export has no file of, or one of an
@@ -174,7 +177,7 @@ func Of(in Input) *Report {
 	d := in.Drift
 	r := &Report{
 		Schema: Schema, Cluster: in.Cluster, Commit: in.Commit, Fingerprint: d.Fingerprint,
-		Objects: []Object{}, Recoverability: in.Recoverability,
+		Objects: []Object{}, Carried: d.Carried, Recoverability: in.Recoverability,
 	}
 	r.Commit.SHA = cmp.Or(r.Commit.SHA, d.Commit)
 	r.Commit.Repo = withoutCredentials(r.Commit.Repo)
