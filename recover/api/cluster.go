@@ -28,7 +28,9 @@ type Cluster struct {
 	Provider string  `json:"provider" doc:"Who makes and removes the cluster."`
 	Declared bool    `json:"declared" doc:"It is in the daemon's rekindle.yaml."`
 	Source   *Source `json:"source,omitempty" doc:"Where its manifests come from; absent when it is not declared."`
-	State    State   `json:"state" enum:"awake,asleep,restoring,tearing down,failed,unknown" doc:"What it is, as last seen."`
+	// Labels group clusters for people; they mean nothing to the daemon.
+	Labels map[string]string `json:"labels,omitempty" doc:"Labels of the cluster, to group by."`
+	State  State             `json:"state" enum:"awake,asleep,restoring,tearing down,failed,unknown" doc:"What it is, as last seen."`
 	// Wanted is nil when neither a calendar nor a person says anything.
 	Wanted    *Decision `json:"wanted,omitempty" doc:"What it should be now, and why; absent without a schedule."`
 	Next      *Event    `json:"next,omitempty" doc:"The next change that the calendar brings."`
