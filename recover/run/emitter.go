@@ -83,6 +83,7 @@ func (m *emitter) start(ctx context.Context) (stop func()) {
 		defer close(done)
 		tick := time.NewTicker(cmp.Or(m.x.FlushEvery, 200*time.Millisecond))
 		defer tick.Stop()
+		said := false // once for each trouble: a disk may be full for hours
 		for {
 			select {
 			case <-ctx.Done():
@@ -90,9 +91,11 @@ func (m *emitter) start(ctx context.Context) (stop func()) {
 			case <-tick.C:
 			case <-m.kick:
 			}
-			if err := m.flush(ctx); err != nil && ctx.Err() == nil {
-				m.x.log().Warn("events could not be journaled yet", "run", m.id, "error", err)
+			err := m.flush(ctx)
+			if err != nil && !said && ctx.Err() == nil {
+				m.x.log().Warn("events could not be journaled yet; it is tried on", "run", m.id, "error", err)
 			}
+			said = err != nil
 		}
 	}()
 	return func() {

@@ -1,9 +1,11 @@
 package run_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -319,6 +321,8 @@ func TestRedact(t *testing.T) {
 type fullDisk struct {
 	*run.Store
 	full atomic.Bool
+	// refused counts the events' attempts.
+	refused atomic.Int32
 }
 
 var errFull = &run.StorageError{Path: "journal.db", Trouble: run.NoSpace, Err: syscall.ENOSPC}
@@ -332,9 +336,37 @@ func (f *fullDisk) Update(ctx context.Context, id string, change func(*run.Run) 
 
 func (f *fullDisk) Append(ctx context.Context, id string, events ...run.Event) ([]run.Event, error) {
 	if f.full.Load() {
+		f.refused.Add(1)
 		return nil, errFull
 	}
 	return f.Store.Append(ctx, id, events...)
+}
+
+// A disk that stays full is one line in the log, not one for each attempt.
+func TestFullDiskIsSaidOnce(t *testing.T) {
+	b := newBench(t)
+	var log bytes.Buffer
+	b.Log, b.FlushEvery = slog.New(slog.NewTextHandler(&log, nil)), time.Millisecond
+	disk := &fullDisk{Store: b.store}
+	b.Journal = disk
+	_, err := b.Start(t.Context(), run.Run{Recipe: "restore"}, []run.Def{
+		step("work", func(ctx context.Context, s *run.Scope) error {
+			disk.full.Store(true)
+			defer disk.full.Store(false)
+			s.Event(run.Event{Type: "x"})
+			for disk.refused.Load() < 5 {
+				select {
+				case <-ctx.Done():
+					return context.Cause(ctx)
+				case <-time.After(time.Millisecond):
+				}
+			}
+			return nil
+		}),
+	})
+	if said := strings.Count(log.String(), "could not be journaled"); err != nil || said != 1 {
+		t.Errorf("said %d times (%v):\n%s", said, err, log.String())
+	}
 }
 
 func TestDiskFullInTheMiddle(t *testing.T) {
