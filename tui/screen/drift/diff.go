@@ -56,7 +56,7 @@ func edits(f show.Field) []edit {
 	if f.Want == nil || f.Have == nil || len(git)+len(live) > maxCompared || !severalLines(git) || !severalLines(live) {
 		return append(side(inGit, f.Want, git), side(inLive, f.Have, live)...)
 	}
-	return compared(git, live)
+	return lineByLine(git, live)
 }
 
 func severalLines(text string) bool { return strings.Count(text, "\n") > 1 }
@@ -80,8 +80,8 @@ func side(s sign, value any, text string) []edit {
 	return list
 }
 
-// compared is the difference of two texts, with some lines around each change.
-func compared(git, live string) []edit {
+// lineByLine is the difference of two texts, with some lines around each change.
+func lineByLine(git, live string) []edit {
 	var list []edit
 	head := 3 // names of files that there are none of
 	for line := range strings.Lines(string(diff.Diff("", []byte(git), "", []byte(live)))) {

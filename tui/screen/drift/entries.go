@@ -2,9 +2,10 @@ package drift
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/snapshot/recoverability"
@@ -36,10 +37,14 @@ type entry struct {
 	// branches are the namespace and the kind, or the category.
 	branches []string
 	name     string
+	// id tells the entry from all others, also of a later report.
+	id string
 	// facts are few words behind the name.
 	facts string
-	// text is what a filter looks at.
-	text string
+	// by is who touched it last, when that is known, and when.
+	by      show.Author
+	touched bool
+	when    time.Time
 	// object is nil for what is not about one object.
 	object *object.ID
 
@@ -47,15 +52,6 @@ type entry struct {
 	unknown *show.Unknown
 	finding *recoverability.Finding
 	ignored []show.Ignored
-}
-
-// key tells the entry from all others, also of a later report.
-func (e *entry) key() string {
-	rule := ""
-	if e.finding != nil {
-		rule = e.finding.Rule
-	}
-	return fmt.Sprintf("%d\x00%s\x00%s\x00%s", e.group, strings.Join(e.branches, "\x00"), e.name, rule)
 }
 
 // clusterWide stands in the tree for the namespace of objects that have none.
@@ -70,14 +66,29 @@ func entriesOf(r *show.Report) []entry {
 	}
 	for i := range r.Unknown {
 		u := &r.Unknown[i]
-		list = append(list, entry{group: unlisted, name: u.Kind, unknown: u, facts: u.Reason, text: u.Kind + " " + u.Reason})
+		list = append(list, entry{group: unlisted, name: u.Kind, unknown: u, facts: u.Reason})
 	}
 	list = append(list, losses(r.Recoverability)...)
 	list = append(list, leftOut(r.Ignored)...)
+	for i := range list {
+		list[i].finish()
+	}
 	slices.SortStableFunc(list, func(a, b entry) int {
 		return cmp.Or(cmp.Compare(a.group, b.group), a.weigh(&b), slices.Compare(a.branches, b.branches), cmp.Compare(a.name, b.name))
 	})
 	return list
+}
+
+// finish fills in what follows from the rest.
+func (e *entry) finish() {
+	parts := append([]string{strconv.Itoa(int(e.group))}, e.branches...)
+	if parts = append(parts, e.name); e.finding != nil {
+		parts = append(parts, e.finding.Rule)
+	}
+	e.id = strings.Join(parts, "\x00")
+	if e.by, e.touched = e.last(); e.touched {
+		e.when = when(e.by.Time)
+	}
 }
 
 // weigh keeps what would be lost in the report's order, worst first.
@@ -110,10 +121,6 @@ func differing(o *show.Object) entry {
 		}
 		e.facts = strings.Join(paths, ", ")
 	}
-	e.text += " " + e.facts + " " + o.Note + " " + o.From.File
-	if by, known := e.last(); known {
-		e.text += " " + who(by)
-	}
 	return e
 }
 
@@ -130,7 +137,6 @@ func (e *entry) about(id object.ID) {
 	e.object = &id
 	e.branches = []string{cmp.Or(id.Namespace, clusterWide), id.GroupKind().String()}
 	e.name = id.Name
-	e.text = id.String()
 }
 
 // losses are the findings of recoverability, by category, without those that only
@@ -147,7 +153,7 @@ func losses(r *recoverability.Report) []entry {
 		}
 		list = append(list, entry{
 			group: lost, branches: []string{string(f.Category)}, name: f.Subject, facts: f.What,
-			text: f.Subject + " " + f.What + " " + f.Do, object: f.Object, finding: f,
+			object: f.Object, finding: f,
 		})
 	}
 	return list
@@ -165,9 +171,6 @@ func leftOut(all []show.Ignored) []entry {
 		e := entry{group: ignored, ignored: all[:n]}
 		e.about(all[0].ID)
 		e.facts = all[0].Why
-		for _, i := range all[:n] {
-			e.text += " " + i.Path + " " + i.Why
-		}
 		list, all = append(list, e), all[n:]
 	}
 	return list
