@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rekindle-io/rekindle/cmd/internal/config"
+	"github.com/rekindle-io/rekindle/cmd/internal/declared"
 	"github.com/rekindle-io/rekindle/cmd/internal/terminal"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 )
@@ -96,7 +97,7 @@ func (a *app) adoptRequest(cmd *cobra.Command, drift rebuild.DriftRequest, f ado
 	if err != nil {
 		return req, err
 	}
-	req.Roots = otherRoots(c, req.Cluster, req.Source)
+	req.Roots = declared.OtherRoots(c, req.Cluster, req.Source)
 	return req, nil
 }
 

@@ -1,4 +1,4 @@
-package cli
+package declared
 
 import (
 	"net/url"
@@ -12,8 +12,8 @@ import (
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 )
 
-// otherRoots are the folders of a repository that other clusters are made of.
-func otherRoots(c *config.Config, cluster string, from rebuild.Source) []string {
+// OtherRoots are the folders of a repository that other clusters are made of.
+func OtherRoots(c *config.Config, cluster string, from rebuild.Source) []string {
 	var roots []string
 	own := path.Clean("./" + from.Path)
 	for _, name := range c.Names() {

@@ -1,4 +1,4 @@
-package cli
+package declared
 
 import (
 	"errors"
@@ -56,7 +56,7 @@ func TestRootsOfOtherClusters(t *testing.T) {
 		"whole":   of("https://git.example.com/shop/", ""),
 		"foreign": of("https://git.example.com/till", "overlays/till"),
 	}}
-	got := otherRoots(c, "dev", rebuild.Source{Repo: "ssh://git@git.example.com/shop", Path: "./overlays/dev/"})
+	got := OtherRoots(c, "dev", rebuild.Source{Repo: "ssh://git@git.example.com/shop", Path: "./overlays/dev/"})
 	if want := []string{".", "overlays/prod"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
