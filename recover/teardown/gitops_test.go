@@ -141,7 +141,7 @@ func TestComesBack(t *testing.T) {
 			}
 		}
 	}()
-	_, err := w.Teardown(t.Context(), w.request(func(req *teardown.Request) { req.Waits.Drain = 1500 * time.Millisecond }), nil)
+	_, err := w.Teardown(t.Context(), w.request(func(req *teardown.Request) { req.Waits.Drain = 4 * time.Second }), nil)
 	close(stop)
 	<-stopped
 	if err == nil || !strings.Contains(err.Error(), "Service shop/again: it comes back when it is deleted: made by kubectl-create") {

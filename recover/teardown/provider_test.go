@@ -25,9 +25,9 @@ func TestProviderTroubles(t *testing.T) {
 		return ctx.Err()
 	}
 	report, err := w.Teardown(t.Context(), w.request(func(req *teardown.Request) {
-		req.Waits.Delete, req.Waits.Leftovers = time.Second, time.Second
+		req.Waits.Delete, req.Waits.Leftovers = 6*time.Second, 4*time.Second
 	}), nil)
-	if outcomeOf(err) != run.Failed || report.Deleted || !strings.Contains(err.Error(), "not deleted within 1s") {
+	if outcomeOf(err) != run.Failed || report.Deleted || !strings.Contains(err.Error(), "not deleted within 6s") {
 		t.Fatalf("hanging: %v", err)
 	}
 	exported := w.tip()

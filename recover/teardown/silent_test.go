@@ -103,14 +103,16 @@ func TestSilent(t *testing.T) {
 func TestAbandoned(t *testing.T) {
 	w := newWorld(t)
 	w.restore()
+	answer := 20 * time.Second
 	abandon := func(req *teardown.Request) {
-		req.Waits.Answer = time.Second
+		req.Waits.Answer = answer
 		req.Silent, req.AllowDataLoss, req.Export = teardown.SilentAbandon, true, nil
 	}
 	if err := w.refused(abandon); outcomeOf(err) != run.Refused || !strings.Contains(err.Error(), "answers") {
 		t.Errorf("a cluster that answers is abandoned: %v", err)
 	}
 	w.freeze(w.state)
+	answer = time.Second
 	if report := w.down(abandon); report.Export != nil {
 		t.Errorf("%s", words(t, report))
 	}

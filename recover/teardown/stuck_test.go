@@ -41,7 +41,8 @@ func TestStuck(t *testing.T) {
 	})
 	h.apply(shopPath+"/services", "apiVersion: v1\nkind: Service\nmetadata: {name: guarded, labels: {guarded: \"yes\"}}\nspec: {type: LoadBalancer, ports: [{port: 80}]}\n")
 	h.apply("/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations", deadWebhook)
-	hasty := func(req *teardown.Request) { req.Waits.Drain = 1500 * time.Millisecond }
+	// Long enough for what is not stuck, on a busy machine.
+	hasty := func(req *teardown.Request) { req.Waits.Drain = 4 * time.Second }
 
 	report, err := w.Teardown(t.Context(), w.request(hasty), w.log)
 	var stuck *teardown.StuckError
