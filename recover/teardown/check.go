@@ -34,6 +34,7 @@ type earlier struct {
 	Run     string    `json:"run"`
 	Export  *Exported `json:"export"`
 	Drained bool      `json:"drained,omitempty"`
+	Losses  []Loss    `json:"losses,omitempty"`
 }
 
 // check is where every guard but those of the export stands. Nothing has been
@@ -47,8 +48,8 @@ func (t *teardown) check(ctx context.Context, s *run.Scope) error {
 	if known && Begun(s.Run()) {
 		return nil
 	}
-	if t.req.Protected {
-		return &rebuild.RefusedError{Reason: fmt.Sprintf("cluster %q is protected", t.req.Cluster), Remedy: "take protected: true out of rekindle.yaml"}
+	if err := t.req.RefuseProtected(); err != nil {
+		return err
 	}
 	was := t.target.ID
 	t.target = target{}
@@ -60,6 +61,15 @@ func (t *teardown) check(ctx context.Context, s *run.Scope) error {
 		err = t.judge(ctx, s, *found)
 	}
 	return errors.Join(err, s.Made(ctx, t.target)) // what was refused is in the report, too
+}
+
+// RefuseProtected refuses the teardown of a cluster that is not to be torn down at
+// all: there is nothing to be confirmed then. The error is a *rebuild.RefusedError.
+func (req Request) RefuseProtected() error {
+	if !req.Protected {
+		return nil
+	}
+	return &rebuild.RefusedError{Reason: fmt.Sprintf("cluster %q is protected", req.Cluster), Remedy: "take protected: true out of rekindle.yaml"}
 }
 
 // find looks for the cluster, and fills in which one it is. It returns nil when the
@@ -113,6 +123,7 @@ func (t *teardown) judge(ctx context.Context, s *run.Scope, found providers.Clus
 	}
 	if t.target.Earlier != nil {
 		s.Eventf(run.LevelInfo, "check.earlier", "run %s has begun to take this cluster apart: its export holds what it was", t.target.Earlier.Run)
+		t.target.Losses = t.target.Earlier.Losses // they were accepted then
 		return nil
 	}
 	if t.export == nil && t.req.Silent != SilentAbandon {
@@ -176,7 +187,7 @@ func (t *teardown) dismantled(ctx context.Context, self string) (*earlier, error
 			return nil, nil
 		}
 		drain, _ := r.Step(stepDrain)
-		return &earlier{Run: r.ID, Export: report.Export, Drained: drain.State == run.StepDone}, nil
+		return &earlier{Run: r.ID, Export: report.Export, Drained: drain.State == run.StepDone, Losses: report.Losses}, nil
 	}
 	return nil, nil
 }

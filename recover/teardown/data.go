@@ -85,11 +85,12 @@ func (t *teardown) losses(ctx context.Context, s *run.Scope, cluster *kube.Clust
 			return nil, fmt.Errorf("whose data would be lost cannot be told: %w", err)
 		}
 	}
-	return t.acceptable(s, survey.Report(nil).Unsaved(), "data that nothing saves")
+	return t.acceptable(s, survey.Report(nil).Unsaved(), "data that nothing saves", "save it")
 }
 
-// acceptable makes losses of findings, and refuses those that nobody accepted.
-func (t *teardown) acceptable(s *run.Scope, findings []recoverability.Finding, what string) ([]Loss, error) {
+// acceptable makes losses of findings, and refuses those that nobody accepted; the
+// best that can be done about them is save.
+func (t *teardown) acceptable(s *run.Scope, findings []recoverability.Finding, what, save string) ([]Loss, error) {
 	var losses []Loss
 	var refused []string
 	for _, f := range findings {
@@ -110,7 +111,7 @@ func (t *teardown) acceptable(s *run.Scope, findings []recoverability.Finding, w
 	}
 	return losses, &rebuild.RefusedError{
 		Reason: fmt.Sprintf("%s would be lost: %s", what, few(refused)),
-		Remedy: "save it, say who does with the annotation " + recoverability.SavedBy + ", or accept the loss with --accept-loss NAMESPACE/NAME",
+		Remedy: save + ", say who does with the annotation " + recoverability.SavedBy + ", or accept the loss with --accept-loss NAMESPACE/NAME",
 	}
 }
 

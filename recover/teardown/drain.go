@@ -221,7 +221,7 @@ func (d *draining) announce(ctx context.Context, doomed []*unstructured.Unstruct
 		}
 		grown = true
 		d.made.Removed = append(d.made.Removed, id)
-		d.s.Event(run.Event{Type: "teardown.remove", Object: id.String()})
+		d.s.Event(run.Event{Type: "teardown.remove", Object: id.String(), Message: "deleting it, with what it stands for outside of the cluster"})
 	}
 	if !grown {
 		return nil

@@ -2,6 +2,7 @@ package teardown
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -73,6 +74,9 @@ func (t *teardown) prove(ctx context.Context, s *run.Scope) error {
 		return nil
 	}
 	p, err := t.exported(ctx, s)
+	if err != nil && len(p.Losses) > 0 { // what was refused is in the report, too
+		err = errors.Join(err, s.Made(ctx, p))
+	}
 	if err != nil {
 		return err
 	}
@@ -158,7 +162,8 @@ func (t *teardown) lossesNow(ctx context.Context, s *run.Scope, result *rebuild.
 			secrets = append(secrets, f)
 		}
 	}
-	more, err := t.acceptable(s, secrets, "Secrets that are in the cluster alone, and of which the export has digests only,")
+	more, err := t.acceptable(s, secrets, "Secrets that are in the cluster alone, and of which the export has digests only,",
+		"name whom to encrypt for, so that the export holds them (drift.export.recipients in rekindle.yaml: the public key of an age key, age1…)")
 	return append(losses, more...), err
 }
 

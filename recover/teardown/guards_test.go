@@ -119,8 +119,18 @@ func (w *world) secret(t *testing.T) {
 	h := w.hand()
 	h.apply(shopPath+"/secrets", "apiVersion: v1\nkind: Secret\nmetadata: {name: by-hand}\nstringData: {a: hunter2-hunter2}\n")
 	err := w.refused(fine)
-	if outcomeOf(err) != run.Refused || !strings.Contains(err.Error(), "shop/by-hand") {
+	var hint interface{ Hint() string }
+	if outcomeOf(err) != run.Refused || !strings.Contains(err.Error(), "shop/by-hand") || !errors.As(err, &hint) ||
+		!strings.HasPrefix(hint.Hint(), "name whom to encrypt for") || !strings.Contains(hint.Hint(), "drift.export.recipients") {
 		t.Errorf("%v", err)
+	}
+	runs, err := w.store.Runs(t.Context(), run.Filter{Recipe: teardown.Recipe, Limit: 1})
+	if err != nil || len(runs) != 1 {
+		t.Fatal(runs, err)
+	}
+	report, err := teardown.ReportOf(runs[0])
+	if err != nil || len(report.Losses) != 2 || report.Losses[1].Object.Name != "by-hand" || report.Lost(report.Losses[1]) {
+		t.Errorf("told is %v: %s", err, words(t, report))
 	}
 	h.must("DELETE", shopPath+"/secrets/by-hand", "", nil)
 }
@@ -251,7 +261,7 @@ func (w *world) remoteDown(t *testing.T) {
 	}
 	// It dies in the middle of the push.
 	web.Set(gitserver.None)
-	wait = 3 * time.Second
+	wait = 8 * time.Second
 	w.Rebuild.Source.Progress = func(line string) {
 		if strings.HasPrefix(line, "pushing") {
 			web.Set(gitserver.Hang)

@@ -28,7 +28,7 @@ type Report struct {
 	// without it.
 	Silent string `json:"silent,omitempty"`
 	// Losses are the claims whose data nothing saves, and the Secrets that are in
-	// the cluster alone, whose loss was accepted.
+	// the cluster alone: accepted ones, or those that a teardown was refused for.
 	Losses []Loss `json:"losses,omitempty"`
 	// Export is where the cluster's state is; nil when it is nowhere.
 	Export *Exported `json:"export,omitempty"`
@@ -51,6 +51,10 @@ type Report struct {
 	// Seconds is the time from the beginning to the end, pauses included.
 	Seconds float64 `json:"seconds"`
 }
+
+// Lost tells whether the content of a loss is gone, or may be: until something was
+// deleted, it only would be.
+func (r *Report) Lost(l Loss) bool { return r.Deleted || slices.Contains(r.Removed, l.Object) }
 
 // Loss is a claim or a Secret whose content is nowhere else.
 type Loss struct {

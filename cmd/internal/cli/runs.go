@@ -288,8 +288,8 @@ longer be resumed. What it has made stays.`,
 				return err
 			}
 			a.Terminal.Errf("aborted %s\n", r.ID)
-			if c, err := a.locate(ctx, r.Cluster, r.Provider); err == nil {
-				a.Terminal.Errf("cluster %s stays (%s); remove it with: rekindle clusters delete %s\n", c.Name, c.State, c.Name)
+			for _, line := range a.afterAbort(ctx, r) {
+				a.Terminal.Errf("%s\n", line)
 			}
 			return nil
 		},

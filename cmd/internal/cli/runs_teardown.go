@@ -35,7 +35,7 @@ func (a *app) teardownAccount(ctx context.Context, r run.Run) (account, error) {
 		add("silent", report.Silent)
 	}
 	for _, l := range report.Losses {
-		add(map[bool]string{true: "lost", false: "unsaved"}[report.Deleted], fmt.Sprintf("%s: %s", l.Object, l.Why))
+		add(lossWord(report, l), fmt.Sprintf("%s: %s", l.Object, l.Why))
 	}
 	if n := len(report.Suspended); n > 0 {
 		add("suspended", count(n, "object")+" that would have made things again")
@@ -113,6 +113,27 @@ func (a *app) resumeTeardown(ctx context.Context, r run.Run, asJSON bool) error 
 		}
 	}
 	return a.tornDownErr(err)
+}
+
+// afterAbort says how the cluster of a run stands that was ended for good, and what
+// a person is likely to want now; nothing when there is no cluster.
+func (a *app) afterAbort(ctx context.Context, r run.Run) []string {
+	c, err := a.locate(ctx, r.Cluster, r.Provider)
+	if err != nil {
+		return nil
+	}
+	name := quote(c.Name)
+	switch {
+	case r.Recipe != teardown.Recipe:
+		return []string{fmt.Sprintf("cluster %s stays (%s); remove it with: rekindle clusters delete %s", c.Name, c.State, name)}
+	case !teardown.Begun(r):
+		return []string{fmt.Sprintf("cluster %s stays as it was (%s)", c.Name, c.State)}
+	}
+	return []string{
+		fmt.Sprintf("cluster %s is half taken apart (%s)", c.Name, c.State),
+		"finish it: rekindle teardown " + name,
+		"bring it back: rekindle restore " + name,
+	}
 }
 
 // rehearsed is the declared cluster whose drills use a throwaway cluster of that

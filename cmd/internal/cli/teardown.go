@@ -66,6 +66,9 @@ func (a *app) teardown(cmd *cobra.Command, name string, f teardownFlags) error {
 		return err
 	}
 	if f.confirm == "" {
+		if err := req.RefuseProtected(); err != nil {
+			return err
+		}
 		deed := fmt.Sprintf("cluster %s (%s) is exported to %s, branch %s, and then deleted with everything in it", name, req.Provider, req.Export.Repo, req.Export.Branch)
 		if err := a.confirm(ctx, name, deed); err != nil {
 			return err
@@ -129,6 +132,14 @@ func (a *app) tornDownErr(err error) error {
 	return &endedError{EndError: ended, next: next}
 }
 
+// lossWord says whether something is lost, or only would be.
+func lossWord(r *teardown.Report, l teardown.Loss) string {
+	if r.Lost(l) {
+		return "lost"
+	}
+	return "would be lost"
+}
+
 func (a *app) printTeardown(r *teardown.Report) {
 	t := a.Terminal
 	switch {
@@ -143,7 +154,7 @@ func (a *app) printTeardown(r *teardown.Report) {
 		a.fact("exported", fmt.Sprintf("%s, branch %s, commit %s", e.Repo, e.Branch, shortSHA(e.Commit)))
 	}
 	for _, l := range r.Losses {
-		a.fact("lost", fmt.Sprintf("%s: %s", l.Object, l.Why))
+		a.fact(lossWord(r, l), fmt.Sprintf("%s: %s", l.Object, l.Why))
 	}
 	for _, v := range r.Retained {
 		a.fact("retained", "volume "+v.Volume+" of "+v.Claim)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/rekindle-io/rekindle/recover/api"
 	"github.com/rekindle-io/rekindle/recover/run"
@@ -76,7 +77,7 @@ func known(err error) *api.Problem {
 		p.Name, p.Outcome = over.ID, over.Outcome
 		return p
 	case errors.As(err, &storage):
-		return api.NewProblem(api.Storage, "%s", err.Error()).WithHint(storage.Remedy())
+		return api.NewProblem(api.Storage, "%s", strings.Replace(err.Error(), ": "+storage.Remedy(), "", 1)).WithHint(storage.Remedy())
 	case errors.As(err, &chosen) && chosen.Outcome() == run.Refused:
 		return api.NewProblem(api.Refused, "%s", err.Error())
 	case errors.Is(err, context.DeadlineExceeded):
