@@ -73,6 +73,15 @@ func (t *Table[T]) Resize(width, height int) {
 // Rows are all rows as they were set. Len counts those that the filter takes.
 func (t *Table[T]) Rows() []T { return t.rows }
 
+// Ordered are all rows as they are sorted.
+func (t *Table[T]) Ordered() []T {
+	out := make([]T, len(t.order))
+	for i, row := range t.order {
+		out[i] = t.rows[row]
+	}
+	return out
+}
+
 // Len is how many rows the filter takes.
 func (t *Table[T]) Len() int { return len(t.shown) }
 
