@@ -1,6 +1,7 @@
 package calendar
 
 import (
+	"strconv"
 	"strings"
 	"time"
 )
@@ -35,13 +36,13 @@ func (q *question) wanted(now time.Time, v verdict, d Decision) string {
 	case v.idle:
 		return "no schedule: it stays until somebody takes it down"
 	case !v.expired.IsZero():
-		return "asleep since " + q.read(d.Since, now) + ": its time to live of " + lifetime(q.ttl) + " is over"
+		return "asleep since " + q.read(d.Since, now) + ": its time to live of " + Length(q.ttl) + " is over"
 	case v.word != nil:
 		return q.quote(spoken(v.word.Kind), *v.word, now)
 	case !q.scheduled && v.state == Asleep:
-		return "asleep: nothing brings it up, there is a time to live of " + lifetime(q.ttl) + " and no schedule"
+		return "asleep: nothing brings it up, there is a time to live of " + Length(q.ttl) + " and no schedule"
 	case !q.scheduled:
-		return "awake until " + q.read(d.Until, now) + ": time to live of " + lifetime(q.ttl)
+		return "awake until " + q.read(d.Until, now) + ": time to live of " + Length(q.ttl)
 	}
 	return q.scheduledReason(now, v.state, d.Since)
 }
@@ -128,8 +129,12 @@ func (q *question) quote(verb string, h held, now time.Time) string {
 	return b.String()
 }
 
-// lifetime writes a TTL without its zero parts: 8h, 1h30m.
-func lifetime(d time.Duration) string {
+// Length writes a span as people do, without its zero parts: 8h, 1h30m, 14d.
+func Length(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d >= 2*day && d%day == 0 {
+		return strconv.Itoa(int(d/day)) + "d"
+	}
 	s := d.String()
 	for _, zero := range []string{"m0s", "h0m"} {
 		if strings.HasSuffix(s, zero) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/rekindle-io/rekindle/recover/run"
@@ -68,17 +67,6 @@ func brought(to calendar.State) string {
 
 // clock writes an instant as people of the cluster's zone read it.
 func (c Cluster) clock(t time.Time) string { return t.In(c.Calendar.Zone()).Format("Mon 15:04 MST") }
-
-// length writes a span without its zero parts: 2h, 1h30m.
-func length(d time.Duration) string {
-	s := d.Round(time.Second).String()
-	for _, zero := range []string{"m0s", "h0m"} {
-		if strings.HasSuffix(s, zero) {
-			s = s[:len(s)-2]
-		}
-	}
-	return s
-}
 
 // refused gives up a teardown that a guard stands in the way of: that is for
 // people to decide. A recreate that is refused is tried again, like one that

@@ -226,7 +226,7 @@ func (k *Keeper) settledAlready(ctx context.Context, c *kept, j *job, t *try) (E
 		return Missed, "it is to be up again at " + j.cluster.clock(back) + ", which is too soon", nil
 	case t.Passing && !back.IsZero(): // it was begun in time, and is over in time
 	case now.Sub(j.since) > j.cluster.Late:
-		return Missed, fmt.Sprintf("its time was %s, and it may begin at most %s late", j.cluster.clock(j.since), length(j.cluster.Late)), nil
+		return Missed, fmt.Sprintf("its time was %s, and it may begin at most %s late", j.cluster.clock(j.since), calendar.Length(j.cluster.Late)), nil
 	}
 	return "", "", nil
 }

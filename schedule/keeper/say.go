@@ -49,7 +49,7 @@ type TooLateError struct {
 
 func (e *TooLateError) Error() string {
 	return fmt.Sprintf("sleep: %s is to be up again at %s, in %s, and its recreate begins %s ahead: it would not be down at all",
-		e.Cluster, e.Back.Format("Mon 15:04"), length(e.Back.Sub(e.Now).Round(time.Minute)), length(e.Lead.Round(time.Minute)))
+		e.Cluster, e.Back.Format("Mon 15:04"), calendar.Length(e.Back.Sub(e.Now).Round(time.Minute)), calendar.Length(e.Lead.Round(time.Minute)))
 }
 
 // Hint says what to do next.

@@ -2,14 +2,13 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/rekindle-io/rekindle/cmd/internal/config"
 	"github.com/rekindle-io/rekindle/providers"
 	"github.com/rekindle-io/rekindle/schedule/calendar"
-	"github.com/rekindle-io/rekindle/schedule/keeper"
 )
 
 // wantedView is what the schedule and people want of a cluster that is there.
@@ -39,23 +38,17 @@ func (a *app) wantedOf(ctx context.Context, c providers.Cluster) (*wantedView, e
 }
 
 func (a *app) wanted(ctx context.Context, c config.Cluster, made time.Time) (*wantedView, error) {
-	cal, err := c.Schedule.Calendar(os.ReadFile)
-	if err != nil {
-		return nil, nil //nolint:nilerr // rekindle schedule list says so
+	status, cal, err := a.statusOf(ctx, c, made)
+	if errors.As(err, new(*config.InvalidError)) {
+		return nil, nil // rekindle schedule list says so
 	}
-	words, err := (keeper.Alone{Records: a.store, Calendar: cal, Cluster: c.Name}).Words(ctx)
-	if err != nil {
+	if err != nil || !c.Schedule.Scheduled() && len(status.Words) == 0 {
 		return nil, err
 	}
-	now, facts := a.Now(), calendar.Facts{Made: made}
-	words = cal.Live(words, now)
-	if !c.Schedule.Scheduled() && len(words) == 0 {
-		return nil, nil
-	}
-	d := cal.Decide(now, words, facts)
-	v := &wantedView{Wanted: wantedWord(d), Reason: d.Reason, Until: d.Until, Words: words, zone: zoneOf(c.Schedule.Zone)}
+	d := status.Decision
+	v := &wantedView{Wanted: wantedWord(d), Reason: d.Reason, Until: d.Until, Words: status.Words, zone: cal.Zone()}
 	if !d.Until.IsZero() {
-		if next := wantedWord(cal.Decide(d.Until, words, facts)); next != v.Wanted {
+		if next := wantedWord(cal.Decide(d.Until, status.All, status.Facts)); next != v.Wanted {
 			v.Next = next
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rekindle-io/rekindle/cmd/internal/config"
+	"github.com/rekindle-io/rekindle/cmd/internal/terminal"
 )
 
 func (a *app) configCommand() *cobra.Command {
@@ -25,6 +26,14 @@ $XDG_CONFIG_HOME/rekindle/rekindle.yaml, whichever comes first.`,
 			c, err := a.config()
 			if err != nil {
 				return err
+			}
+			for _, name := range c.Names() { // what their calendar files say
+				if _, err := a.calendarOf(c.Clusters[name]); err != nil {
+					return err
+				}
+			}
+			for _, p := range c.Hollow(a.borrows) {
+				a.Terminal.Errf("%s %s\n", a.Terminal.Paint(terminal.Warn, "warning:"), p)
 			}
 			names := "no clusters"
 			if len(c.Clusters) > 0 {

@@ -3,9 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -50,7 +47,7 @@ words of this kind back.`,
 	}
 	fs := cmd.Flags()
 	if kind == calendar.Keep || kind == calendar.Pause {
-		fs.StringVar(&f.until, "until", "", "`TIME` at which it ends: 23:00, \"tomorrow 09:00\", \"2026-12-24 09:00\", 3h")
+		fs.StringVar(&f.until, "until", "", "`TIME` at which it ends: 23:00, \"tomorrow 09:00\", \"2026-12-24 09:00\", 3h, 2d")
 	}
 	fs.StringVar(&f.why, "why", "", "`REASON`, for those who see it later")
 	fs.BoolVar(&f.end, "end", false, "take it back")
@@ -70,11 +67,11 @@ func (a *app) decide(ctx context.Context, name string, kind calendar.WordKind, f
 	if errors.As(unreadable, new(*config.UnknownClusterError)) {
 		return unreadable
 	}
-	speaker, done, err := a.speaker(ctx, name, func() (*calendar.Calendar, error) {
+	speaker, done, err := a.speaker(ctx, func() (keeper.Alone, error) {
 		if unreadable != nil {
-			return nil, unreadable
+			return keeper.Alone{}, unreadable
 		}
-		return cluster.Schedule.Calendar(os.ReadFile)
+		return a.speakAlone(ctx, cluster)
 	})
 	if err != nil {
 		return err
@@ -106,11 +103,34 @@ func (a *app) decide(ctx context.Context, name string, kind calendar.WordKind, f
 	if f.asJSON {
 		return a.Terminal.JSON(said)
 	}
-	a.Terminal.Outf("%s: %s\n", name, said.Decision.Reason)
+	a.Terminal.Outf("%s: %s%s\n", name, said.Decision.Reason, afterwards(said, zoneOf(zone), a.Now()))
 	if _, alone := speaker.(*alone); alone {
 		a.Terminal.Errf("%s\n", "no daemon runs here: the next one goes by it (rekindle daemon)")
 	}
 	return nil
+}
+
+// afterwards says until when a cluster stays up, when that is not when the word
+// ends.
+func afterwards(said api.Said, zone *time.Location, now time.Time) string {
+	w, d := said.Word, said.Decision
+	switch {
+	case w.Kind == "" || w.Kind == api.Pause || d.State != api.Awake || d.Hold || d.Until.Equal(w.Until):
+		return ""
+	case d.Until.IsZero():
+		return "; it stays awake after that"
+	}
+	return "; it stays awake until " + soonAt(d.Until, zone, now)
+}
+
+// speakAlone is what a word goes by that is said while no daemon runs.
+func (a *app) speakAlone(ctx context.Context, c config.Cluster) (keeper.Alone, error) {
+	cal, err := a.calendarOf(c)
+	if err != nil {
+		return keeper.Alone{}, err
+	}
+	rec, _, err := a.engine().Recorded(ctx, c.Provider, c.Name)
+	return keeper.Alone{Records: a.store, Calendar: cal, Cluster: c.Name, Lead: c.Schedule.Lead.Duration, Made: rec.Made}, err
 }
 
 // speaker takes people's words: the daemon's client, or the journal alone.
@@ -126,8 +146,8 @@ func (a *app) daemonClient() (*client.Client, error) {
 }
 
 // speaker returns the daemon's client when there is a daemon. done is to be
-// called at the end. declared is the calendar for who speaks alone.
-func (a *app) speaker(ctx context.Context, name string, declared func() (*calendar.Calendar, error)) (s speaker, done func(), err error) {
+// called at the end. declared is what who speaks alone goes by.
+func (a *app) speaker(ctx context.Context, declared func() (keeper.Alone, error)) (s speaker, done func(), err error) {
 	for try := 0; ; try++ {
 		d, err := a.daemonClient()
 		if err != nil {
@@ -140,7 +160,7 @@ func (a *app) speaker(ctx context.Context, name string, declared func() (*calend
 		if !errors.Is(err, client.ErrNoDaemon) {
 			return nil, nil, err
 		}
-		c, err := declared()
+		by, err := declared()
 		if err != nil {
 			return nil, nil, err
 		}
@@ -155,7 +175,7 @@ func (a *app) speaker(ctx context.Context, name string, declared func() (*calend
 		if err != nil {
 			return nil, nil, err
 		}
-		return &alone{a, keeper.Alone{Records: a.store, Calendar: c, Cluster: name}}, func() { _ = lease.Release() }, nil
+		return &alone{a, by}, func() { _ = lease.Release() }, nil
 	}
 }
 
@@ -177,7 +197,8 @@ type alone struct {
 func (s *alone) Say(ctx context.Context, _ string, asked api.WordRequest) (api.Said, error) {
 	w, d, err := s.Alone.Say(ctx, calendar.Word{Kind: calendar.WordKind(asked.Kind), Said: s.a.Now(), By: s.a.user(), Why: asked.Why, Until: asked.Until})
 	if err != nil {
-		return api.Said{}, &usageError{message: err.Error()}
+		text, hint := splitHint(err)
+		return api.Said{}, &usageError{message: text, next: hint}
 	}
 	return api.Said{
 		Word:     api.Word{Kind: asked.Kind, Said: w.Said, By: w.By, Why: w.Why, Until: w.Until},
@@ -191,47 +212,4 @@ func (s *alone) Unsay(ctx context.Context, _ string, kind api.WordKind) (api.Dec
 		err = &usageError{message: err.Error()}
 	}
 	return api.Decision{State: api.State(d.State), Hold: d.Hold, Since: d.Since, Until: d.Until, Reason: d.Reason}, err
-}
-
-// zoneOf is the zone in which people mean their times: the schedule's, or this
-// machine's.
-func zoneOf(name string) *time.Location {
-	if zone, err := time.LoadLocation(name); err == nil && name != "" {
-		return zone
-	}
-	return time.Local
-}
-
-// moment reads a time as people type it: 23:00 (the next one), tomorrow 09:00, a
-// day with or without an hour, RFC 3339, or a span from now such as 3h.
-func moment(text string, now time.Time, zone *time.Location) (time.Time, error) {
-	now = now.In(zone)
-	text = strings.TrimSpace(text)
-	if t, err := time.Parse(time.RFC3339, text); err == nil {
-		return t, nil
-	}
-	if d, err := time.ParseDuration(text); err == nil && d > 0 {
-		return now.Add(d), nil
-	}
-	for _, layout := range []string{"2006-01-02 15:04", "2006-01-02T15:04", time.DateOnly} {
-		if t, err := time.ParseInLocation(layout, text, zone); err == nil {
-			return t, nil
-		}
-	}
-	day, clock := now, text
-	if rest, ok := strings.CutPrefix(strings.ToLower(text), "tomorrow"); ok {
-		day, clock = now.AddDate(0, 0, 1), strings.TrimSpace(rest)
-		if clock == "" {
-			clock = "00:00"
-		}
-	}
-	t, err := time.Parse("15:04", clock)
-	if err != nil {
-		return time.Time{}, &usageError{message: fmt.Sprintf("--until %q is no time", text), next: `write 23:00, "tomorrow 09:00", "2026-12-24 09:00", or 3h`}
-	}
-	at := time.Date(day.Year(), day.Month(), day.Day(), t.Hour(), t.Minute(), 0, 0, zone)
-	if !at.After(now) {
-		at = time.Date(day.Year(), day.Month(), day.Day()+1, t.Hour(), t.Minute(), 0, 0, zone)
-	}
-	return at, nil
 }

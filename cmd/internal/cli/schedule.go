@@ -2,9 +2,7 @@ package cli
 
 import (
 	"cmp"
-	"context"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -12,8 +10,8 @@ import (
 
 	"github.com/rekindle-io/rekindle/cmd/internal/config"
 	"github.com/rekindle-io/rekindle/cmd/internal/terminal"
+	"github.com/rekindle-io/rekindle/recover/api"
 	"github.com/rekindle-io/rekindle/schedule/calendar"
-	"github.com/rekindle-io/rekindle/schedule/keeper"
 )
 
 func (a *app) scheduleCommand() *cobra.Command {
@@ -25,135 +23,12 @@ func (a *app) scheduleCommand() *cobra.Command {
 	return cmd
 }
 
-// ahead is how far a schedule is shown.
-const ahead = 7 * 24 * time.Hour
-
-// planView is one cluster's schedule, as it is printed and as JSON.
-type planView struct {
-	Cluster string    `json:"cluster"`
-	Zone    string    `json:"zone,omitempty"`
-	Wanted  string    `json:"wanted,omitempty"`
-	Paused  bool      `json:"paused,omitempty"`
-	Since   time.Time `json:"since,omitzero"`
-	Until   time.Time `json:"until,omitzero"`
-	Reason  string    `json:"reason"`
-	// Words are what people decided and still holds.
-	Words []calendar.Word `json:"words,omitempty"`
-	// Changes are those of the coming week, as things stand; Overruled are events
-	// of the calendar that a person's word keeps from happening.
-	Changes   []changeView `json:"changes"`
-	Overruled []changeView `json:"overruled,omitempty"`
-
-	zone *time.Location
-}
-
-// changeView is one change of a cluster's wanted state.
-type changeView struct {
-	Cluster string    `json:"cluster"`
-	At      time.Time `json:"at"`
-	To      string    `json:"to"`
-	Reason  string    `json:"reason"`
-}
-
-// planOf works out a cluster's coming week.
-func (a *app) planOf(ctx context.Context, c config.Cluster) (planView, error) {
-	cal, err := c.Schedule.Calendar(os.ReadFile)
-	if err != nil {
-		return planView{}, err
-	}
-	words, err := (keeper.Alone{Records: a.store, Calendar: cal, Cluster: c.Name}).Words(ctx)
-	if err != nil {
-		return planView{}, err
-	}
-	facts, err := a.scheduleFacts(ctx, c)
-	if err != nil {
-		return planView{}, err
-	}
-	now := a.Now()
-	d := cal.Decide(now, words, facts)
-	v := planView{Cluster: c.Name, Zone: c.Schedule.Zone, Wanted: string(d.State), Since: d.Since, Until: d.Until,
-		Reason: d.Reason, Changes: []changeView{}, zone: zoneOf(c.Schedule.Zone)}
-	if d.Hold {
-		v.Wanted, v.Paused = "", d.Word != nil
-	}
-	for _, w := range words {
-		if w.Until.IsZero() || now.Before(w.Until) {
-			v.Words = append(v.Words, w)
-		}
-	}
-	v.foresee(cal, d, words, facts, now)
-	return v, nil
-}
-
-// scheduleFacts are what a time to live counts from: when the cluster that the
-// journal knows of was made.
-func (a *app) scheduleFacts(ctx context.Context, c config.Cluster) (calendar.Facts, error) {
-	rec, known, err := a.engine().Recorded(ctx, c.Provider, c.Name)
-	if err != nil || !known {
-		return calendar.Facts{}, err
-	}
-	return calendar.Facts{Made: rec.Made}, nil
-}
-
-// foresee works out what comes after d, as things stand.
-func (v *planView) foresee(cal *calendar.Calendar, d calendar.Decision, words []calendar.Word, facts calendar.Facts, now time.Time) {
-	events := cal.Events(now, now.Add(ahead))
-	for at := d.Until; !at.IsZero() && at.Before(now.Add(ahead)); {
-		next := cal.Decide(at, words, facts)
-		if next.State != d.State || next.Hold != d.Hold {
-			reason := next.Reason
-			if i := slices.IndexFunc(events, func(e calendar.Event) bool { return e.At.Equal(at) }); i >= 0 && next.Word == nil {
-				reason = events[i].Reason
-			}
-			v.Changes = append(v.Changes, changeView{v.Cluster, at, wantedWord(next), reason})
-		}
-		if !next.Until.After(at) {
-			break
-		}
-		d, at = next, next.Until
-	}
-	for _, e := range events {
-		if is := cal.Decide(e.At, words, facts); is.State != e.To || is.Hold {
-			v.Overruled = append(v.Overruled, changeView{v.Cluster, e.At, string(e.To), is.Reason})
-		}
-	}
-}
-
-func wantedWord(d calendar.Decision) string {
-	if d.Hold {
-		return "left as it is"
-	}
-	return string(d.State)
-}
-
-// plans are the schedules of all declared clusters, or of those named.
-func (a *app) plans(ctx context.Context, names []string) ([]planView, error) {
-	c, err := a.config()
-	if err != nil {
-		return nil, err
-	}
-	if len(names) == 0 {
-		names = c.Names()
-	}
-	list := []planView{}
-	for _, name := range names {
-		cluster, err := c.Cluster(name)
-		if err != nil {
-			return nil, err
-		}
-		v, err := a.planOf(ctx, cluster)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, v)
-	}
-	return list, nil
-}
-
 func (a *app) scheduleListCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "list", Short: "What each cluster should be now, and until when", Args: exactly(),
+		Use: "list", Short: "What each cluster is and should be now, and until when", Args: exactly(),
+		Long: `What each cluster is and should be now, and until when: as the daemon saw it last,
+or by the journal when no daemon runs. Times are those of each cluster's own zone.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			list, err := a.plans(cmd.Context(), nil)
 			if err != nil {
@@ -173,56 +48,93 @@ func (a *app) scheduleListCommand() *cobra.Command {
 func (a *app) printPlans(list []planView) {
 	var rows [][]string
 	for _, v := range list {
-		wanted, next, in := cmp.Or(v.Wanted, "-"), "-", "-"
+		state, wanted, next, in := string(v.State), cmp.Or(v.Wanted, "-"), "-", "-"
+		if v.State == api.Unknown {
+			state = "-"
+		}
 		if v.Paused {
 			wanted = "paused"
 		}
-		if len(v.Changes) > 0 {
-			c := v.Changes[0]
-			next, in = c.To+" "+a.at(c.At, v.zone), a.in(c.At)
+		if c := v.next(); c != nil {
+			next, in = c.To+" "+soonAt(c.At, v.zone, a.Now()), a.in(c.At)
 		}
-		rows = append(rows, []string{v.Cluster, wanted, next, in, v.Reason})
+		rows = append(rows, []string{v.Cluster, state, wanted, next, in, v.why()})
 	}
 	if len(rows) == 0 {
 		a.Terminal.Errf("rekindle.yaml declares no cluster\n")
 		return
 	}
-	a.Terminal.Table([]terminal.Column{{Title: "NAME", Whole: true}, {Title: "WANTED"}, {Title: "NEXT"}, {Title: "IN"}, {Title: "WHY"}}, rows)
+	a.Terminal.Table([]terminal.Column{{Title: "NAME", Whole: true}, {Title: "STATE", Whole: true}, {Title: "WANTED", Whole: true},
+		{Title: "NEXT", Whole: true}, {Title: "IN", Whole: true}, {Title: "WHY"}}, rows)
 }
 
 func (a *app) scheduleNextCommand() *cobra.Command {
-	var asJSON bool
+	var (
+		asJSON bool
+		zone   string
+	)
 	cmd := &cobra.Command{
 		Use: "next [NAME ...]", Short: "What happens in the coming week, in order", ValidArgsFunction: a.completeDeclared,
+		Long: `What happens in the coming week, in order: changes, drills, and days on which an
+exception lets clusters sleep. All times are those of one zone: this machine's, or
+the one that --zone names.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			here, name, err := a.viewer(zone)
+			if err != nil {
+				return err
+			}
 			list, err := a.plans(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
-			zones := map[string]*time.Location{}
-			changes := []changeView{}
+			changes, zones := []changeView{}, map[string]*time.Location{}
 			for _, v := range list {
+				changes = append(changes, v.coming()...)
 				zones[v.Cluster] = v.zone
-				changes = append(changes, v.Changes...)
 			}
 			slices.SortStableFunc(changes, func(x, y changeView) int { return x.At.Compare(y.At) })
 			if asJSON {
 				return a.Terminal.JSON(changes)
 			}
-			if len(changes) == 0 {
-				a.Terminal.Errf("nothing in the coming week\n")
-				return nil
-			}
-			var rows [][]string
-			for _, c := range changes {
-				rows = append(rows, []string{a.at(c.At, zones[c.Cluster]), a.in(c.At), c.Cluster, c.To, c.Reason})
-			}
-			a.Terminal.Table([]terminal.Column{{Title: "WHEN"}, {Title: "IN"}, {Title: "NAME", Whole: true}, {Title: "TO"}, {Title: "WHY"}}, rows)
+			a.printComing(changes, zones, here, name)
 			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
+	cmd.Flags().StringVar(&zone, "zone", "", "show times in this `ZONE`, such as UTC or Europe/Berlin")
 	return cmd
+}
+
+// viewer is the zone of whoever looks, and what to call it.
+func (a *app) viewer(zone string) (*time.Location, string, error) {
+	if zone == "" {
+		return time.Local, a.Now().In(time.Local).Format("MST"), nil
+	}
+	here, err := time.LoadLocation(zone)
+	if err != nil {
+		return nil, "", &usageError{message: fmt.Sprintf("--zone %q is no time zone", zone), next: "write it like Europe/Berlin or UTC"}
+	}
+	return here, zone, nil
+}
+
+func (a *app) printComing(changes []changeView, zones map[string]*time.Location, here *time.Location, name string) {
+	if len(changes) == 0 {
+		a.Terminal.Errf("nothing in the coming week\n")
+		return
+	}
+	var rows [][]string
+	for _, c := range changes {
+		when, in, why := a.at(c.At, here), a.in(c.At), c.Reason
+		if c.To == toRest { // a day of the cluster's own zone
+			when, in = c.At.In(zones[c.Cluster]).Format(dayLayout), "-"
+			if !c.Through.IsZero() {
+				why = "to " + c.Through.In(zones[c.Cluster]).Format(dayLayout) + ": " + why
+			}
+		}
+		rows = append(rows, []string{when, in, c.Cluster, c.To, why})
+	}
+	a.Terminal.Table([]terminal.Column{{Title: "WHEN (" + name + ")", Whole: true}, {Title: "IN", Whole: true}, {Title: "NAME", Whole: true},
+		{Title: "TO", Whole: true}, {Title: "WHY"}}, rows)
 }
 
 func (a *app) scheduleExplainCommand() *cobra.Command {
@@ -237,11 +149,7 @@ func (a *app) scheduleExplainCommand() *cobra.Command {
 			if asJSON {
 				return a.Terminal.JSON(list[0])
 			}
-			c, err := a.declared(args[0])
-			if err != nil {
-				return err
-			}
-			a.explainPlan(list[0], c)
+			a.explainPlan(list[0])
 			return nil
 		},
 	}
@@ -249,76 +157,99 @@ func (a *app) scheduleExplainCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) explainPlan(v planView, c config.Cluster) {
-	t, s := a.Terminal, c.Schedule
-	wanted := v.Wanted
+func (a *app) explainPlan(v planView) {
+	a.Terminal.Outf("%s: %s\n", a.Terminal.Paint(terminal.Strong, v.Cluster), v.headline())
+	a.fact("because", v.Reason)
+	if v.Apart != "" {
+		a.fact("but", v.Apart)
+	}
+	if c := v.declared; c != nil {
+		a.explainRules(*c, v)
+	}
+	for _, w := range v.Words {
+		a.fact("decided", a.explainWord(w, v.zone))
+	}
+	if c := v.declared; c == nil || c.Schedule.Scheduled() || c.Schedule.Drill != nil || len(v.Changes) > 0 {
+		a.explainWeek(v)
+	}
+}
+
+// headline is what a cluster is, and what it should be when that is something else.
+func (v *planView) headline() string {
+	wanted := "wanted " + v.Wanted
 	switch {
 	case v.Paused:
 		wanted = "left as it is"
-	case wanted == "":
+	case v.Wanted == "":
 		wanted = "nobody's business but people's"
+	case string(v.State) == v.Wanted:
+		return v.Wanted
 	}
-	t.Outf("%s: %s\n", t.Paint(terminal.Strong, v.Cluster), wanted)
-	a.fact("because", v.Reason)
-	if !s.Scheduled() {
-		return
+	if v.State == api.Unknown {
+		return wanted
 	}
-	a.fact("zone", s.Zone)
-	a.fact("warning", s.Warn.String()+" before a teardown")
-	a.fact("late", "a teardown that was missed may begin for "+s.Late.String())
-	if c.Protected {
+	return string(v.State) + ", " + wanted
+}
+
+// explainRules tells what the schedule says beside its hours.
+func (a *app) explainRules(c config.Cluster, v planView) {
+	s := c.Schedule
+	if s.Scheduled() || s.Drill != nil || len(v.Words) > 0 {
+		a.fact("zone", cmp.Or(s.Zone, v.zone.String()))
+	}
+	if s.TTL.Duration > 0 {
+		a.fact("ttl", calendar.Length(s.TTL.Duration)+" after it was made, or woken")
+	}
+	if s.Scheduled() {
+		a.fact("warning", calendar.Length(s.Warn.Duration)+" before a teardown")
+		a.fact("late", "a teardown that was missed may begin for "+calendar.Length(s.Late.Duration))
+	}
+	switch {
+	case c.Protected:
 		a.fact("protected", "never torn down")
+	case a.borrows(c.Provider) && s.Scheduled():
+		a.fact("borrowed", "somebody else's, never torn down")
 	}
-	for _, w := range v.Words {
-		text := fmt.Sprintf("%s, by %s at %s", w.Kind, w.By, a.at(w.Said, v.zone))
-		if !w.Until.IsZero() {
-			text += ", until " + a.at(w.Until, v.zone)
-		}
-		if w.Why != "" {
-			text += ": " + w.Why
-		}
-		a.fact("decided", text)
+}
+
+func (a *app) explainWord(w calendar.Word, zone *time.Location) string {
+	text := fmt.Sprintf("%s, by %s at %s", w.Kind, w.By, a.at(w.Said, zone))
+	if !w.From.IsZero() {
+		text += ", from " + a.at(w.From, zone)
 	}
+	if !w.Until.IsZero() {
+		text += ", until " + a.at(w.Until, zone)
+	}
+	if w.Why != "" {
+		text += ": " + w.Why
+	}
+	return text
+}
+
+func (a *app) explainWeek(v planView) {
+	t := a.Terminal
 	t.Outf("\nThe coming week:\n")
 	type line struct {
-		changeView
-		overruled bool
+		at   time.Time
+		text string
 	}
 	var lines []line
-	for _, c := range v.Changes {
-		lines = append(lines, line{c, false})
-	}
-	for _, c := range v.Overruled {
-		lines = append(lines, line{c, true})
-	}
-	slices.SortStableFunc(lines, func(x, y line) int { return x.At.Compare(y.At) })
-	for _, l := range lines {
-		if l.overruled {
-			t.Outf("  %s  %s\n", a.at(l.At, v.zone), t.Paint(terminal.Faint, "stays as it is: "+l.Reason))
+	add := func(at time.Time, when, what string) { lines = append(lines, line{at, when + "  " + what}) }
+	for _, c := range v.coming() {
+		if c.To == toRest {
+			add(c.At, fmt.Sprintf("%-20s", c.days(v.zone)), toRest+": "+c.Reason)
 			continue
 		}
-		t.Outf("  %s  %-6s  %s\n", a.at(l.At, v.zone), l.To, t.Paint(terminal.Faint, l.Reason))
+		add(c.At, a.at(c.At, v.zone), fmt.Sprintf("%-6s  %s", c.To, c.Reason))
+	}
+	for _, c := range v.Overruled {
+		add(c.At, a.at(c.At, v.zone), "stays as it is: "+c.Reason)
+	}
+	slices.SortStableFunc(lines, func(x, y line) int { return x.at.Compare(y.at) })
+	for _, l := range lines {
+		t.Outf("  %s\n", l.text)
 	}
 	if len(lines) == 0 {
 		t.Outf("  nothing\n")
 	}
-}
-
-// at is an instant on the wall of a zone.
-func (a *app) at(t time.Time, zone *time.Location) string {
-	return t.In(zone).Format("Mon 2006-01-02 15:04")
-}
-
-// in is how long it is until an instant.
-func (a *app) in(t time.Time) string {
-	d := t.Sub(a.Now()).Round(time.Minute)
-	switch {
-	case d <= 0:
-		return "now"
-	case d < time.Hour:
-		return fmt.Sprintf("%dm", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
-	}
-	return fmt.Sprintf("%dd%dh", int(d.Hours())/24, int(d.Hours())%24)
 }
