@@ -38,7 +38,7 @@ type Options struct {
 	// Now is the clock that stamps clusters and certificates.
 	Now func() time.Time
 	// StartTimeout bounds how long a control plane may take until it is ready;
-	// 60 s when 0.
+	// 2 minutes when 0.
 	StartTimeout time.Duration
 	// StopTimeout bounds how long it may take to leave before it is killed; 20 s
 	// when 0.
@@ -79,7 +79,7 @@ func New(opts Options) (*Provider, error) {
 	}
 	opts.Root = root
 	if opts.StartTimeout == 0 {
-		opts.StartTimeout = time.Minute
+		opts.StartTimeout = 2 * time.Minute
 	}
 	if opts.StopTimeout == 0 {
 		opts.StopTimeout = 20 * time.Second

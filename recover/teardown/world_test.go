@@ -150,7 +150,7 @@ func (w *world) removeAll() {
 func (w *world) source() rebuild.Request { return sourceAt(w.repo.Dir) }
 
 func sourceAt(repo string) rebuild.Request {
-	return rebuild.Request{Cluster: "dev", Provider: "local", Wait: time.Minute, Source: rebuild.Source{Repo: repo, Revision: "main"}}
+	return rebuild.Request{Cluster: "dev", Provider: "local", Wait: 3 * time.Minute, Source: rebuild.Source{Repo: repo, Revision: "main"}}
 }
 
 // restore makes the cluster.

@@ -13,7 +13,7 @@ import (
 )
 
 // limit bounds every wait: no test hangs, and none fails on a slow machine.
-const limit = 3 * time.Minute
+const limit = 5 * time.Minute
 
 // rekindle is the real binary, built once for all tests.
 var rekindle string
