@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -73,8 +74,21 @@ func extent(p *plan.Plan) (objects, waves int) {
 // is left untouched.
 func (r *restore) apply(ctx context.Context, s *run.Scope) error {
 	r.fates = map[object.ID]made{}
+	r.recallSkips(s)
 	if err := r.applyPlan(ctx, s); err != nil {
 		return err
+	}
+	for {
+		again, err := r.hold(ctx, s)
+		if err != nil {
+			return err
+		}
+		if !again {
+			break
+		}
+		if err := r.proceed(ctx); err != nil { // it begins with the orders
+			return err
+		}
 	}
 	s.Eventf(run.LevelInfo, "apply.done", "%s", tallyOf(r.fates).words())
 	return nil
@@ -82,6 +96,9 @@ func (r *restore) apply(ctx context.Context, s *run.Scope) error {
 
 // applyPlan walks the plan once.
 func (r *restore) applyPlan(ctx context.Context, s *run.Scope) error {
+	if err := s.Unpaused(ctx); err != nil {
+		return err
+	}
 	if err := r.recordInventory(ctx, r.plan, false); err != nil {
 		return fmt.Errorf("write the inventory of the restore: %w", err)
 	}
@@ -89,14 +106,22 @@ func (r *restore) applyPlan(ctx context.Context, s *run.Scope) error {
 	if err != nil {
 		return err
 	}
-	r.report.NotApplied, r.failed = nil, 0
-	a := &applier{cluster: r.cluster, current: current, changed: r.changed, replicas: r.difference.Replicas, within: r.req.Wait,
-		others: r.marksOfOthers()}
-	if err := r.bring(ctx, s, a); err != nil {
+	r.report.NotApplied, r.failures = nil, map[object.ID]error{}
+	r.applier = &applier{cluster: r.cluster, current: current, changed: r.changed, replicas: r.difference.Replicas, within: r.req.Wait,
+		others: r.marksOfOthers(), steering: s}
+	if err := r.bring(ctx, s, r.applier); err != nil {
 		return err
 	}
-	w := &walk{target: a, nodes: r.plan.Nodes, deadline: r.req.Wait, finished: func(f fate) { r.note(s, f) }}
-	r.awaited, err = w.run(ctx)
+	r.walk = &walk{target: r.applier, nodes: r.plan.Nodes, deadline: r.req.Wait, steering: s, given: r.given,
+		finished: func(f fate) { r.note(s, f) }, followed: r.followed, unwell: r.unwell}
+	r.walk.prepare()
+	return r.proceed(ctx)
+}
+
+// proceed walks on where something is left.
+func (r *restore) proceed(ctx context.Context) error {
+	var err error
+	r.awaited, err = r.walk.proceed(ctx)
 	r.report.Kinds = tallyOf(r.fates).counts()
 	return err
 }
@@ -129,20 +154,25 @@ func (r *restore) current(ctx context.Context) (map[object.ID]bool, error) {
 	return current, nil
 }
 
-// note takes down what became of one node. The walk calls it from one goroutine.
+// note takes down what became of one node, instead of what was taken down of it
+// before. The walk calls it from one goroutine.
 func (r *restore) note(s *run.Scope, f fate) {
 	n := f.node
 	if n.Barrier {
 		return
 	}
+	r.forget(n.ID)
 	id := n.ID.String()
+	if isGiven := r.given[n.ID] != nil; isGiven && f.err != nil { // told already
+		if r.fates[n.ID] == "" {
+			r.fates[n.ID] = failedToApply
+		}
+		return
+	}
 	if f.err != nil {
 		reason := f.reason()
-		r.fates[n.ID] = failedToApply
+		r.fates[n.ID], r.failures[n.ID] = failedToApply, f.err
 		r.report.NotApplied = append(r.report.NotApplied, NotApplied{ID: n.ID, From: n.From, Reason: reason})
-		if !errors.Is(f.err, errRemoved) {
-			r.failed++
-		}
 		s.Event(run.Event{Level: run.LevelError, Type: "object.failed", Object: id, Message: reason})
 		return
 	}
@@ -174,13 +204,15 @@ func (r *restore) warn(s *run.Scope, object, text string) {
 // applier is the target of a walk on a live cluster.
 type applier struct {
 	cluster *kube.Cluster
+	mu      sync.Mutex         // guards current
 	current map[object.ID]bool // untouched
 	changed map[object.ID]drift.Change
 	// replicas are what autoscalers have chosen, and keep.
 	replicas map[object.ID]int64
 	within   time.Duration
 	// others are who had what is not ours to remove, which is marked so.
-	others map[object.ID]string
+	others   map[object.ID]string
+	steering steering
 }
 
 var _ target = (*applier)(nil)
@@ -190,11 +222,24 @@ var _ target = (*applier)(nil)
 // definition just established, the service account of a new namespace.
 const patience = 15 * time.Second
 
+// renew has the next apply of a node be for real, whatever is there.
+func (a *applier) renew(n *plan.Node) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.current, n.ID)
+}
+
+func (a *applier) untouched(n *plan.Node) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.current[n.ID]
+}
+
 func (a *applier) apply(ctx context.Context, n *plan.Node) fate {
-	if a.current[n.ID] {
+	if a.untouched(n) {
 		return fate{node: n}
 	}
-	ctx, cancel := context.WithTimeout(ctx, a.within)
+	ctx, cancel := a.steering.Within(ctx, a.within)
 	defer cancel()
 	opts := kube.ApplyOptions{
 		Labels:      map[string]string{partOfLabel: inventoryID},

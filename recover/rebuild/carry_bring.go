@@ -34,7 +34,7 @@ func (r *restore) bring(ctx context.Context, s *run.Scope, a *applier) error {
 			if err != nil {
 				reason := fate{err: err}.reason()
 				r.report.NotApplied = append(r.report.NotApplied, NotApplied{ID: id, From: secret.From, Reason: reason})
-				r.failed++
+				r.failures[id] = err
 				s.Event(run.Event{Level: run.LevelError, Type: "object.failed", Object: id.String(), Message: reason})
 				continue
 			}

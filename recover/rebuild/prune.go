@@ -38,8 +38,11 @@ func (r *restore) prune(ctx context.Context, s *run.Scope) error {
 	case !r.req.Prune:
 		s.Skip("not asked for")
 		return nil
-	case r.failed > 0:
-		s.Skip(fmt.Sprintf("%d objects were not applied, so that nothing is removed", r.failed))
+	case r.failed() > 0:
+		s.Skip(fmt.Sprintf("%d objects were not applied, so that nothing is removed", r.failed()))
+		return nil
+	case len(r.given) > 0:
+		s.Skip(fmt.Sprintf("%d objects were skipped, so that nothing is removed", len(r.given)))
 		return nil
 	}
 	leftovers, strangers, err := r.leftovers(ctx)

@@ -76,6 +76,11 @@ type Request struct {
 	// AllowDataLoss lets Prune remove volume claims, and namespaces that hold
 	// what no restore made.
 	AllowDataLoss bool `json:"allowDataLoss,omitempty"`
+	// Hold keeps a run that would fail in apply or settle from going on until
+	// somebody says continue, retry, skip or abort, but no longer than HoldFor, an
+	// hour when 0.
+	Hold    bool          `json:"hold,omitempty"`
+	HoldFor time.Duration `json:"holdFor,omitempty"`
 	// CarryOver names Secrets that are brought back from an export, where the
 	// commit does not have them; nil: none.
 	CarryOver *CarryOver `json:"carryOver,omitempty"`

@@ -45,14 +45,17 @@ type restore struct {
 	difference *drift.Report              // before anything was applied
 	changed    map[object.ID]drift.Change // of it
 	fates      map[object.ID]made         // over all walks of the plan
-	failed     int                        // objects that were refused or skipped
+	failures   map[object.ID]error        // why objects were not applied
 	awaited    []*plan.Node               // of kinds that nobody serves yet
-	others     map[object.ID]string       // who had the planned objects that others made
-	givenUp    []object.ID                // taken over once, planned no more
-	returned   []leftover                 // of a borrowed cluster, to be given back
-	looking    bool                       // nothing will be changed
-	emptying   bool                       // all that restores made goes, and what they carried over
-	carry      carrying
+	applier    *applier                   // of the last walk
+	walk       *walk                      // the last one
+	steered
+	others   map[object.ID]string // who had the planned objects that others made
+	givenUp  []object.ID          // taken over once, planned no more
+	returned []leftover           // of a borrowed cluster, to be given back
+	looking  bool                 // nothing will be changed
+	emptying bool                 // all that restores made goes, and what they carried over
+	carry    carrying
 
 	report Report // written by one step at a time
 }
@@ -68,8 +71,8 @@ func (r *restore) steps() []run.Def {
 		{Name: "remove", Do: r.remove},
 		{Name: "provision", Do: r.provision},
 		{Name: "plan", Fresh: true, Do: r.makePlan},
-		{Name: "apply", Fresh: true, Do: r.apply},
-		{Name: "settle", Fresh: true, Do: r.settle},
+		{Name: "apply", Fresh: true, ByObject: true, Do: r.apply},
+		{Name: "settle", Fresh: true, ByObject: true, Do: r.settle},
 		{Name: "prune", Fresh: true, Do: r.prune},
 		{Name: "verify", Fresh: true, Do: r.verify},
 	}

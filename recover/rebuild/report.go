@@ -38,6 +38,9 @@ type Report struct {
 
 	// NotApplied names each object that was not applied, with the reason.
 	NotApplied []NotApplied `json:"notApplied,omitempty"`
+	// Skipped names what somebody gave up while the run was under way. A run with
+	// any is not verified.
+	Skipped []SkippedObject `json:"skipped,omitempty"`
 	// Unsettled names what is not healthy, with the reason a person needs.
 	Unsettled []kube.Status `json:"unsettled,omitempty"`
 	// Unjudged names what cannot become healthy on a cluster whose pods only
@@ -90,6 +93,15 @@ type NotApplied struct {
 	ID     object.ID         `json:"object"`
 	From   object.Provenance `json:"from"`
 	Reason string            `json:"reason"`
+}
+
+// SkippedObject is one object that somebody gave up, and why.
+type SkippedObject struct {
+	ID   object.ID         `json:"object"`
+	From object.Provenance `json:"from"`
+	Why  string            `json:"why"`
+	By   string            `json:"by,omitempty"`
+	When time.Time         `json:"when"`
 }
 
 // seconds rounds to a millisecond, for JSON that people read.

@@ -2,6 +2,7 @@ package rebuild
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -16,23 +17,83 @@ import (
 // served so far, and takes down what does not come up and why. What has not
 // settled makes the run unverified at the end; first verify has its say.
 func (r *restore) settle(ctx context.Context, s *run.Scope) error {
-	within, cancel := context.WithTimeout(ctx, r.req.Wait)
-	defer cancel()
-	if err := r.settleNodes(within, ctx, s.Event, r.settleable()); err != nil {
-		return err
-	}
-	more, err := r.applyAwaited(within, ctx, s)
-	if err != nil {
-		return err
-	}
-	if more {
-		r.report.Unsettled, r.report.Unjudged = nil, nil
-		if err := r.settleNodes(within, ctx, s.Event, r.settleable()); err != nil {
+	r.settling = true
+	defer func() { r.settling = false }()
+	for {
+		if err := r.settleAll(ctx, s); err != nil {
 			return err
+		}
+		again, err := r.hold(ctx, s)
+		if err != nil {
+			return err
+		}
+		if !again {
+			break
 		}
 	}
 	s.Eventf(run.LevelInfo, "settle.done", "%d not settled", len(r.report.Unsettled))
 	return nil
+}
+
+// settleAll waits once for everything, and for kinds that nobody serves.
+func (r *restore) settleAll(ctx context.Context, s *run.Scope) error {
+	r.window = newWindow(ctx, s, r.req.Wait)
+	defer func() {
+		r.window.cancel()
+		r.window = nil
+	}()
+	for await := true; ; {
+		if err := r.settleSteered(ctx, s); err != nil || !await {
+			return err
+		}
+		more, ordered, err := r.applyAwaited(ctx, s)
+		if err != nil || !more && !ordered {
+			return err
+		}
+		await = ordered
+	}
+}
+
+// settleSteered waits for what was applied, and begins anew when it was told
+// something about an object, or was paused: how things are then is what counts.
+func (r *restore) settleSteered(ctx context.Context, s *run.Scope) error {
+	for {
+		if err := r.obey(ctx, s); err != nil {
+			return err
+		}
+		r.report.Unsettled, r.report.Unjudged = nil, nil
+		within, cancel := untilOrdered(r.window.now, s)
+		err := r.settleNodes(within, ctx, func(ev run.Event) { s.Event(ev) }, r.settleable())
+		cancel()
+		switch open, _ := s.Orders(); {
+		case err != nil && !errors.Is(err, errOrdered):
+			return err
+		case len(open) > 0:
+		case s.Paused():
+			if err := s.Unpaused(ctx); err != nil {
+				return err
+			}
+		default:
+			return nil
+		}
+	}
+}
+
+// obey follows the orders that wait, looks at once for kinds that nobody served,
+// and applies what is to be applied for it.
+func (r *restore) obey(ctx context.Context, s *run.Scope) error {
+	open, _ := s.Orders()
+	if len(open) == 0 {
+		return nil
+	}
+	for _, o := range open {
+		r.walk.obey(ctx, o)
+	}
+	if err := r.proceed(ctx); err != nil {
+		return err
+	}
+	_, err := r.applyServed(ctx, s)
+	return err
 }
 
 // settleable are the nodes that were applied.
@@ -44,15 +105,19 @@ func (r *restore) settleable() []*plan.Node {
 	var nodes []*plan.Node
 	for i := range r.plan.Nodes {
 		n := &r.plan.Nodes[i]
-		if !n.Barrier && !n.Awaited && !n.Removed && !failed[n.ID] {
+		if !n.Barrier && !n.Awaited && !n.Removed && !failed[n.ID] && r.given[n.ID] == nil {
 			nodes = append(nodes, n)
 		}
 	}
 	return nodes
 }
 
+// errOrdered ends a waiting because somebody gave an order.
+var errOrdered = errors.New("somebody gave an order")
+
 // settleNodes waits for nodes until within ends. Only the end of outer, the
-// context of the step, is an error: what has not settled is in the report.
+// context of the step, is an error, and an errOrdered when within was cancelled:
+// what has not settled is in the report.
 func (r *restore) settleNodes(within, outer context.Context, tell func(run.Event), nodes []*plan.Node) error {
 	if len(nodes) == 0 {
 		return nil
@@ -68,10 +133,14 @@ func (r *restore) settleNodes(within, outer context.Context, tell func(run.Event
 		judged, unjudged = divide(targets, func(t kube.Target) bool { return needsContainers[t.ID.GroupKind().String()] })
 	}
 	statuses, err := r.cluster.Settle(within, judged, kube.SettleOptions{OnStatus: func(st kube.Status) {
+		r.takeHealth(st)
 		tell(run.Event{Level: run.LevelDebug, Type: "object." + string(st.State), Object: st.ID.String(), Message: st.Message})
 	}})
-	if outer.Err() != nil {
+	switch {
+	case outer.Err() != nil:
 		return context.Cause(outer)
+	case errors.Is(within.Err(), context.Canceled):
+		return errOrdered
 	}
 	unsettled := 0
 	for _, st := range statuses {
@@ -130,43 +199,57 @@ const (
 // applyAwaited waits for kinds that nobody served when the plan was made, as
 // discovery grows, until a while after everything else has settled. When some
 // come, the plan is made again for what the cluster serves now and walked
-// again; more tells that it was. What is left is reported.
-func (r *restore) applyAwaited(within, outer context.Context, s *run.Scope) (more bool, err error) {
-	grace, cancel := context.WithTimeout(within, awaitGrace)
+// again; more tells that it was, ordered that somebody gave an order meanwhile.
+// What is left is reported.
+func (r *restore) applyAwaited(ctx context.Context, s *run.Scope) (more, ordered bool, err error) {
+	grace, cancel := s.Within(r.window.now, awaitGrace)
 	defer cancel()
-	for len(r.awaited) > 0 {
-		catalogue, err := r.cluster.Discover(outer)
+	for len(r.awaited) > 0 && grace.Err() == nil {
+		served, err := r.applyServed(ctx, s)
 		if err != nil {
-			return more, err
+			return more, false, err
 		}
-		if slices.ContainsFunc(r.awaited, func(n *plan.Node) bool { _, served := catalogue.Lookup(n.Kind.GroupVersionKind); return served }) {
-			if err := r.walkAgain(outer, s); err != nil {
-				return more, err
-			}
+		if served {
 			more = true
 			continue
 		}
+		open, changed := s.Orders()
+		if len(open) > 0 {
+			return more, true, nil
+		}
 		select {
 		case <-time.After(awaitedEvery):
-			continue
+		case <-changed:
 		case <-grace.Done():
 		}
-		break
 	}
-	if outer.Err() != nil {
-		return more, context.Cause(outer)
+	if ctx.Err() != nil {
+		return more, false, context.Cause(ctx)
 	}
 	for _, n := range r.awaited {
+		r.forget(n.ID)
+		r.failures[n.ID] = errAwaited
 		r.report.NotApplied = append(r.report.NotApplied, NotApplied{ID: n.ID, From: n.From,
 			Reason: fmt.Sprintf("nobody serves %s %s: install what brings it, then restore again", n.Kind.GroupVersion(), n.ID.Kind)})
 	}
-	return more, nil
+	return more, false, nil
 }
 
-// walkAgain plans for what the cluster serves now, and applies what came of it.
-func (r *restore) walkAgain(ctx context.Context, s *run.Scope) error {
-	if err := r.makePlan(ctx, s); err != nil {
-		return err
+// applyServed plans for what the cluster serves now, and applies what came of it,
+// when it serves a kind that it did not before.
+func (r *restore) applyServed(ctx context.Context, s *run.Scope) (served bool, err error) {
+	if len(r.awaited) == 0 {
+		return false, nil
 	}
-	return r.applyPlan(ctx, s)
+	catalogue, err := r.cluster.Discover(ctx)
+	if err != nil {
+		return false, err
+	}
+	if !slices.ContainsFunc(r.awaited, func(n *plan.Node) bool { _, served := catalogue.Lookup(n.Kind.GroupVersionKind); return served }) {
+		return false, nil
+	}
+	if err := r.makePlan(ctx, s); err != nil {
+		return false, err
+	}
+	return true, r.applyPlan(ctx, s)
 }

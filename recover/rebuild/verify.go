@@ -14,7 +14,8 @@ func (r *restore) verify(ctx context.Context, s *run.Scope) error {
 	if err := r.judge(ctx); err != nil {
 		return err
 	}
-	r.report.failed = r.failed
+	r.report.Skipped = r.skippedObjects()
+	r.report.failed = r.failed()
 	if !r.req.AllowUnserved {
 		r.report.failed = len(r.report.NotApplied)
 	}
@@ -68,5 +69,8 @@ func (report *Report) shortcomings() string {
 	add(len(d.Unexpected), "unexpected")
 	add(len(report.Unsettled), "not healthy")
 	add(report.failed, "not applied")
+	if n := len(report.Skipped); n > 0 {
+		parts = append(parts, counted(n, "object")+" skipped")
+	}
 	return strings.Join(parts, ", ")
 }

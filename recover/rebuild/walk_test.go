@@ -20,6 +20,8 @@ import (
 type script struct {
 	fails map[string]bool // names of nodes whose apply fails
 	shut  map[string]bool // names of nodes whose gates never open
+	// applied, if set, is told of each node that is applied.
+	applied func(name string)
 
 	mu    sync.Mutex
 	order []string
@@ -29,14 +31,22 @@ func (s *script) apply(_ context.Context, n *plan.Node) fate {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.order = append(s.order, n.ID.Name)
+	if s.applied != nil {
+		s.applied(n.ID.Name)
+	}
 	if s.fails[n.ID.Name] {
 		return fate{node: n, err: errors.New("refused")}
 	}
 	return fate{node: n}
 }
 
+func (s *script) renew(*plan.Node) {}
+
 func (s *script) reach(ctx context.Context, to *plan.Node, _ plan.Until) error {
-	if s.shut[to.ID.Name] {
+	s.mu.Lock()
+	shut := s.shut[to.ID.Name]
+	s.mu.Unlock()
+	if shut {
 		<-ctx.Done()
 		return ctx.Err()
 	}
