@@ -25,8 +25,8 @@ func (t *teardown) exportSteps() []run.Def {
 		return nil
 	}
 	var defs []run.Def
-	for _, d := range t.export.Steps() {
-		defs = append(defs, run.Def{Name: d.Name, Fresh: d.Fresh, Do: func(ctx context.Context, s *run.Scope) error {
+	for i, d := range t.export.Steps() {
+		defs = append(defs, run.Def{Name: d.Name, Fresh: d.Fresh, Anew: i == 0, Together: i > 0, Do: func(ctx context.Context, s *run.Scope) error {
 			if reason := t.unexported(s); reason != "" {
 				s.Skip(reason)
 				return nil

@@ -35,7 +35,10 @@ type teardown struct {
 }
 
 // steps is the recipe. Up to suspend everything is done again when a run is
-// resumed, because the cluster lives on meanwhile; from there on nothing is.
+// resumed, because the cluster lives on meanwhile; from there on nothing is. A
+// pause holds before the export, and then what was looked at is looked at again,
+// or once the cluster is being taken apart: never between what was found and what
+// is done for it.
 func (t *teardown) steps() []run.Def {
 	defs := []run.Def{
 		{Name: stepCheck, Fresh: true, Do: t.check},
@@ -43,8 +46,8 @@ func (t *teardown) steps() []run.Def {
 	}
 	defs = append(defs, t.exportSteps()...)
 	return append(defs,
-		run.Def{Name: stepProve, Fresh: true, Do: t.prove},
-		run.Def{Name: stepSuspend, Do: t.suspend},
+		run.Def{Name: stepProve, Fresh: true, Anew: t.export == nil, Together: t.export != nil, Do: t.prove},
+		run.Def{Name: stepSuspend, Together: true, Do: t.suspend},
 		run.Def{Name: stepDrain, Do: t.drain},
 		run.Def{Name: stepDelete, Do: t.remove},
 		run.Def{Name: stepLeftovers, Do: t.awaitNothingLeft},
