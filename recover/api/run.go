@@ -7,7 +7,7 @@ import (
 )
 
 // Run is a journaled run, and whether a process works on it. Lists leave out
-// its request, its result and what its steps made.
+// its request, its result, its orders and what its steps made.
 type Run struct {
 	run.Run
 	Live bool `json:"live" doc:"A process works on it now. A run without an outcome that is not live was interrupted."`
@@ -20,7 +20,7 @@ func (r Run) Brief() Run {
 		s.Made = nil
 		steps[i] = s
 	}
-	r.Steps, r.Request, r.Result = steps, nil, nil
+	r.Steps, r.Request, r.Result, r.Orders = steps, nil, nil, nil
 	return r
 }
 
@@ -82,6 +82,7 @@ type StartRequest struct {
 	Branch   string   `json:"branch,omitempty" maxLength:"250" doc:"adopt: the branch to propose it on. Empty: rekindle/adopt-CLUSTER."`
 	Provider string   `json:"provider,omitempty" maxLength:"40" doc:"drill: the provider of the throwaway cluster. restore with repo: who makes the cluster. Empty: as declared."`
 	WaitMS   int64    `json:"waitMs,omitempty" minimum:"0" doc:"restore, drill: how long objects may take to become healthy. 0: as declared."`
+	Hold     bool     `json:"hold,omitempty" doc:"restore: when objects fail, wait up to an hour for orders (retry, skip, continue) before the run goes on."`
 
 	// Key is the request's Idempotency-Key and By who asks; the server fills them in.
 	Key string `json:"-"`

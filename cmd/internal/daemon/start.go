@@ -9,6 +9,7 @@ import (
 
 	"github.com/rekindle-io/rekindle/cmd/internal/config"
 	"github.com/rekindle-io/rekindle/cmd/internal/declared"
+	"github.com/rekindle-io/rekindle/providers"
 	"github.com/rekindle-io/rekindle/recover/api"
 	"github.com/rekindle-io/rekindle/recover/drill"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
@@ -16,13 +17,23 @@ import (
 	"github.com/rekindle-io/rekindle/recover/teardown"
 )
 
+// job is what a client asked for, ready to be done; observe gets the events of its
+// runs.
+type job func(ctx context.Context, observe func(run.Event)) error
+
 // Start implements server.Backend. The run is the daemon's: it outlives the
 // request, and a later daemon takes it up when this one dies.
 func (d *daemon) Start(ctx context.Context, req api.StartRequest) (api.Run, error) {
-	file, c, err := d.declared(req.Cluster)
+	do, err := d.jobOf(req)
 	if err != nil {
-		return api.Run{}, unknown(err, req.Cluster)
+		return api.Run{}, err
 	}
+	return d.begin(ctx, do)
+}
+
+// begin does a job as long as the daemon lives, and returns its first run once that
+// has begun.
+func (d *daemon) begin(ctx context.Context, do job) (api.Run, error) {
 	if err := d.life.Err(); err != nil {
 		return api.Run{}, api.NewProblem(api.Unavailable, "the daemon is stopping")
 	}
@@ -38,7 +49,7 @@ func (d *daemon) Start(ctx context.Context, req api.StartRequest) (api.Run, erro
 		}
 	}
 	d.work.Go(func() {
-		err := d.execute(d.life, req, file, c, observe)
+		err := do(d.life, observe)
 		for _, id := range ids {
 			d.ended(id)
 		}
@@ -59,28 +70,89 @@ func (d *daemon) Start(ctx context.Context, req api.StartRequest) (api.Run, erro
 	}
 }
 
-// execute does what a client asked for.
-func (d *daemon) execute(ctx context.Context, req api.StartRequest, file *config.Config, c config.Cluster, observe func(run.Event)) error {
+// jobOf is what a client asked for; errors are the client's.
+func (d *daemon) jobOf(req api.StartRequest) (job, error) {
+	if req.Repo != "" {
+		return d.elsewhere(req)
+	}
+	file, c, err := d.declared(req.Cluster)
+	if err != nil {
+		return nil, unknown(err, req.Cluster)
+	}
 	switch req.Recipe {
 	case api.Restore:
-		_, err := d.as(req.By).Restore(ctx, restoreOf(req, c), consent(req.Agree), observe)
-		return err
+		return d.restoring(req, restoreOf(req, c)), nil
 	case api.Teardown:
-		_, err := d.teardowns(req.By).Teardown(ctx, teardownOf(req, file, c), observe)
-		return err
+		return func(ctx context.Context, observe func(run.Event)) error {
+			_, err := d.teardowns(req.By).Teardown(ctx, teardownOf(req, file, c), observe)
+			return err
+		}, nil
 	case api.Compare:
-		return d.compare(ctx, req, file, c, observe)
+		return d.compare(req, file, c)
 	case api.Drill:
-		_, err := d.rehearse(ctx, req, c, observe)
+		return func(ctx context.Context, observe func(run.Event)) error {
+			_, err := d.rehearse(ctx, req, c, observe)
+			return err
+		}, nil
+	case api.Adopt:
+		return d.adopt(req, file, c)
+	}
+	return nil, api.NewProblem(api.Invalid, "recipe %q cannot be started", req.Recipe)
+}
+
+func (d *daemon) restoring(req api.StartRequest, r rebuild.Request) job {
+	return func(ctx context.Context, observe func(run.Event)) error {
+		_, err := d.as(req.By).Restore(ctx, r, consent(req.Agree), observe)
 		return err
 	}
-	return api.NewProblem(api.Invalid, "recipe %q cannot be started", req.Recipe)
+}
+
+// elsewhere restores a repository onto a cluster that is not declared, by a
+// provider that makes clusters.
+func (d *daemon) elsewhere(req api.StartRequest) (job, error) {
+	r, err := declared.Target(d.config.Load(), api.Target{Cluster: req.Cluster, Repo: req.Repo, Path: req.Path, Revision: req.Revision, Provider: req.Provider})
+	if err != nil {
+		return nil, err
+	}
+	p, err := d.Rebuild.Providers.Get(r.Provider)
+	refusal := api.NewProblem(api.Invalid, "provider: %v", err)
+	refusal.Field = "provider"
+	switch {
+	case err != nil:
+		return nil, refusal
+	case providers.Borrows(p) && !declared.Declares(d.config.Load(), r):
+		refusal.Detail = "provider: " + r.Provider + " makes no clusters"
+		return nil, refusal.WithHint("declare the cluster in rekindle.yaml, or choose another provider")
+	}
+	return d.restoring(req, overlaid(req, r)), nil
+}
+
+// adopt writes what a cluster has into its manifests, on a branch of its own.
+func (d *daemon) adopt(req api.StartRequest, file *config.Config, c config.Cluster) (job, error) {
+	for _, only := range req.Only {
+		if _, err := rebuild.ParseSelector(only); err != nil {
+			p := api.NewProblem(api.Invalid, "only: %v", err)
+			p.Field = "only"
+			return nil, p
+		}
+	}
+	q := declared.Adoption(file, c, req.Only, req.Branch)
+	q.Source.Revision = cmp.Or(req.Revision, q.Source.Revision)
+	return func(ctx context.Context, observe func(run.Event)) error {
+		_, err := d.as(req.By).Adopt(ctx, q, observe)
+		return err
+	}, nil
 }
 
 func restoreOf(req api.StartRequest, c config.Cluster) rebuild.Request {
 	r := declared.Request(c)
 	r.Source.Revision = cmp.Or(req.Revision, r.Source.Revision)
-	r.Fresh, r.Confirm, r.AllowDataLoss = req.Fresh, req.Confirm, req.AllowDataLoss
+	return overlaid(req, r)
+}
+
+// overlaid is a restore with what a client wants otherwise.
+func overlaid(req api.StartRequest, r rebuild.Request) rebuild.Request {
+	r.Fresh, r.Confirm, r.AllowDataLoss, r.Hold = req.Fresh, req.Confirm, req.AllowDataLoss, req.Hold
 	for field, value := range map[*bool]*bool{&r.Prune: req.Prune, &r.Convert: req.Convert, &r.AllowUnserved: req.AllowUnserved} {
 		if value != nil {
 			*field = *value
@@ -113,14 +185,16 @@ func consent(agree bool) rebuild.Consent {
 	}
 }
 
-func (d *daemon) compare(ctx context.Context, req api.StartRequest, file *config.Config, c config.Cluster, observe func(run.Event)) error {
+func (d *daemon) compare(req api.StartRequest, file *config.Config, c config.Cluster) (job, error) {
+	if !req.Export {
+		return nil, api.NewProblem(api.Invalid, "a comparison without an export is no run").WithHint("GET /v1/clusters/" + c.Name + "/drift, or rekindle drift " + c.Name + ", shows it; with export it is journaled and pushed")
+	}
 	q := declared.Export(file, c)
 	q.Source.Revision = cmp.Or(req.Revision, q.Source.Revision)
-	if !req.Export {
-		return api.NewProblem(api.Invalid, "a comparison without an export is no run").WithHint("rekindle drift " + c.Name + " shows it; with export it is journaled and pushed")
-	}
-	_, err := d.as(req.By).Drift(ctx, q, observe)
-	return err
+	return func(ctx context.Context, observe func(run.Event)) error {
+		_, err := d.as(req.By).Drift(ctx, q, observe)
+		return err
+	}, nil
 }
 
 func (d *daemon) rehearse(ctx context.Context, req api.StartRequest, c config.Cluster, observe func(run.Event)) (*drill.Report, error) {
