@@ -74,7 +74,15 @@ func (s Screen) until(e *entry, path, why string) Screen {
 			}), nil, nil
 		}
 		return done(s, picked)
-	}, ui.Choice{ID: "", Text: "for good"}, ui.Choice{ID: "7d", Text: "for 7 days"}, ui.Choice{ID: "30d", Text: "for 30 days"}, ui.Choice{ID: date, Text: "until a day"})
+	},
+		ui.Choice{ID: "", Text: "for good", Detail: "until somebody removes the rule"},
+		ui.Choice{ID: "7d", Text: "for 7 days", Detail: "until " + s.day(7)}, ui.Choice{ID: "30d", Text: "for 30 days", Detail: "until " + s.day(30)},
+		ui.Choice{ID: date, Text: "until a day", Detail: "that is asked for next"})
+}
+
+// day is the day so many days from now.
+func (s Screen) day(days int) string {
+	return s.env.Now().In(s.env.Zone).AddDate(0, 0, days).Format("Mon 2 Jan 2006")
 }
 
 // ignoring is what came of a rule.
@@ -144,8 +152,8 @@ func (s *Screen) targets() []*entry {
 		return s.below()
 	}
 	var list []*entry
-	for i := range s.entries {
-		if e := &s.entries[i]; e.differs != nil && s.marks.has(e.id) {
+	for _, e := range s.entries {
+		if e.differs != nil && s.marks.has(e.id) {
 			list = append(list, e)
 		}
 	}

@@ -41,7 +41,7 @@ type Screen struct {
 
 	wait    ui.Wait
 	report  *show.Report
-	entries []entry
+	entries []*entry
 	at      time.Time // when the report came
 	// stale says what happened to the cluster since; empty: nothing that is known.
 	stale string
@@ -91,7 +91,7 @@ type compared struct {
 	self    *byte
 	gen     int
 	report  *show.Report
-	entries []entry
+	entries []*entry
 	err     error
 }
 

@@ -59,23 +59,23 @@ const clusterWide = "(cluster)"
 
 // entriesOf are all entries of a report, in the order of the screen. The report is
 // kept and must not change.
-func entriesOf(r *show.Report) []entry {
-	list := make([]entry, 0, len(r.Objects))
+func entriesOf(r *show.Report) []*entry {
+	all := make([]entry, 0, len(r.Objects)+len(r.Unknown))
 	for i := range r.Objects {
-		list = append(list, differing(&r.Objects[i]))
+		all = append(all, differing(&r.Objects[i]))
 	}
 	for i := range r.Unknown {
 		u := &r.Unknown[i]
-		list = append(list, entry{group: unlisted, name: u.Kind, unknown: u, facts: u.Reason})
+		all = append(all, entry{group: unlisted, name: u.Kind, unknown: u, facts: u.Reason})
 	}
-	list = append(list, losses(r.Recoverability)...)
-	list = append(list, leftOut(r.Ignored)...)
-	for i := range list {
+	all = append(all, losses(r.Recoverability)...)
+	all = append(all, leftOut(r.Ignored)...)
+	list := make([]*entry, len(all))
+	for i := range all {
+		list[i] = &all[i]
 		list[i].finish()
 	}
-	slices.SortStableFunc(list, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(a.group, b.group), a.weigh(&b), slices.Compare(a.branches, b.branches), cmp.Compare(a.name, b.name))
-	})
+	slices.SortFunc(list, (*entry).compare)
 	return list
 }
 
@@ -91,12 +91,16 @@ func (e *entry) finish() {
 	}
 }
 
-// weigh keeps what would be lost in the report's order, worst first.
-func (e *entry) weigh(other *entry) int {
-	if e.group != lost {
-		return 0
+// compare orders entries as the screen does: by group, branches and name; what would
+// be lost by what is worst.
+func (e *entry) compare(other *entry) int {
+	if e.group != other.group {
+		return int(e.group) - int(other.group)
 	}
-	return cmp.Compare(slices.Index(categories[:], e.finding.Category), slices.Index(categories[:], other.finding.Category))
+	if e.finding != nil && e.finding.Category != other.finding.Category {
+		return slices.Index(categories[:], e.finding.Category) - slices.Index(categories[:], other.finding.Category)
+	}
+	return strings.Compare(e.id, other.id)
 }
 
 // categories are those of recoverability, from what is worst to lose.

@@ -41,11 +41,11 @@ func (m *marks) turn(list []*entry) {
 }
 
 // keep leaves just the marks of entries that are there.
-func (m *marks) keep(list []entry) {
+func (m *marks) keep(list []*entry) {
 	next := map[string]bool{}
-	for i := range list {
-		if k := list[i].id; m.set[k] {
-			next[k] = true
+	for _, e := range list {
+		if m.set[e.id] {
+			next[e.id] = true
 		}
 	}
 	m.set = next
@@ -53,7 +53,7 @@ func (m *marks) keep(list []entry) {
 
 // rootsOf is the tree of entries, which are in its order. With explain those that do
 // not count are in it.
-func rootsOf(entries []entry, explain bool) []ui.Branch[row] {
+func rootsOf(entries []*entry, explain bool) []ui.Branch[row] {
 	var roots []ui.Branch[row]
 	for len(entries) > 0 {
 		n := 1
@@ -70,11 +70,11 @@ func rootsOf(entries []entry, explain bool) []ui.Branch[row] {
 
 // branchOf is a branch with entries below it, which agree in their first depth
 // branches.
-func branchOf(r row, entries []entry, depth int) ui.Branch[row] {
+func branchOf(r row, entries []*entry, depth int) ui.Branch[row] {
 	r.count = len(entries)
 	b := ui.Branch[row]{Value: r}
 	for len(entries) > 0 {
-		e := &entries[0]
+		e := entries[0]
 		if depth >= len(e.branches) {
 			b.Children = append(b.Children, ui.Branch[row]{Value: row{key: e.id, label: e.name, group: e.group, entry: e}})
 			entries = entries[1:]
