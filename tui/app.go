@@ -101,7 +101,7 @@ func (a *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.WindowSizeMsg:
 		return a, a.resize(m.Width, m.Height)
 	case tea.KeyMsg:
-		return a, a.press(m)
+		return a, a.pressAll(m)
 	case tea.MouseMsg:
 		m.Y -= headLines
 		if a.overlay != nil {
@@ -161,6 +161,19 @@ func (a *App) resize(width, height int) tea.Cmd {
 func (a *App) everySecond() tea.Cmd {
 	now := a.env.Now()
 	return tea.Batch(a.begin(), a.watch(now), a.toTop(ui.Tick{Now: now}))
+}
+
+// pressAll obeys what was typed at once: Bubble Tea makes one message of letters that
+// come in one read, as they do when a key is held down or the machine is busy.
+func (a *App) pressAll(m tea.KeyMsg) tea.Cmd {
+	if m.Type != tea.KeyRunes || m.Paste || len(m.Runes) < 2 {
+		return a.press(m)
+	}
+	var cmds []tea.Cmd
+	for _, r := range m.Runes {
+		cmds = append(cmds, a.press(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune{r}, Alt: m.Alt}))
+	}
+	return tea.Batch(cmds...)
 }
 
 // press obeys a key: what is open above the screens first, then the screen's, then

@@ -164,7 +164,7 @@ func (m *Menu) Lines(width, height int) []string {
 	for _, c := range m.choices {
 		wide = max(wide, Width(safe.Line(c.Text)))
 	}
-	wide = min(wide, max(width/2, 8))
+	wide = min(wide, max(width*2/3, 8))
 	var lines []string
 	for i := s.top; i < min(s.top+s.height, len(m.choices)); i++ {
 		c := m.choices[i]

@@ -23,9 +23,9 @@ type Column[T any] struct {
 	Less func(a, b T) bool
 }
 
-// gutter is what stands before the first column: the cursor and a mark; gap lies
-// between two columns.
-const gutter, gap = 2, 2
+// gutter is what stands before the first column: the cursor and a mark. Between two
+// columns lie wideGap cells, or narrowGap where more columns are to be seen so.
+const gutter, wideGap, narrowGap = 2, 2, 1
 
 // measured is how many rows are looked at for a column's width.
 const measured = 500
@@ -54,33 +54,43 @@ func measure[T any](columns []Column[T], n int, row func(int) T) []int {
 	return widths
 }
 
-// layout chooses which columns are shown in width cells, and how wide; 0 is one that
-// is not shown.
-func layout[T any](columns []Column[T], natural []int, width int) []int {
-	out := append([]int(nil), natural...)
-	room := func() int {
-		left := width - gutter + gap
-		for _, w := range out {
-			if w > 0 {
-				left -= w + gap
-			}
-		}
-		return left
+// laid are columns laid out in a width.
+type laid struct {
+	widths []int // 0 is a column that is not shown
+	gap    int
+}
+
+// layout chooses which columns are shown in width cells, and how wide.
+func layout[T any](columns []Column[T], natural []int, width int) laid {
+	l := laid{widths: append([]int(nil), natural...), gap: wideGap}
+	if l.room(width) < 0 {
+		l.gap = narrowGap
 	}
-	for room() < 0 {
+	for l.room(width) < 0 {
 		worst := -1
 		for i, c := range columns {
-			if out[i] > 0 && c.Drop > 0 && (worst < 0 || c.Drop >= columns[worst].Drop) {
+			if l.widths[i] > 0 && c.Drop > 0 && (worst < 0 || c.Drop >= columns[worst].Drop) {
 				worst = i
 			}
 		}
 		if worst < 0 {
 			break
 		}
-		out[worst] = 0
+		l.widths[worst] = 0
 	}
-	grow(columns, out, room())
-	return out
+	grow(columns, l.widths, l.room(width))
+	return l
+}
+
+// room is what the columns leave of a width; less than nothing when they need more.
+func (l laid) room(width int) int {
+	left := width - gutter + l.gap
+	for _, w := range l.widths {
+		if w > 0 {
+			left -= w + l.gap
+		}
+	}
+	return left
 }
 
 // grow gives what is left to the columns that take it.
@@ -117,7 +127,7 @@ func grow[T any](columns []Column[T], widths []int, left int) {
 
 // drawRow draws one row. indent comes before the first column's text. A row that is
 // selected looks so in all its columns.
-func drawRow[T any](st Styles, columns []Column[T], widths []int, row T, indent, lead string, selected bool) string {
+func drawRow[T any](st Styles, columns []Column[T], l laid, row T, indent, lead string, selected bool) string {
 	var b strings.Builder
 	if selected {
 		b.WriteString(st.Strong.Render(lead))
@@ -126,11 +136,11 @@ func drawRow[T any](st Styles, columns []Column[T], widths []int, row T, indent,
 	}
 	shown := 0
 	for i, c := range columns {
-		if widths[i] == 0 {
+		if l.widths[i] == 0 {
 			continue
 		}
 		if shown > 0 {
-			b.WriteString(blank(gap))
+			b.WriteString(blank(l.gap))
 		}
 		shown++
 		cell := c.Cell(row)
@@ -139,9 +149,9 @@ func drawRow[T any](st Styles, columns []Column[T], widths []int, row T, indent,
 			text = indent + text
 		}
 		if c.Right {
-			text = Right(text, widths[i])
+			text = Right(text, l.widths[i])
 		} else {
-			text = Fit(text, widths[i])
+			text = Fit(text, l.widths[i])
 		}
 		if selected {
 			cell.Style = st.Selected
@@ -152,10 +162,10 @@ func drawRow[T any](st Styles, columns []Column[T], widths []int, row T, indent,
 }
 
 // drawTitles draws the line above the rows; arrow marks the column that sorts.
-func drawTitles[T any](st Styles, columns []Column[T], widths []int, sorted int, arrow string) string {
+func drawTitles[T any](st Styles, columns []Column[T], l laid, sorted int, arrow string) string {
 	parts := []string{}
 	for i, c := range columns {
-		if widths[i] == 0 {
+		if l.widths[i] == 0 {
 			continue
 		}
 		title := c.Title
@@ -163,12 +173,12 @@ func drawTitles[T any](st Styles, columns []Column[T], widths []int, sorted int,
 			title += arrow
 		}
 		if c.Right {
-			parts = append(parts, Right(title, widths[i]))
+			parts = append(parts, Right(title, l.widths[i]))
 		} else {
-			parts = append(parts, Fit(title, widths[i]))
+			parts = append(parts, Fit(title, l.widths[i]))
 		}
 	}
-	return blank(gutter) + st.Dim.Render(strings.Join(parts, blank(gap)))
+	return blank(gutter) + st.Dim.Render(strings.Join(parts, blank(l.gap)))
 }
 
 // haystack is a row's text in lower case, for filters.

@@ -310,14 +310,14 @@ func (t *Table[T]) body() int {
 
 // View draws the table.
 func (t *Table[T]) View() string {
-	st, widths := t.env.Styles, layout(t.columns, t.natural, t.width)
+	st, cols := t.env.Styles, layout(t.columns, t.natural, t.width)
 	var lines []string
 	if t.head() > 0 {
 		arrow := "↑"
 		if t.falling {
 			arrow = "↓"
 		}
-		lines = append(lines, drawTitles(st, t.columns, widths, t.sortBy, arrow))
+		lines = append(lines, drawTitles(st, t.columns, cols, t.sortBy, arrow))
 	}
 	body := t.body()
 	for i := t.scroll.top; i < min(t.scroll.top+body, len(t.shown)); i++ {
@@ -329,7 +329,7 @@ func (t *Table[T]) View() string {
 		if len(t.marks) > 0 && t.marks[t.key(row)] {
 			lead[1] = '*'
 		}
-		lines = append(lines, drawRow(st, t.columns, widths, row, "", string(lead), i == t.scroll.cursor))
+		lines = append(lines, drawRow(st, t.columns, cols, row, "", string(lead), i == t.scroll.cursor))
 	}
 	if len(t.shown) == 0 && body > 0 {
 		lines = append(lines, blank(gutter)+st.Dim.Render(t.none()))

@@ -345,10 +345,10 @@ const indentWidth = 2
 
 // View draws the tree.
 func (t *Tree[T]) View() string {
-	st, widths := t.env.Styles, layout(t.columns, t.natural, t.width)
+	st, cols := t.env.Styles, layout(t.columns, t.natural, t.width)
 	var lines []string
 	if t.head() > 0 {
-		lines = append(lines, drawTitles(st, t.columns, widths, -1, ""))
+		lines = append(lines, drawTitles(st, t.columns, cols, -1, ""))
 	}
 	body := t.body()
 	for i := t.scroll.top; i < min(t.scroll.top+body, len(t.shown)); i++ {
@@ -365,7 +365,7 @@ func (t *Tree[T]) View() string {
 			lead = "> "
 		}
 		indent := blank(indentWidth*t.nodes[n].depth) + sign
-		lines = append(lines, drawRow(st, t.columns, widths, t.nodes[n].value, indent, lead, i == t.scroll.cursor))
+		lines = append(lines, drawRow(st, t.columns, cols, t.nodes[n].value, indent, lead, i == t.scroll.cursor))
 	}
 	if len(t.shown) == 0 && body > 0 {
 		none := safe.Line(t.Empty)

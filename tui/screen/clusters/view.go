@@ -36,19 +36,19 @@ func columns(env ui.Env) []ui.Column[row] {
 	}
 	return []ui.Column[row]{
 		name,
-		col(ui.Column[row]{Title: "STATE", Width: 16, Less: by(func(a, b api.Cluster) int { return cmp.Compare(rank(a), rank(b)) })},
+		col(ui.Column[row]{Title: "STATE", Width: 14, Less: by(func(a, b api.Cluster) int { return cmp.Compare(rank(a), rank(b)) })},
 			func(c api.Cluster) ui.Cell { return state(env, c) }),
 		col(ui.Column[row]{Title: "COMMIT", Width: 7, Drop: 4, Less: by(func(a, b api.Cluster) int { return cmp.Compare(a.Commit, b.Commit) })},
 			func(c api.Cluster) ui.Cell { return ui.Cell{Text: ui.Short(c.Commit), Style: st.Plain} }),
-		col(ui.Column[row]{Title: "AGE", Width: 4, Right: true, Drop: 6, Less: by(func(a, b api.Cluster) int { return b.Made.Compare(a.Made) })},
+		col(ui.Column[row]{Title: "AGE", Width: 4, Right: true, Drop: 7, Less: by(func(a, b api.Cluster) int { return b.Made.Compare(a.Made) })},
 			func(c api.Cluster) ui.Cell { return ui.Cell{Text: ui.Ago(env.Now(), c.Made), Style: st.Dim} }),
-		col(ui.Column[row]{Title: "DRIFT", Width: 10, Drop: 2, Less: by(func(a, b api.Cluster) int { return cmp.Compare(differing(a), differing(b)) })},
+		col(ui.Column[row]{Title: "DRIFT", Min: 7, Max: 14, Drop: 2, Less: by(func(a, b api.Cluster) int { return cmp.Compare(differing(a), differing(b)) })},
 			func(c api.Cluster) ui.Cell { return drift(st, c.Drift) }),
 		col(ui.Column[row]{Title: "REC", Width: 4, Right: true, Drop: 5, Less: by(func(a, b api.Cluster) int { return cmp.Compare(recoverable(a), recoverable(b)) })},
 			func(c api.Cluster) ui.Cell { return recovers(st, c.Drift) }),
-		col(ui.Column[row]{Title: "NEXT", Width: 22, Drop: 3, Less: by(func(a, b api.Cluster) int { return nextAt(a).Compare(nextAt(b)) })},
+		col(ui.Column[row]{Title: "NEXT", Min: 10, Max: 28, Drop: 3, Less: by(func(a, b api.Cluster) int { return nextAt(a).Compare(nextAt(b)) })},
 			func(c api.Cluster) ui.Cell { return next(env, c) }),
-		col(ui.Column[row]{Title: "RTO", Width: 6, Right: true, Drop: 7, Less: by(func(a, b api.Cluster) int { return cmp.Compare(lastRTO(a), lastRTO(b)) })},
+		col(ui.Column[row]{Title: "RTO", Width: 6, Right: true, Drop: 6, Less: by(func(a, b api.Cluster) int { return cmp.Compare(lastRTO(a), lastRTO(b)) })},
 			func(c api.Cluster) ui.Cell {
 				if len(c.RTOs) == 0 {
 					return ui.Cell{}
@@ -141,7 +141,7 @@ func next(env ui.Env, c api.Cluster) ui.Cell {
 	now, st := env.Now(), env.Styles
 	switch {
 	case !c.RetryAt.IsZero():
-		return ui.Cell{Text: "retry " + env.At(c.RetryAt) + " " + ui.In(now, c.RetryAt), Style: st.Warn}
+		return ui.Cell{Text: "retry " + env.At(c.RetryAt) + " " + countdown(now, c.RetryAt), Style: st.Warn}
 	case c.Next == nil:
 		return ui.Cell{Text: "-", Style: st.Dim}
 	}
@@ -149,8 +149,11 @@ func next(env ui.Env, c api.Cluster) ui.Cell {
 	if c.Next.To == api.Asleep {
 		word = "down"
 	}
-	return ui.Cell{Text: word + " " + env.At(c.Next.At) + " " + ui.In(now, c.Next.At), Style: st.Plain}
+	return ui.Cell{Text: word + " " + env.At(c.Next.At) + " " + countdown(now, c.Next.At), Style: st.Plain}
 }
+
+// countdown is how long until at, without the word before it.
+func countdown(now, at time.Time) string { return strings.TrimPrefix(ui.In(now, at), "in ") }
 
 func lastRTO(c api.Cluster) time.Duration {
 	if len(c.RTOs) == 0 {
@@ -217,14 +220,20 @@ func (s *Screen) summary() ui.Line {
 	for _, c := range s.known {
 		count[c.State]++
 	}
-	line := ui.Line{{Text: "  " + ui.Count(len(s.known), "cluster"), Style: st.Strong}}
+	title := "  " + ui.Count(len(s.known), "cluster")
+	if s.by != "" {
+		title += " by " + s.by
+	}
+	line, sep := ui.Line{{Text: title, Style: st.Strong}}, ": "
 	for _, state := range []api.State{api.Failed, api.Unknown, api.Restoring, api.TearingDown, api.Awake, api.Asleep} {
 		if n := count[state]; n > 0 {
-			line = append(line, ui.Cell{Text: fmt.Sprintf("  %d %s", n, state), Style: st.State(state).Style})
+			word := string(state)
+			if state == api.TearingDown {
+				word = "deleting"
+			}
+			line = append(line, ui.Cell{Text: sep, Style: st.Plain}, ui.Cell{Text: fmt.Sprintf("%d %s", n, word), Style: st.State(state).Style})
+			sep = ", "
 		}
-	}
-	if s.by != "" {
-		line = append(line, ui.Cell{Text: "  by " + s.by, Style: st.Dim})
 	}
 	switch {
 	case !s.stale.IsZero():
