@@ -31,6 +31,7 @@ const (
 	Unavailable ProblemKind = "unavailable"   // not ready, or stopping
 	Storage     ProblemKind = "storage"       // the journal cannot be used
 	TimedOut    ProblemKind = "timeout"       // took too long
+	Unanswered  ProblemKind = "unanswered"    // a repository, a cluster or a provider failed
 	Internal    ProblemKind = "internal"      // a bug
 	Foreign     ProblemKind = "not-an-answer" // made by a client: what answered is no daemon of ours
 )
@@ -67,6 +68,7 @@ var rules = map[ProblemKind]struct {
 	Unavailable: {http.StatusServiceUnavailable, exitFailed, "The daemon is not ready"},
 	Storage:     {http.StatusInsufficientStorage, exitFailed, "The journal cannot be used"},
 	TimedOut:    {http.StatusGatewayTimeout, exitFailed, "It took too long"},
+	Unanswered:  {http.StatusBadGateway, exitFailed, "The question could not be answered"},
 	Internal:    {http.StatusInternalServerError, exitFailed, "The daemon has failed"},
 	Foreign:     {http.StatusBadGateway, exitFailed, "The answer cannot be read"},
 }

@@ -125,6 +125,9 @@ func (b *builder) class(i int, kind, name string) {
 	b.missing[at].count++
 }
 
+// NobodyHas ends the text of a note about a class that nobody has.
+const NobodyHas = "which neither the commit nor the target has"
+
 // noteMissing notes the classes that somebody names and nobody has.
 func (b *builder) noteMissing() {
 	keys := slices.SortedFunc(maps.Keys(b.missing), func(a, c named) int {
@@ -132,7 +135,7 @@ func (b *builder) noteMissing() {
 	})
 	for _, at := range keys {
 		m := b.missing[at]
-		text := fmt.Sprintf("names %s %s, which neither the commit nor the target has", at.kind, at.name)
+		text := fmt.Sprintf("names %s %s, %s", at.kind, at.name, NobodyHas)
 		if m.count > 1 {
 			text = fmt.Sprintf("and %d more: %s", m.count-1, text)
 		}

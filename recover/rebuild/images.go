@@ -43,6 +43,13 @@ func imagesOf(set *object.Set) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
+// Images returns the images that the pods of one object run, sorted.
+func Images(content map[string]any) []string {
+	found := map[string]bool{}
+	gatherImages(content, found)
+	return slices.Sorted(maps.Keys(found))
+}
+
 func gatherImages(value any, into map[string]bool) {
 	switch v := value.(type) {
 	case map[string]any:

@@ -107,6 +107,14 @@ var (
 	longNumber = regexp.MustCompile(`(^|[-._])([0-9]{6,}|[0-9a-f]{7,40})$`)
 )
 
+// Moves tells whether the name of an image is likely to mean another image one day,
+// and why.
+func Moves(ref string) (why string, moves bool) {
+	name, digest, _ := strings.Cut(ref, "@")
+	_, points, what := judgeTag(name)
+	return what, digest == "" && points > 0
+}
+
 // judgeTag says how likely another image is found under the same name later.
 func judgeTag(ref string) (rule string, points int, what string) {
 	rest := ref[strings.LastIndexByte(ref, '/')+1:]

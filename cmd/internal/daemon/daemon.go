@@ -22,13 +22,15 @@ import (
 	"github.com/rekindle-io/rekindle/cmd/internal/config"
 	"github.com/rekindle-io/rekindle/cmd/internal/control/server"
 	"github.com/rekindle-io/rekindle/cmd/internal/control/socket"
+	"github.com/rekindle-io/rekindle/cmd/internal/desk"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/run"
 	"github.com/rekindle-io/rekindle/recover/teardown"
 	"github.com/rekindle-io/rekindle/schedule/keeper"
 )
 
-// Options are the parts that a daemon is made of. All are required, but Tick.
+// Options are the parts that a daemon is made of. All are required, but Tick and
+// what says so.
 type Options struct {
 	Rebuild *rebuild.Engine
 	Store   *run.Store
@@ -47,6 +49,8 @@ type Options struct {
 	Version string
 	// ExitCode gives the command line's exit code for an error.
 	ExitCode func(error) int
+	// Tell writes the reports of runs as the command line shows them; may be nil.
+	Tell desk.Teller
 	// Getenv finds the service manager that started the daemon, if one did.
 	Getenv func(string) string
 }
@@ -61,6 +65,7 @@ type daemon struct {
 	metrics *metrics
 	changes *touched
 	post    post
+	desk    *desk.Desk
 	// life ends when the daemon stops; after does not, for what is told then.
 	life, after context.Context //nolint:containedctx // runs outlive the request that began them, not the daemon
 	work        sync.WaitGroup
@@ -111,7 +116,8 @@ func Run(ctx context.Context, o Options) error {
 		MaxRuns: int(c.Daemon.MaxRuns), MaxTeardowns: int(c.Daemon.MaxTeardowns),
 		Notify: d.notice, Changed: func(name string) { d.changes.touch(name) },
 	})
-	if d.server, err = server.New(d, server.Options{
+	d.desk = desk.New(d.Rebuild, d.Store, d.config.Load, o.Tell)
+	if d.server, err = server.New(backend{d, d.desk}, server.Options{
 		Version: o.Version, Now: o.Now, Chance: o.Rand, Log: o.Log, Metrics: d.metrics.handler(d), ExitCode: o.ExitCode, Keys: o.Store,
 	}); err != nil {
 		return err

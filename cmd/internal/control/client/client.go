@@ -88,6 +88,9 @@ type Options struct {
 	Chance io.Reader
 	// Timeout is how long a request may take that is no stream; 60 s.
 	Timeout time.Duration
+	// Patience is how long a question may take, of those that the daemon has to
+	// fetch, render or compare something for; 20 min, more than the daemon allows.
+	Patience time.Duration
 	// Silence is how long a stream may be silent before it is taken for dead; it
 	// must be longer than the server's heartbeat. 60 s.
 	Silence time.Duration
@@ -109,6 +112,7 @@ type Client struct {
 // also for a path that is too long for any socket.
 func Dial(address string, opts Options) (*Client, error) {
 	opts.Timeout = cmp.Or(opts.Timeout, time.Minute)
+	opts.Patience = cmp.Or(opts.Patience, 20*time.Minute)
 	opts.Silence = cmp.Or(opts.Silence, time.Minute)
 	dialer := &net.Dialer{Timeout: 10 * time.Second}
 	tr := &http.Transport{
@@ -165,11 +169,17 @@ type request struct {
 	query        url.Values
 	body         any
 	key          string
+	// slow: the answer may take minutes.
+	slow bool
 }
 
 // call sends a request and decodes the answer into a value; nil throws it away.
 func (c *Client) call(ctx context.Context, q request, into any) error {
-	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
+	timeout := c.opts.Timeout
+	if q.slow {
+		timeout = c.opts.Patience
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	resp, err := c.send(ctx, q)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/rekindle-io/rekindle/recover/api"
@@ -247,6 +248,22 @@ func textParam(name, doc, pattern string) param {
 	return param{name, doc, map[string]any{"type": "string", "pattern": pattern}, func(s string) error {
 		if !regexp.MustCompile(pattern).MatchString(s) {
 			return invalid(name, "%q does not have the form %s", cut(s), pattern)
+		}
+		return nil
+	}}
+}
+
+// freeParam is text of people's own; control characters are nobody's.
+func freeParam(name, doc string, most int) param {
+	schema := map[string]any{"type": "string", "minLength": 1, "maxLength": most}
+	return param{name, doc, schema, func(s string) error {
+		switch {
+		case s == "":
+			return invalid(name, "is empty").WithHint("leave it out")
+		case !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl):
+			return invalid(name, "has control characters, or is not UTF-8")
+		case utf8.RuneCountInString(s) > most:
+			return invalid(name, "is longer than %d characters", most)
 		}
 		return nil
 	}}

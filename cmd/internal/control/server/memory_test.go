@@ -32,6 +32,8 @@ type memory struct {
 	runs     map[string]*api.Run
 	events   map[string][]run.Event
 	started  int
+	// question is the last one.
+	question any
 	// hooks of single tests
 	before func(ctx context.Context, method string) error
 }

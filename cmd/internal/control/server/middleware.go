@@ -154,15 +154,18 @@ func (s *Server) adapt(rt route) http.Handler {
 }
 
 func (s *Server) call(w http.ResponseWriter, r *http.Request, rt route) error {
-	places := s.requests
-	if rt.stream {
-		places = s.streams
+	places, what := s.requests, "requests"
+	switch {
+	case rt.stream:
+		places, what = s.streams, "event streams"
+	case rt.slow:
+		places, what = s.questions, "questions that take their time"
 	}
 	select {
 	case places <- struct{}{}:
 		defer func() { <-places }()
 	default:
-		return busy(rt.stream, cap(places))
+		return busy(what, cap(places))
 	}
 	peer, _ := r.Context().Value(peerKey{}).(socket.Peer)
 	q, err := readQuery(r.URL, rt.query)
@@ -170,18 +173,24 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request, rt route) error {
 		return err
 	}
 	if !rt.stream {
-		ctx, cancel := context.WithTimeout(r.Context(), s.opts.RequestTimeout)
+		limit := s.opts.RequestTimeout
+		if rt.slow {
+			limit = s.opts.AnswerTimeout
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), limit)
 		defer cancel()
 		r = r.WithContext(ctx)
+		if rt.slow {
+			defer s.whileOpen(cancel)()
+			if w, err = s.patiently(w); err != nil {
+				return err
+			}
+		}
 	}
 	return rt.serve(w, &asked{Request: r, peer: peer, query: q})
 }
 
-func busy(stream bool, most int) error {
-	what := "requests"
-	if stream {
-		what = "event streams"
-	}
+func busy(what string, most int) error {
 	p := api.NewProblem(api.Busy, "the daemon serves %d %s already", most, what).WithHint("try again in a moment")
 	p.RetryAfterMS = 1000
 	return p

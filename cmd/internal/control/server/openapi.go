@@ -145,6 +145,9 @@ func (rt route) answerMedia() string {
 func (rt route) allProblems() []api.ProblemKind {
 	out := slices.Clone(rt.problems)
 	out = append(out, api.Invalid, api.Forbidden, api.Busy, api.Unavailable, api.Storage, api.TimedOut, api.Internal)
+	if rt.slow {
+		out = append(out, api.Unanswered)
+	}
 	if rt.in != nil {
 		out = append(out, api.TooLarge, api.Media)
 	}

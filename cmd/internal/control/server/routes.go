@@ -22,6 +22,8 @@ type route struct {
 	status  int
 	media   string
 	stream  bool
+	// slow is a question: see Questions.
+	slow bool
 	// problems are those beyond what every route may answer.
 	problems []api.ProblemKind
 	serve    handler
@@ -36,7 +38,7 @@ const (
 )
 
 func (s *Server) routes() []route {
-	return slices.Concat(s.clusterRoutes(), s.runRoutes(), s.daemonRoutes())
+	return slices.Concat(s.clusterRoutes(), s.runRoutes(), s.steerRoutes(), s.questionRoutes(), s.daemonRoutes())
 }
 
 func (s *Server) clusterRoutes() []route {
@@ -81,7 +83,7 @@ func (s *Server) runRoutes() []route {
 			out: api.RunList{}, serve: s.listRuns,
 		}, {
 			method: "POST", path: "/v1/runs", id: "startRun",
-			doc:     "Starts a run on a declared cluster. With an Idempotency-Key a request that is sent twice starts one run.",
+			doc:     "Starts a run on a declared cluster, or with repo a restore onto another one. With an Idempotency-Key a request that is sent twice starts one run.",
 			headers: []param{textParam("Idempotency-Key", "Chosen by the client; 1 to 128 printable characters.", `^[!-~]{1,128}$`)},
 			in:      api.StartRequest{}, out: api.Run{}, status: http.StatusAccepted,
 			problems: kinds(api.NotFound, api.Refused, api.Held, api.Reused, api.Unsure), serve: s.startRun,

@@ -84,7 +84,11 @@ func checkStart(req api.StartRequest) error {
 		return nil
 	}
 	err := cmp.Or(
-		only("revision", req.Revision != "", api.Restore, api.Compare, api.Drill),
+		only("revision", req.Revision != "", api.Restore, api.Compare, api.Drill, api.Adopt),
+		only("repo", req.Repo != "", api.Restore),
+		only("path", req.Path != "", api.Restore),
+		only("only", req.Only != nil, api.Adopt),
+		only("branch", req.Branch != "", api.Adopt),
 		only("confirm", req.Confirm != "", api.Restore, api.Teardown),
 		only("agree", req.Agree, api.Restore),
 		only("fresh", req.Fresh, api.Restore),
@@ -98,11 +102,19 @@ func checkStart(req api.StartRequest) error {
 		only("stuck", req.Stuck != "", api.Teardown),
 		only("warnMs", req.WarnMS != 0, api.Teardown),
 		only("export", req.Export, api.Compare),
-		only("provider", req.Provider != "", api.Drill),
+		only("provider", req.Provider != "", api.Drill, api.Restore),
 		only("waitMs", req.WaitMS != 0, api.Restore, api.Drill),
 	)
 	if err != nil {
 		return err
+	}
+	switch {
+	case req.Repo != "" && req.Provider == "":
+		return invalid("provider", "is missing: who makes a cluster that is not declared?")
+	case req.Repo == "" && req.Path != "":
+		return invalid("path", "is not for a declared cluster").WithHint("leave it out, or name the repository")
+	case req.Repo == "" && req.Recipe == api.Restore && req.Provider != "":
+		return invalid("provider", "is not for a declared cluster").WithHint("leave it out, or name the repository")
 	}
 	if (req.Recipe == api.Teardown || req.Fresh) && req.Confirm != req.Cluster {
 		p := api.NewProblem(api.Refused, "%s deletes cluster %s, and nobody confirmed it", req.Recipe, req.Cluster)

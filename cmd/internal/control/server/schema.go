@@ -10,6 +10,7 @@ import (
 
 	"github.com/rekindle-io/rekindle/recover/api"
 	"github.com/rekindle-io/rekindle/recover/run"
+	"github.com/rekindle-io/rekindle/recover/source"
 )
 
 // schemas are JSON Schemas (draft 2020-12) of Go types by name, as they are
@@ -32,6 +33,8 @@ func (d schemas) ofType(t reflect.Type) map[string]any {
 		return d.ofType(t.Elem())
 	case reflect.Slice:
 		return map[string]any{"type": "array", "items": d.ofType(t.Elem())}
+	case reflect.Map:
+		return map[string]any{"type": "object", "additionalProperties": d.ofType(t.Elem())}
 	case reflect.Bool:
 		return map[string]any{"type": "boolean"}
 	case reflect.String:
@@ -43,6 +46,9 @@ func (d schemas) ofType(t reflect.Type) map[string]any {
 	case reflect.Uint64:
 		return map[string]any{"type": "integer", "minimum": 0}
 	case reflect.Struct:
+		if !described(t) {
+			return map[string]any{"type": "object"}
+		}
 		name := schemaName(t)
 		if d[name] == nil {
 			d[name] = true // a type may hold itself
@@ -53,12 +59,22 @@ func (d schemas) ofType(t reflect.Type) map[string]any {
 	panic("control: no schema for the type " + t.String())
 }
 
+// described tells whether a type is told field by field. Those of other packages
+// have references of their own.
+func described(t reflect.Type) bool {
+	return t == reflect.TypeFor[source.Commit]() || slices.Contains([]string{
+		reflect.TypeFor[api.Run]().PkgPath(), reflect.TypeFor[run.Run]().PkgPath(), reflect.TypeFor[nothing]().PkgPath(),
+	}, t.PkgPath())
+}
+
 // schemaName is the type's name; those of package run that api has as well get
 // another.
 func schemaName(t reflect.Type) string {
 	switch t {
 	case reflect.TypeFor[run.Event]():
 		return "RunEvent"
+	case reflect.TypeFor[run.Order]():
+		return "GivenOrder"
 	case reflect.TypeFor[nothing]():
 		return "Nothing"
 	}
@@ -68,6 +84,7 @@ func schemaName(t reflect.Type) string {
 func isRequest(t reflect.Type) bool {
 	return slices.Contains([]reflect.Type{
 		reflect.TypeFor[api.WordRequest](), reflect.TypeFor[api.StartRequest](), reflect.TypeFor[nothing](),
+		reflect.TypeFor[api.Target](), reflect.TypeFor[api.Ignore](), reflect.TypeFor[api.Order](),
 	}, t)
 }
 
@@ -116,7 +133,11 @@ func jsonFields(t reflect.Type) []jsonField {
 		f := t.Field(i)
 		tag := f.Tag.Get("json")
 		if f.Anonymous && tag == "" {
-			out = append(out, jsonFields(f.Type)...)
+			embedded := f.Type
+			if embedded.Kind() == reflect.Pointer {
+				embedded = embedded.Elem()
+			}
+			out = append(out, jsonFields(embedded)...)
 			continue
 		}
 		name, options, _ := strings.Cut(tag, ",")
@@ -148,8 +169,35 @@ func (f jsonField) limits(p map[string]any) {
 	}
 }
 
-// runDocs describe the fields of package run, whose types bear no tags for it.
+// runDocs describe the fields of other packages, whose types bear no tags for it.
 var runDocs = map[string]string{
+	"Commit.sha":            "The full object name.",
+	"Commit.time":           "The committer's date.",
+	"Commit.author":         "The author's name, as the repository has it.",
+	"Commit.subject":        "The first line of the message, as the repository has it.",
+	"Commit.revision":       "What was asked for.",
+	"Commit.ref":            "The ref that it was found by; absent for a SHA.",
+	"Commit.at":             "The instant that the revision named.",
+	"Commit.signer":         "Whose signature was verified, where signatures are required.",
+	"Difference.from":       "The SHA of the one end.",
+	"Difference.to":         "The SHA of the other end.",
+	"Difference.added":      "Objects that only the other end makes: id, from (commit, file, line).",
+	"Difference.removed":    "Objects that only the one end makes: id, from.",
+	"Difference.changed":    "Objects that they make differently: id, from, fields (path, old and new as JSON, hidden for what a Secret holds).",
+	"Report.schema":         "The form of the report; docs/drift-report.md describes it.",
+	"Report.cluster":        "The cluster.",
+	"Report.commit":         "What it was compared with.",
+	"Report.counts":         "Numbers of objects.",
+	"Report.fingerprint":    "Of the live objects that the commit names.",
+	"Report.objects":        "Those that differ.",
+	"Report.carriedOver":    "Secrets that a restore brings back from the last export.",
+	"Report.unknown":        "Kinds that could not be listed.",
+	"Report.notExported":    "Live objects that an export has no file of.",
+	"Report.ignored":        "Differences that do not count, and why.",
+	"Report.rules":          "The rules about differences, and what came of them.",
+	"Report.selection":      "The rules about which objects count, and what came of them.",
+	"Report.recoverability": "What would be lost with the cluster.",
+
 	"Run.id":         "The run's ID, sortable by time.",
 	"Run.recipe":     "What the run does.",
 	"Run.cluster":    "The cluster that it works on.",
@@ -166,6 +214,22 @@ var runDocs = map[string]string{
 	"Run.attempts":   "How often it was executed: 2 after a resume.",
 	"Run.process":    "The process that executes it, or did so last.",
 	"Run.abortAsked": "When somebody asked it to stop for good.",
+	"Run.byObject":   "It follows orders about single objects.",
+	"Run.orders":     "What people told it while it was under way, in order.",
+	"Run.paused":     "Somebody holds it; absent while nobody does.",
+	"Run.held":       "It holds by itself, because it would fail otherwise; absent while it does not.",
+	"Halt.since":     "Since when.",
+	"Halt.by":        "Who paused it; absent for a run that holds by itself.",
+	"Halt.why":       "Why.",
+	"Halt.until":     "When it goes on by itself.",
+	"Order.n":        "The order's number in its run, 1, 2, 3.",
+	"Order.kind":     "pause, continue, retry or skip.",
+	"Order.object":   "The object that it is about.",
+	"Order.why":      "Why.",
+	"Order.by":       "Who gave it.",
+	"Order.at":       "When.",
+	"Order.answered": "When the run took it; absent for not yet.",
+	"Order.refused":  "Why the run did not follow it; absent when it did.",
 	"Process.host":   "The machine.",
 	"Process.pid":    "The process's number there.",
 	"Process.since":  "When it began to execute the run.",

@@ -55,6 +55,12 @@ type Backend interface {
 	// Start begins a run and returns it once it is in the journal; it goes on
 	// afterwards, whatever becomes of ctx. After an error nothing was begun.
 	Start(ctx context.Context, req api.StartRequest) (api.Run, error)
+	// Resume goes on with a run that was interrupted or failed, and returns it once
+	// it is under way; afterwards as Start.
+	Resume(ctx context.Context, id, by string) (api.Run, error)
+	// Order tells a live run of this process what a person wants of it. It returns
+	// when the run has the order.
+	Order(ctx context.Context, id string, order api.Order, by string) error
 	// Abort ends a run for good. It may return before a live run has stopped.
 	Abort(ctx context.Context, id, by string) (api.Run, error)
 
@@ -63,6 +69,24 @@ type Backend interface {
 	Reload(ctx context.Context, by string) (api.Reloaded, error)
 	// Ready tells why the daemon cannot do its work yet, or any more.
 	Ready(ctx context.Context) error
+
+	Questions
+}
+
+// Questions are those whose answer has to be fetched, rendered, compared, or asked
+// of a cluster. They may take minutes and end with ctx; nothing but Ignore changes
+// anything. Errors are as those of Backend.
+type Questions interface {
+	Log(ctx context.Context, q api.LogQuery) (api.Log, error)
+	Compare(ctx context.Context, q api.CompareQuery) (api.Comparison, error)
+	Providers(ctx context.Context) ([]api.Provider, error)
+	Plan(ctx context.Context, t api.Target) (api.Planned, error)
+	Drift(ctx context.Context, q api.DriftQuery) (api.DriftReport, error)
+	Look(ctx context.Context, cluster, object string) (api.ObjectLook, error)
+	Report(ctx context.Context, id string) (api.RunReport, error)
+	// Ignore writes a rule into rekindle.yaml and puts it in force; by is who
+	// wants it.
+	Ignore(ctx context.Context, cluster string, rule api.Ignore, by string) (api.Ignoring, error)
 }
 
 // Options of a Server; what is zero takes the default that is named.
@@ -86,23 +110,27 @@ type Options struct {
 	// The times are of the machine's clock, not of Now.
 	Heartbeat      time.Duration // of streams in which nothing happens; 15 s
 	PollEvery      time.Duration // of the journal, for followed runs of other processes; 250 ms
-	RequestTimeout time.Duration // of a request that is no stream; 30 s
+	RequestTimeout time.Duration // of a request that is neither stream nor question; 30 s
+	AnswerTimeout  time.Duration // of a question: what fetches, renders or compares; 15 min
 	WriteTimeout   time.Duration // for a reader to take what was written; 30 s
 	Grace          time.Duration // for requests under way when the daemon stops; 10 s
 
-	MaxRequests int // at once, streams aside; 64
-	MaxStreams  int // at once; 128
-	MaxConns    int // at once on each listener; 512
-	FeedSize    int // changes that a reader of the feed may be behind; 4096
+	MaxRequests  int // at once, streams and questions aside; 64
+	MaxQuestions int // at once; 8
+	MaxStreams   int // at once; 128
+	MaxConns     int // at once on each listener; 512
+	FeedSize     int // changes that a reader of the feed may be behind; 4096
 }
 
 func (o Options) filled() Options {
 	o.Heartbeat = cmp.Or(o.Heartbeat, 15*time.Second)
 	o.PollEvery = cmp.Or(o.PollEvery, 250*time.Millisecond)
 	o.RequestTimeout = cmp.Or(o.RequestTimeout, 30*time.Second)
+	o.AnswerTimeout = cmp.Or(o.AnswerTimeout, 15*time.Minute)
 	o.WriteTimeout = cmp.Or(o.WriteTimeout, 30*time.Second)
 	o.Grace = cmp.Or(o.Grace, 10*time.Second)
 	o.MaxRequests = cmp.Or(o.MaxRequests, 64)
+	o.MaxQuestions = cmp.Or(o.MaxQuestions, 8)
 	o.MaxStreams = cmp.Or(o.MaxStreams, 128)
 	o.MaxConns = cmp.Or(o.MaxConns, 512)
 	o.FeedSize = cmp.Or(o.FeedSize, 4096)
@@ -114,16 +142,17 @@ func (o Options) filled() Options {
 
 // Server serves a Backend. Make it with New.
 type Server struct {
-	backend  Backend
-	opts     Options
-	feed     *feed
-	tails    *tails
-	keys     *keys
-	handler  http.Handler
-	openapi  []byte
-	started  time.Time
-	requests chan struct{}
-	streams  chan struct{}
+	backend   Backend
+	opts      Options
+	feed      *feed
+	tails     *tails
+	keys      *keys
+	handler   http.Handler
+	openapi   []byte
+	started   time.Time
+	requests  chan struct{}
+	questions chan struct{}
+	streams   chan struct{}
 
 	// closing is closed when the server stops: streams end.
 	closing  chan struct{}
@@ -144,6 +173,7 @@ func New(b Backend, opts Options) (*Server, error) {
 	s.tails = newTails(s)
 	s.keys = newKeys(s.opts.Keys, s.opts.Now)
 	s.requests = make(chan struct{}, s.opts.MaxRequests)
+	s.questions = make(chan struct{}, s.opts.MaxQuestions)
 	s.streams = make(chan struct{}, s.opts.MaxStreams)
 	s.handler = s.wrap(s.mux())
 	s.openapi = OpenAPI()
