@@ -33,9 +33,9 @@ type watcher struct {
 	objects map[string]bool
 	// open are the objects that are not healthy so far, in the settle step.
 	open map[string]bool
-	// failed counts the objects that did not work, unsettled are those that
-	// did not become healthy.
-	failed    int
+	// failed are the objects that did not work, unsettled those that did not
+	// become healthy.
+	failed    map[string]bool
 	unsettled map[string]bool
 	// quiet ends the lines now and then; nil when there are none.
 	quiet chan struct{}
@@ -148,6 +148,8 @@ func (w *watcher) observe(ev run.Event) {
 		w.ended(ev)
 	case ev.Type == "plan.unserved":
 		// The refusal or the report lists them.
+	case ev.Type == run.ObjectRetried || ev.Type == run.RunContinued:
+		w.said(ev)
 	case ev.Level == run.LevelError || ev.Level == run.LevelWarn:
 		w.trouble(ev)
 	case ev.Step == w.step:
@@ -170,8 +172,7 @@ func (w *watcher) begun(ev run.Event) {
 
 // forget makes the counts ready for another step.
 func (w *watcher) forget() {
-	w.failed = 0
-	w.objects, w.open, w.unsettled = map[string]bool{}, map[string]bool{}, map[string]bool{}
+	w.objects, w.open, w.unsettled, w.failed = map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 }
 
 // stop ends what is told without an event.
@@ -242,9 +243,9 @@ func (w *watcher) ended(ev run.Event) {
 	case run.Pending:
 		mark = t.Paint(terminal.Warn, "•")
 	case run.StepDone:
-		if w.failed > 0 {
+		if n := len(w.failed); n > 0 {
 			mark = t.Paint(terminal.Warn, "!")
-			extra += fmt.Sprintf(", %d failed", w.failed)
+			extra += fmt.Sprintf(", %d failed", n)
 		}
 		if n := len(w.unsettled); n > 0 {
 			mark = t.Paint(terminal.Warn, "!")
@@ -260,7 +261,7 @@ func (w *watcher) trouble(ev run.Event) {
 	case run.RunEnd:
 		return // the error says it
 	case "object.failed":
-		w.failed++
+		w.failed[ev.Object] = true
 	case "object.unsettled":
 		w.unsettled[ev.Object] = true
 		delete(w.objects, ev.Object)
@@ -293,6 +294,7 @@ func (w *watcher) counted(ev run.Event) {
 		w.objects[ev.Object] = true
 		delete(w.open, ev.Object)
 		delete(w.unsettled, ev.Object)
+		delete(w.failed, ev.Object)
 	}
 	if !t.Redraws() {
 		return

@@ -24,6 +24,7 @@ func (a *app) printReport(r *rebuild.Report) {
 	a.printTimes(r)
 	a.printKinds(r.Kinds)
 	a.printNotApplied("Not applied", r.NotApplied)
+	a.printSkipped(r.Skipped)
 	a.printStatuses("Not healthy", r.Unsettled)
 	a.printUnjudged(r.Unjudged)
 	if r.Drift != nil {

@@ -260,7 +260,7 @@ type applyFlags struct {
 	prune, fresh                 bool
 	confirm                      string
 	allowUnserved, allowDataLoss bool
-	yes                          bool
+	yes, hold                    bool
 }
 
 func (f *applyFlags) register(fs *pflag.FlagSet) {
@@ -270,6 +270,7 @@ func (f *applyFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.confirm, "confirm", "", "`NAME` of the cluster that --fresh deletes")
 	fs.BoolVar(&f.allowUnserved, "allow-unserved", false, "go on without objects whose kind the cluster does not serve")
 	fs.BoolVar(&f.allowDataLoss, "allow-data-loss", false, "let --prune remove volume claims and what they hold")
+	fs.BoolVar(&f.hold, "hold", false, "when objects fail, wait up to an hour for rekindle runs retry, skip, continue or abort")
 	fs.BoolVarP(&f.yes, "yes", "y", false, "agree to the changes on a cluster that exists")
 }
 
@@ -282,7 +283,7 @@ func (f *applyFlags) override(fs *pflag.FlagSet, q *asked) error {
 	}
 	override(fs, "prune", &q.Prune, f.prune)
 	override(fs, "allow-unserved", &q.AllowUnserved, f.allowUnserved)
-	q.AllowDataLoss, q.Fresh, q.Confirm = f.allowDataLoss, f.fresh, f.confirm
+	q.AllowDataLoss, q.Fresh, q.Confirm, q.Hold = f.allowDataLoss, f.fresh, f.confirm, f.hold
 	if f.confirm != "" && !f.fresh {
 		return &usageError{message: "--confirm means nothing without --fresh", next: "use --yes to agree to changes on a cluster that exists"}
 	}

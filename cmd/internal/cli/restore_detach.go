@@ -18,7 +18,7 @@ import (
 // detachable are the flags of restore that the daemon is told; all else is as its
 // own rekindle.yaml declares it.
 func detachable() []string {
-	return []string{"detach", "at", "convert", "wait", "prune", "fresh", "confirm", "allow-unserved", "allow-data-loss", "yes", "json"}
+	return []string{"detach", "at", "convert", "wait", "prune", "fresh", "confirm", "allow-unserved", "allow-data-loss", "hold", "yes", "json"}
 }
 
 // detach hands a restore to the daemon, and says how to follow it.
@@ -67,7 +67,7 @@ func (a *app) detach(cmd *cobra.Command, args []string, q asked, yes, asJSON boo
 
 // detached is what the daemon is asked for.
 func detached(fs *pflag.FlagSet, name string, q asked, yes bool) api.StartRequest {
-	req := api.StartRequest{Recipe: api.Restore, Cluster: name, Agree: yes, Fresh: q.Fresh, Confirm: q.Confirm, AllowDataLoss: q.AllowDataLoss}
+	req := api.StartRequest{Recipe: api.Restore, Cluster: name, Agree: yes, Fresh: q.Fresh, Confirm: q.Confirm, AllowDataLoss: q.AllowDataLoss, Hold: q.Hold}
 	if fs.Changed("at") {
 		req.Revision = q.Source.Revision
 	}

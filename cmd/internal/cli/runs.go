@@ -18,8 +18,9 @@ import (
 )
 
 func (a *app) runsCommand() *cobra.Command {
-	c := group("runs", "List, show, resume and abort runs",
-		a.runsListCommand(), a.runsShowCommand(), a.runsEventsCommand(), a.runsResumeCommand(), a.runsAbortCommand())
+	c := group("runs", "List, show, steer, resume and abort runs",
+		a.runsListCommand(), a.runsShowCommand(), a.runsEventsCommand(), a.runsResumeCommand(), a.runsAbortCommand(),
+		a.runsPauseCommand(), a.runsContinueCommand(), a.runsRetryCommand(), a.runsSkipCommand())
 	c.Aliases = []string{"run"}
 	return c
 }
@@ -64,6 +65,9 @@ func (a *app) printRuns(ctx context.Context, list []run.Run) error {
 		state, err := a.stateOf(ctx, r)
 		if err != nil {
 			return err
+		}
+		if state == running {
+			state = halted(r)
 		}
 		length := "-"
 		if !r.Ended.IsZero() {
@@ -124,6 +128,7 @@ func (a *app) printError(r run.Run) {
 func (a *app) printEnding(ctx context.Context, r run.Run, report *rebuild.Report) error {
 	if report.Outcome == "" {
 		a.Terminal.Outf("\nUnder way in process %d on %s: rekindle runs events %s --follow\n", r.Process.PID, r.Process.Host, r.ID)
+		a.printHalt(r)
 		return nil
 	}
 	req, err := requestOf(r)
