@@ -99,7 +99,7 @@ func DriveModel(t T, clock *Clock, m tea.Model, width, height int) *Driver {
 // Keys presses keys by their names: "j", "enter", "ctrl+d", "space".
 func (d *Driver) Keys(names ...string) *Driver {
 	for _, name := range names {
-		d.Send(keyOf(name))
+		d.Send(Key(name))
 	}
 	return d
 }
@@ -275,8 +275,8 @@ func (d *Driver) settle() {
 	d.t.Fatalf("commands never come to an end")
 }
 
-// keyOf is the message of a key by its name.
-func keyOf(name string) tea.KeyMsg {
+// Key is the message of a key by its name.
+func Key(name string) tea.KeyMsg {
 	if name == "space" {
 		return tea.KeyMsg{Type: tea.KeySpace, Runes: []rune{' '}}
 	}
@@ -286,7 +286,7 @@ func keyOf(name string) tea.KeyMsg {
 		}
 	}
 	if rest, ok := strings.CutPrefix(name, "alt+"); ok {
-		k := keyOf(rest)
+		k := Key(rest)
 		k.Alt = true
 		return k
 	}

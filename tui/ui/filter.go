@@ -3,6 +3,7 @@ package ui
 import (
 	"regexp"
 	"strings"
+	"unicode"
 )
 
 // Filter chooses rows by their text. The zero value takes all.
@@ -25,7 +26,7 @@ func ParseFilter(typed string) (Filter, error) {
 	f.inverse = inverse
 	if expr, ok := strings.CutPrefix(rest, "/"); ok && expr != "" {
 		expr = strings.TrimSuffix(expr, "/")
-		re, err := regexp.Compile("(?i)" + expr)
+		re, err := regexp.Compile(anyCase(expr))
 		if err != nil {
 			f.text = strings.ToLower(rest)
 			return f, err
@@ -55,4 +56,17 @@ func (f Filter) finds(text string) bool {
 		return f.re.MatchString(text)
 	}
 	return strings.Contains(text, f.text)
+}
+
+// anyCase is an expression that is matched against text in lower case. Without large
+// letters it can stay as it is, which is several times as fast as to fold case.
+func anyCase(expr string) string {
+	escaped := false
+	for _, r := range expr {
+		if unicode.IsUpper(r) && !escaped {
+			return "(?i)" + expr
+		}
+		escaped = r == '\\' && !escaped
+	}
+	return expr
 }

@@ -68,6 +68,9 @@ func (l Line) Wrap(width int) []Line {
 		var head Line
 		head, rest = rest.split(cut)
 		out = append(out, head)
+		if text := rest.Plain(); len(text) > 1 && text[0] == ' ' && text[1] != ' ' {
+			_, rest = rest.split(1) // the line's end stands for the space
+		}
 	}
 }
 
