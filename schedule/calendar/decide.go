@@ -1,6 +1,9 @@
 package calendar
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Facts are what is known of the cluster.
 type Facts struct {
@@ -37,6 +40,14 @@ type Decision struct {
 	Reason string
 	// Word is what a person said that decided, nil: the calendar or TTL.
 	Word *Word
+}
+
+// Cause is Reason for who looks ahead to d: without since when.
+func (d Decision) Cause() string {
+	if _, cause, ok := strings.Cut(d.Reason, ": "); ok && d.Expired {
+		return cause
+	}
+	return d.Reason
 }
 
 // Decide says what the cluster should be at an instant, by the calendar, the

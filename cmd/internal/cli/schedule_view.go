@@ -120,7 +120,7 @@ func (v *planView) foresee(cal *calendar.Calendar, s keeper.Status, now time.Tim
 	for d, at := s.Decision, s.Decision.Until; !at.IsZero() && at.Before(now.Add(ahead)); {
 		next := decide(at)
 		if next.State != d.State || next.Hold != d.Hold {
-			reason := next.Reason
+			reason := next.Cause()
 			if i := slices.IndexFunc(events, func(e calendar.Event) bool { return e.At.Equal(at) }); i >= 0 && next.Word == nil && !next.Expired {
 				reason = events[i].Reason
 			}
