@@ -138,6 +138,7 @@ func (d *daemon) Schedule(_ context.Context, name string, from, to time.Time) (a
 	if status, err := d.keeper.Status(name); err == nil && c.Schedule.Scheduled() {
 		now := decisionOf(status.Decision)
 		s.Decision = &now
+		s.Events = withExpiry(s.Events, status.Next, from, to)
 	}
 	return s, nil
 }
@@ -176,7 +177,12 @@ func unsaid(err error, name string) error {
 	case errors.As(err, &storage):
 		return err
 	}
-	return api.NewProblem(api.Invalid, "%v", err)
+	p := api.NewProblem(api.Invalid, "%v", err)
+	var hinted interface{ Hint() string }
+	if errors.As(err, &hinted) {
+		return p.WithHint(hinted.Hint())
+	}
+	return p
 }
 
 func unknown(err error, name string) error {
