@@ -156,8 +156,8 @@ func TestABranchIsMarkedAsFarAsItIsSeen(t *testing.T) {
 		s, _, _ := start(t, ctx, 80, 24)
 		s.Keys("/").Type("Deployment").Keys("enter", "g", "m")
 		s.Sees("* 1 marked") // of eight that changed
-		s.Keys("M", "esc", "g", "m").Sees("* 8 marked")
-		s.Keys("M", "/").Type("!shop").Keys("enter", "g", "m").SeesNot("* 8 marked").Sees("marked")
+		s.Keys("U", "esc", "g", "m").Sees("* 8 marked")
+		s.Keys("U", "/").Type("!shop").Keys("enter", "g", "m").SeesNot("* 8 marked").Sees("marked")
 	})
 }
 
@@ -249,7 +249,7 @@ func TestNothingHostileGetsThrough(t *testing.T) {
 }
 
 func TestAnyKeysAtAnySize(t *testing.T) {
-	keys := []string{"j", "k", "h", "l", "g", "G", "enter", "esc", "tab", "v", "x", "m", "M", "i", "A", "e", "y", "R", "r", "space", "/", "+", "-", "n", "ctrl+d", "pgdown", "backspace", "ctrl+u", "w"}
+	keys := []string{"j", "k", "h", "l", "g", "G", "enter", "esc", "tab", "v", "x", "m", "U", "i", "A", "e", "y", "R", "r", "space", "/", "+", "-", "n", "ctrl+d", "pgdown", "backspace", "ctrl+u", "w"}
 	rapid.Check(t, func(rt *rapid.T) {
 		pressed := rapid.SliceOfN(rapid.SampledFrom(keys), 1, 30).Draw(rt, "keys")
 		sizes := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) [2]int {

@@ -20,7 +20,7 @@ func newKeys(env ui.Env) keys {
 	return keys{
 		open: ui.Bind("look", "enter"), swap: ui.Bind("tree or text", "tab"), split: ui.Bind("side by side or unified", "v"),
 		explain: ui.Bind("explain what does not count", "x"), refresh: ui.Bind("compare again", "r", "r", "ctrl+r", "f5"),
-		mark: ui.Bind("mark", "m"), unmark: ui.Bind("take marks away", "M"),
+		mark: ui.Bind("mark", "m"), unmark: ui.Bind("take marks away", "U"),
 		ignore: env.Act("let it not count", "i"), adopt: env.Act("adopt into git", "A"),
 		export: env.Act("export the live state", "e"), restore: env.Act("restore in place", "R"),
 	}
@@ -119,7 +119,7 @@ func (s *Screen) clicked(msg tea.MouseMsg) {
 	}
 	inPane := l.paneHeight > 0 && (s.width >= wide && msg.X > l.treeWidth || s.width < wide && msg.Y >= l.head+l.treeHeight)
 	if inPane {
-		s.pane.pager.Update(ui.Shift(msg, 0, 0))
+		s.pane.pager.Update(msg)
 		return
 	}
 	s.tree.Update(ui.Shift(msg, 0, l.head))

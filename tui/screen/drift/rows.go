@@ -95,7 +95,7 @@ func branchOf(r row, entries []*entry, depth int) ui.Branch[row] {
 func columns(env ui.Env, m *marks) []ui.Column[row] {
 	st := env.Styles
 	return []ui.Column[row]{
-		{Title: "OBJECT", Flex: 3, Min: 16, Cell: func(r row) ui.Cell {
+		{Title: "OBJECT", Flex: 3, Min: 24, Cell: func(r row) ui.Cell {
 			if r.entry == nil {
 				look := st.Plain
 				if !strings.Contains(r.key, "\x00") {
@@ -108,7 +108,7 @@ func columns(env ui.Env, m *marks) []ui.Column[row] {
 			}
 			return ui.Cell{Text: r.label, Style: st.Plain}
 		}},
-		{Title: "WHAT", Flex: 3, Min: 12, Drop: 3, Cell: func(r row) ui.Cell {
+		{Title: "WHAT", Flex: 3, Min: 20, Drop: 3, Cell: func(r row) ui.Cell {
 			if r.entry == nil {
 				return ui.Cell{}
 			}

@@ -77,6 +77,9 @@ func kindsOf(a, b []api.KindCount) []kindPair {
 	for _, k := range b {
 		pair(k.Kind).b = k
 	}
+	for i := range list {
+		list[i].a.Kind, list[i].b.Kind = list[i].kind, list[i].kind
+	}
 	slices.SortStableFunc(list, func(x, y kindPair) int {
 		return cmp.Or(order(x.a != x.b, y.a != y.b), cmp.Compare(x.kind, y.kind))
 	})

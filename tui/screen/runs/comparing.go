@@ -153,9 +153,12 @@ func (c *Compare) show() {
 		p.facts(a, b)
 		p.steps(stepsOf(a.Run.Run, b.Run.Run))
 		p.kinds(kindsOf(a.Kinds, b.Kinds))
-		p.findings("only in the first", only(a.Findings, b.Findings))
-		p.findings("only in the second", only(b.Findings, a.Findings))
-		p.common(len(a.Findings)-len(only(a.Findings, b.Findings)), len(a.Findings)+len(b.Findings))
+		onlyA := only(a.Findings, b.Findings)
+		p.findings("only in 1", onlyA)
+		p.findings("only in 2", only(b.Findings, a.Findings))
+		if n := len(a.Findings) - len(onlyA); n > 0 {
+			p.lines = append(p.lines, nil, ui.Text(ui.Count(n, "finding")+" in both", p.env.Styles.Dim))
+		}
 		c.pager.SetLines(p.lines)
 	}
 }
@@ -200,7 +203,7 @@ func (p *sheet) same(a, b string) ui.Cell {
 func (p *sheet) facts(a, b *api.RunReport) {
 	st := p.env.Styles
 	plain := func(text string) ui.Cell { return ui.Cell{Text: text, Style: st.Plain} }
-	p.row("", ui.Cell{Text: "first: " + a.Run.ID, Style: st.Strong}, ui.Cell{Text: "second: " + b.Run.ID, Style: st.Strong}, ui.Cell{})
+	p.row("", ui.Cell{Text: "1: " + a.Run.ID, Style: st.Strong}, ui.Cell{Text: "2: " + b.Run.ID, Style: st.Strong}, ui.Cell{})
 	both := func(name string, of func(*api.RunReport) string) {
 		x, y := of(a), of(b)
 		if x != "" || y != "" {
@@ -213,9 +216,9 @@ func (p *sheet) facts(a, b *api.RunReport) {
 	p.row("outcome", st.Outcome(a.Run.Outcome, a.Run.Live), st.Outcome(b.Run.Outcome, b.Run.Live), p.same(outcome(a.Run), outcome(b.Run)))
 	both("verified", func(r *api.RunReport) string { return map[bool]string{true: "yes", false: "no"}[r.Verified] })
 	both("commit", commit)
-	both("fingerprint", func(r *api.RunReport) string { return r.Fingerprint })
+	both("fingerprint", func(r *api.RunReport) string { return r.Fingerprint[:min(len(r.Fingerprint), 12)] })
 	both("asked by", func(r *api.RunReport) string { return r.Run.By })
-	p.row("began", plain(p.env.Whole(a.Run.Created)), plain(p.env.Whole(b.Run.Created)), ui.Cell{})
+	p.row("began", plain(p.env.At(a.Run.Created)), plain(p.env.At(b.Run.Created)), ui.Cell{})
 	x, known := took(a.Run, p.env.Now())
 	y, knownToo := took(b.Run, p.env.Now())
 	p.row("took", plain(length(x, known)), plain(length(y, knownToo)), p.longer(y-x, known && knownToo))
@@ -308,7 +311,11 @@ func (p *sheet) kinds(list []kindPair) {
 	}
 	for _, k := range list {
 		a, b = a+k.a.Objects, b+k.b.Objects
-		p.row(k.kind, number(k.a), number(k.b), p.more(k.b.Objects-k.a.Objects))
+		by := p.more(k.b.Objects - k.a.Objects)
+		if k.a != k.b && k.a.Objects == k.b.Objects {
+			by = p.same("", "not")
+		}
+		p.row(k.kind, number(k.a), number(k.b), by)
 	}
 	strong := p.env.Styles.Strong
 	p.row("all", ui.Cell{Text: fmt.Sprint(a), Style: strong}, ui.Cell{Text: fmt.Sprint(b), Style: strong}, p.more(b-a))
@@ -332,11 +339,5 @@ func (p *sheet) findings(where string, list []api.Finding) {
 		if f.Hint != "" {
 			p.lines = append(p.lines, ui.Text("    "+gist(f.Hint), st.Dim))
 		}
-	}
-}
-
-func (p *sheet) common(n, all int) {
-	if all > 0 {
-		p.lines = append(p.lines, nil, ui.Text(ui.Count(n, "finding")+" in both", p.env.Styles.Dim))
 	}
 }

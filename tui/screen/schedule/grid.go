@@ -161,7 +161,7 @@ func (p painter) column(c column, list []span, drills []time.Time) (text rune, l
 		return text, p.Selected, 3
 	}
 	switch text {
-	case signAwake, signKept:
+	case signAwake, signKept, signExtra:
 		if c.to.Before(p.now) {
 			return text, p.Dim, 4
 		}
@@ -170,7 +170,7 @@ func (p painter) column(c column, list []span, drills []time.Time) (text rune, l
 		return text, p.Busy, 6
 	case signHeld:
 		return text, p.Warn, 7
-	case signAsleep, signSent:
+	case signAsleep, signSent, signOff:
 		return text, p.Asleep, 8
 	}
 	return text, p.Dim, 4
@@ -178,7 +178,8 @@ func (p painter) column(c column, list []span, drills []time.Time) (text rune, l
 
 // legend says what the signs mean, as many as fit into lines of width.
 func legend(st ui.Styles, width int) []ui.Line {
-	var line ui.Line
+	lines := []ui.Line{nil}
+	used := 0
 	for _, entry := range []struct {
 		sign rune
 		word string
@@ -186,11 +187,17 @@ func legend(st ui.Styles, width int) []ui.Line {
 	}{
 		{signAwake, "awake", st.Good}, {signAsleep, "asleep", st.Asleep}, {signUp, "comes up", st.Busy}, {signDown, "goes down", st.Busy},
 		{signKept, "awake by a word", st.Good}, {signSent, "asleep by a word", st.Asleep}, {signHeld, "left as it is", st.Warn},
+		{signExtra, "awake by an exception", st.Good}, {signOff, "asleep by an exception", st.Asleep},
 		{signTwice, "several changes", st.Busy}, {signDrill, "drill", st.Busy}, {'▼', "now", st.Strong},
 	} {
-		line = append(line, ui.Cell{Text: string(entry.sign), Style: entry.look}, ui.Cell{Text: " " + entry.word + "  ", Style: st.Dim})
+		text := " " + entry.word + "  "
+		if used += 1 + len(text); used > width+2 && used > 1+len(text) {
+			lines, used = append(lines, nil), 1+len(text)
+		}
+		last := len(lines) - 1
+		lines[last] = append(lines[last], ui.Cell{Text: string(entry.sign), Style: entry.look}, ui.Cell{Text: text, Style: st.Dim})
 	}
-	return line.Wrap(width)
+	return lines
 }
 
 // stateWord is a wanted state with its sign.

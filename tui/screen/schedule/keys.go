@@ -22,11 +22,11 @@ func newKeys(env ui.Env) keys {
 	return keys{
 		up: m.Up, down: m.Down, first: m.Home, last: m.End,
 		earlier: ui.Bind("earlier", "h/←", "h", "left"), later: ui.Bind("later", "l/→", "l", "right"),
-		dayBack: ui.Bind("a day back", "H/b", "H", "b"), dayOn: ui.Bind("a day on", "L/w", "L", "w"),
+		dayBack: ui.Bind("a day back", "H"), dayOn: ui.Bind("a day on", "L"),
 		weekBack: ui.Bind("a week back", "["), weekOn: ui.Bind("a week on", "]"), today: ui.Bind("now", "t", "t", "0"),
-		open: ui.Bind("open the cluster", "enter"), reread: ui.Bind("read again", "ctrl+r", "ctrl+r", "f5"),
-		keep: env.Act("keep up until", "K"), skip: env.Act("skip the next teardown", "S"), wake: env.Act("wake", "W"),
-		sleep: env.Act("put to sleep", "Z"), pause: env.Act("pause the schedule", "P"), takeBack: env.Act("take a word back", "u"),
+		open: ui.Bind("open the cluster", "enter"), reread: ui.Bind("read again", "r", "r", "ctrl+r", "f5"),
+		keep: env.Act("keep up until", "K"), skip: env.Act("skip the next teardown", "S"), wake: env.Act("wake", "w"),
+		sleep: env.Act("put to sleep", "z"), pause: env.Act("pause the schedule", "p"), takeBack: env.Act("take a word back", "u"),
 	}
 }
 

@@ -71,8 +71,15 @@ func begin(w api.Word) time.Time {
 // fill says what is wanted in a span in which nothing changes.
 func (p *span) fill(s api.Schedule, words []api.Word, now time.Time) {
 	p.state, p.reason = byCalendar(s, p.from)
-	if d := s.Decision; !p.from.Before(now) && p.from.Before(decided(s, now)) {
-		p.state, p.hold, p.word, p.reason = d.State, d.Hold, d.Word, d.Reason
+	since := now
+	if d := s.Decision; !d.Hold && d.Since.Before(now) {
+		since = d.Since
+	}
+	if d := s.Decision; !p.from.Before(since) && p.from.Before(decided(s, now)) {
+		if d.Word != nil || d.Hold || p.state != d.State || p.reason == "" {
+			p.reason = d.Reason // it knows better than the calendar's last change
+		}
+		p.state, p.hold, p.word = d.State, d.Hold, d.Word
 		return
 	}
 	if w := newest(words, p.from); w != nil {
@@ -159,12 +166,21 @@ func at(list []span, t time.Time) span {
 	return list[min(i, len(list)-1)]
 }
 
+// exceptional tells whether a calendar's reason is an exception: those begin with
+// the day, as in "2026-11-28 awake: the release weekend".
+func exceptional(reason string) bool {
+	_, err := time.Parse(time.DateOnly, reason[:min(len(reason), len(time.DateOnly))])
+	return err == nil
+}
+
 // Signs of cells. Each has one meaning, with and without colours.
 const (
 	signAwake   = '█'
 	signAsleep  = '·'
 	signKept    = '▓' // awake by a person's word
 	signSent    = '░' // asleep by a person's word
+	signExtra   = '▒' // awake by an exception
+	signOff     = '-' // asleep by an exception
 	signHeld    = '='
 	signUp      = '/'
 	signDown    = '\\'
@@ -193,6 +209,8 @@ func sign(list []span, c cell) rune {
 		}
 	}
 	switch {
+	case first.word == nil && exceptional(first.reason):
+		return map[bool]rune{true: signExtra, false: signOff}[first.state == api.Awake]
 	case first.state == api.Awake && first.word != nil:
 		return signKept
 	case first.state == api.Awake:

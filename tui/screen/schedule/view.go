@@ -57,7 +57,7 @@ func (s Screen) lines() []string {
 	st := s.env.Styles
 	if len(s.clusters) == 0 {
 		if s.wait.What != "" {
-			return strings.Split(s.wait.Block(s.env, "ctrl+r", s.width, s.height), "\n")
+			return strings.Split(s.wait.Block(s.env, "r", s.width, s.height), "\n")
 		}
 		return []string{"", "  " + st.Dim.Render("no clusters are known: rekindle.yaml declares them")}
 	}
@@ -138,7 +138,7 @@ func (s Screen) details(room int) []string {
 	lines := []ui.Line{nil, s.nowLine(c)}
 	k := s.known[c.Name]
 	if k != nil && k.err != nil {
-		lines = append(lines, ui.Line{{Text: "✗ ", Style: st.Bad}, {Text: k.err.Error(), Style: st.Bad}, {Text: "  ctrl+r tries again", Style: st.Dim}})
+		lines = append(lines, ui.Line{{Text: "✗ ", Style: st.Bad}, {Text: k.err.Error(), Style: st.Bad}, {Text: "  r tries again", Style: st.Dim}})
 	}
 	if s.answer.cluster == c.Name && s.answer.text != "" {
 		lines = append(lines, ui.Line{{Text: "✓ ", Style: st.Good}, {Text: s.answer.text, Style: st.Plain}})

@@ -1,0 +1,135 @@
+package schedule
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/rekindle-io/rekindle/recover/api"
+)
+
+var monday = time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+
+func hour(n int) time.Time { return monday.Add(time.Duration(n) * time.Hour) }
+
+// office is a day that is awake from 7 to 20.
+func office(d *api.Decision) api.Schedule {
+	return api.Schedule{From: monday, To: hour(48), Decision: d, Events: []api.Event{
+		{At: hour(7), To: api.Awake, Reason: "office"}, {At: hour(20), To: api.Asleep, Reason: "office"},
+		{At: hour(31), To: api.Awake, Reason: "2026-11-24 awake: the release"}, {At: hour(48 - 2), To: api.Asleep, Reason: "office"},
+	}}
+}
+
+// drawn are the signs of cells of step hours.
+func drawn(list []span, step int) string {
+	var out []rune
+	for n := 0; n < 48; n += step {
+		out = append(out, sign(list, cell{hour(n), hour(n + step)}))
+	}
+	return string(out)
+}
+
+func TestSpans(t *testing.T) {
+	awake := &api.Decision{State: api.Awake, Since: hour(7), Until: hour(20), Reason: "awake since Mon 07:00: office"}
+	for name, tc := range map[string]struct {
+		schedule api.Schedule
+		words    []api.Word
+		step     int
+		want     string
+	}{
+		"no schedule":             {api.Schedule{From: monday, To: hour(48)}, nil, 6, "        "},
+		"office":                  {office(awake), nil, 4, "·/███··/▒▒▒\\"},
+		"office, finely":          {office(awake), nil, 1, "·······█████████████···········▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒··"},
+		"several in a cell":       {office(awake), nil, 24, "xx"},
+		"kept":                    {office(awake), []api.Word{{Kind: api.Keep, Said: hour(8), Until: hour(24)}}, 1, "·······█████████████▓▓▓▓·······▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒··"},
+		"skip begins when it may": {office(awake), []api.Word{{Kind: api.Skip, Said: hour(8), From: hour(20), Until: hour(31)}}, 4, "·/███▓▓▓▒▒▒\\"},
+		"put to sleep":            {office(&api.Decision{State: api.Asleep, Until: hour(31), Since: hour(12), Word: &api.Word{Kind: api.Sleep, Said: hour(12)}}), nil, 4, "·/█░░░░/▒▒▒\\"},
+		"paused for good":         {office(&api.Decision{State: api.Awake, Hold: true, Word: &api.Word{Kind: api.Pause}}), []api.Word{{Kind: api.Pause, Said: hour(12)}}, 4, "·/█========="},
+		"always":                  {api.Schedule{From: monday, To: hour(48), Decision: &api.Decision{State: api.Awake, Reason: "always"}}, nil, 24, "██"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if have := drawn(spans(tc.schedule, tc.words, hour(12)), tc.step); have != tc.want {
+				t.Errorf("%q, want %q", have, tc.want)
+			}
+		})
+	}
+}
+
+func TestSpansHaveNoGaps(t *testing.T) {
+	instant := rapid.Custom(func(t *rapid.T) time.Time {
+		return hour(0).Add(time.Duration(rapid.IntRange(-600, 4000).Draw(t, "minute")) * time.Minute)
+	})
+	state := rapid.SampledFrom([]api.State{api.Awake, api.Asleep})
+	rapid.Check(t, func(rt *rapid.T) {
+		s := api.Schedule{From: monday, To: hour(48), Decision: &api.Decision{State: state.Draw(rt, "state"), Since: instant.Draw(rt, "since")}}
+		if rapid.Bool().Draw(rt, "until") {
+			s.Decision.Until = instant.Draw(rt, "until")
+		}
+		for at := monday; ; {
+			at = at.Add(time.Duration(rapid.IntRange(1, 900).Draw(rt, "minutes")) * time.Minute)
+			if !at.Before(s.To) {
+				break
+			}
+			s.Events = append(s.Events, api.Event{At: at, To: state.Draw(rt, "to")})
+		}
+		var words []api.Word
+		for range rapid.IntRange(0, 4).Draw(rt, "words") {
+			words = append(words, api.Word{Kind: rapid.SampledFrom(api.WordKinds()).Draw(rt, "kind"), Said: instant.Draw(rt, "said"), Until: instant.Draw(rt, "until")})
+		}
+		list := spans(s, words, instant.Draw(rt, "now"))
+		end := s.From
+		for _, p := range list {
+			if !p.from.Equal(end) || !p.to.After(p.from) {
+				rt.Fatalf("a span from %s to %s behind %s", p.from, p.to, end)
+			}
+			end = p.to
+		}
+		if !end.Equal(s.To) {
+			rt.Fatalf("the last ends at %s", end)
+		}
+		for range 20 {
+			at := instant.Draw(rt, "cell")
+			if sign(list, cell{at, at.Add(3 * time.Hour)}) == 0 {
+				rt.Fatal("a cell without a sign")
+			}
+		}
+	})
+}
+
+func TestMoment(t *testing.T) {
+	berlin := zone(t, "Europe/Berlin")
+	now := time.Date(2026, 10, 24, 22, 30, 0, 0, berlin) // the night in which summer time ends
+	for typed, want := range map[string]string{
+		"23:00":                "2026-10-24T23:00:00+02:00",
+		"7:15":                 "2026-10-25T07:15:00+01:00",
+		"22:30":                "2026-10-25T22:30:00+01:00",
+		"tomorrow 09:00":       "2026-10-25T09:00:00+01:00",
+		"2026-12-24 09:00":     "2026-12-24T09:00:00+01:00",
+		"2026-12-24":           "2026-12-24T00:00:00+01:00",
+		"3h":                   "2026-10-25T01:30:00+02:00",
+		"2d":                   "2026-10-26T22:30:00+01:00",
+		"2026-12-24T08:00:00Z": "2026-12-24T08:00:00Z",
+		"":                     "", "soon": "", "25:00": "", "2026-10-01": "", "-3h": "", "0d": "", "9999999d": "",
+	} {
+		have := ""
+		if at, err := moment(typed, now); err == nil {
+			have = at.Format(time.RFC3339)
+		}
+		if have != want {
+			t.Errorf("%q is %q, want %q", typed, have, want)
+		}
+	}
+}
+
+func FuzzMoment(f *testing.F) {
+	for _, seed := range []string{"", "23:00", "tomorrow 9:00", "3h", "2d", "2026-12-24 09:00", "tomorrow ", "-1d", "9223372036h"} {
+		f.Add(seed)
+	}
+	now := hour(12)
+	f.Fuzz(func(t *testing.T, typed string) {
+		if at, err := moment(typed, now); err == nil && !at.After(now) {
+			t.Fatalf("%q is %s, which is over", typed, at)
+		}
+	})
+}
