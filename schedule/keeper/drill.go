@@ -8,8 +8,9 @@ import (
 	"github.com/rekindle-io/rekindle/recover/run"
 )
 
-// drillsRecord is the kind of the records of which drills are declared.
-const drillsRecord = "drills"
+// drillsRecord is the kind of the records of which drills are declared; what came
+// of drills is kept elsewhere.
+const drillsRecord = "drill-rules"
 
 // declaredDrills is what is remembered of the drills that rekindle.yaml declares.
 type declaredDrills struct {
