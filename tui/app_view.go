@@ -83,7 +83,7 @@ func (a *App) head() string {
 	clock := a.env.Now().In(a.env.Zone).Format("15:04")
 	who := safe.Line(a.daemon.Address())
 	if a.env.ReadOnly {
-		who += " · read-only"
+		who = "read-only · " + who
 	}
 	right := " " + who + " · " + clock
 	if ui.Width(right) > a.width/2 {

@@ -30,9 +30,18 @@ func Test(t *testing.T, f func(t *testing.T, ctx context.Context)) { //nolint:re
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
+		defer func() {
+			cancel()
+			time.Sleep(time.Hour) //nolint:forbidigo // the bubble's time: timers that still run come to their end
+		}()
 		f(t, ctx)
 	})
+}
+
+// Bubble is Test for properties of rapid, within a test: the bubble ends with f.
+func Bubble(t *testing.T, f func(ctx context.Context)) {
+	t.Helper()
+	Test(t, func(_ *testing.T, ctx context.Context) { f(ctx) })
 }
 
 // Clock is a clock that stands still until somebody moves it.
