@@ -8,6 +8,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,7 @@ import (
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/run"
 	"github.com/rekindle-io/rekindle/recover/teardown"
+	"github.com/rekindle-io/rekindle/schedule/calendar"
 	"github.com/rekindle-io/rekindle/schedule/keeper"
 )
 
@@ -55,11 +57,13 @@ type Options struct {
 	Getenv func(string) string
 }
 
+func (o Options) tick() time.Duration { return cmp.Or(o.Tick, time.Second) }
+
 // daemon is one that runs.
 type daemon struct {
 	Options
 	config  atomic.Pointer[config.Config]
-	keeper  *keeper.Keeper
+	keeper  keeping
 	server  *server.Server
 	facts   *facts
 	metrics *metrics
@@ -69,6 +73,10 @@ type daemon struct {
 	// life ends when the daemon stops; after does not, for what is told then.
 	life, after context.Context //nolint:containedctx // runs outlive the request that began them, not the daemon
 	work        sync.WaitGroup
+	// inside: it is the engine of somebody's own process, and keeps nothing. jobs
+	// are what is under way for clients.
+	inside bool
+	jobs   sync.WaitGroup
 	// reloading: one at a time.
 	reloading sync.Mutex
 }
@@ -77,12 +85,9 @@ type daemon struct {
 // went on was stopped in an orderly way, to be taken up by the next daemon. It
 // refuses to begin where another daemon has the socket.
 func Run(ctx context.Context, o Options) error {
-	if o.Tick == 0 {
-		o.Tick = time.Second
-	}
-	life, end := context.WithCancel(ctx)
+	o.Tick = o.tick()
+	d, end := newDaemon(ctx, o)
 	defer end()
-	d := &daemon{Options: o, life: life, after: context.WithoutCancel(ctx), facts: newFacts(o.Store), metrics: newMetrics(), changes: newTouched()}
 	c, err := o.Load()
 	if err != nil {
 		return err
@@ -105,27 +110,49 @@ func Run(ctx context.Context, o Options) error {
 			l.Close()
 		}
 	}()
-	if err := o.Store.Check(ctx); err != nil {
-		return err
-	}
-	if err := d.facts.readAll(ctx); err != nil {
-		return err
-	}
 	d.keeper = keeper.New(keeper.Options{
 		World: world{d}, Records: o.Store, Now: o.Now, Tick: o.Tick, Log: o.Log,
 		MaxRuns: int(c.Daemon.MaxRuns), MaxTeardowns: int(c.Daemon.MaxTeardowns),
 		Notify: d.notice, Changed: func(name string) { d.changes.touch(name) },
 	})
-	d.desk = desk.New(d.Rebuild, d.Store, d.config.Load, o.Tell)
-	if d.server, err = server.New(backend{d, d.desk}, server.Options{
-		Version: o.Version, Now: o.Now, Chance: o.Rand, Log: o.Log, Metrics: d.metrics.handler(d), ExitCode: o.ExitCode, Keys: o.Store,
-	}); err != nil {
-		return err
-	}
-	if err := d.declare(ctx, c); err != nil {
+	if err := d.prepare(ctx, c); err != nil {
 		return err
 	}
 	return d.live(ctx, end, listeners)
+}
+
+func newDaemon(ctx context.Context, o Options) (d *daemon, end func()) {
+	life, end := context.WithCancel(ctx)
+	return &daemon{Options: o, life: life, after: context.WithoutCancel(ctx), facts: newFacts(o.Store), metrics: newMetrics(), changes: newTouched()}, end
+}
+
+// prepare reads the journal, and puts a configuration in force.
+func (d *daemon) prepare(ctx context.Context, c *config.Config) (err error) {
+	if err := d.Store.Check(ctx); err != nil {
+		return err
+	}
+	if err := d.facts.readAll(ctx); err != nil {
+		return err
+	}
+	d.desk = desk.New(d.Rebuild, d.Store, d.config.Load, d.Tell)
+	if d.server, err = server.New(backend{d, d.desk}, server.Options{
+		Version: d.Version, Now: d.Now, Chance: d.Rand, Log: d.Log, Metrics: d.metrics.handler(d), ExitCode: d.ExitCode, Keys: d.Store,
+	}); err != nil {
+		return err
+	}
+	return d.declare(ctx, c)
+}
+
+// keeping is what the daemon needs of whoever knows the schedule.
+type keeping interface {
+	Names() []string
+	Declared(name string) (keeper.Cluster, error)
+	Set(ctx context.Context, declared []keeper.Cluster) error
+	Status(name string) (keeper.Status, error)
+	Say(ctx context.Context, name string, w calendar.Word) (calendar.Word, calendar.Decision, error)
+	Unsay(ctx context.Context, name string, kind calendar.WordKind) (calendar.Decision, error)
+	Touched(name string)
+	Run(ctx context.Context) error
 }
 
 // RunningError: another daemon works with the same state directory.
@@ -193,7 +220,7 @@ func (d *daemon) declared(name string) (*config.Config, config.Cluster, error) {
 // as is the engine for somebody's runs.
 func (d *daemon) as(by string) *rebuild.Engine {
 	engine, executor := *d.Rebuild, *d.Rebuild.Executor
-	executor.By, executor.Daemon = by, true
+	executor.By, executor.Daemon = by, !d.inside
 	engine.Executor = &executor
 	return &engine
 }

@@ -48,7 +48,9 @@ func (d *daemon) begin(ctx context.Context, do job) (api.Run, error) {
 			begun <- ev.Run
 		}
 	}
+	d.jobs.Add(1)
 	d.work.Go(func() {
+		defer d.jobs.Done()
 		err := do(d.life, observe)
 		for _, id := range ids {
 			d.ended(id)

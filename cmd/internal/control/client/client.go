@@ -111,19 +111,9 @@ type Client struct {
 // https address. It does not connect yet: ErrNoDaemon comes with the first call,
 // also for a path that is too long for any socket.
 func Dial(address string, opts Options) (*Client, error) {
-	opts.Timeout = cmp.Or(opts.Timeout, time.Minute)
-	opts.Patience = cmp.Or(opts.Patience, 20*time.Minute)
-	opts.Silence = cmp.Or(opts.Silence, time.Minute)
 	dialer := &net.Dialer{Timeout: 10 * time.Second}
-	tr := &http.Transport{
-		DialContext: dialer.DialContext, TLSClientConfig: opts.TLS, TLSHandshakeTimeout: 10 * time.Second,
-		MaxIdleConns: 4, IdleConnTimeout: 30 * time.Second, DisableCompression: true,
-	}
-	c := &Client{address: address, opts: opts, http: &http.Client{
-		Transport: tr,
-		// The API redirects nobody; who does is somebody else.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	c, tr := newClient(address, opts)
+	tr.DialContext = dialer.DialContext
 	if u, err := url.Parse(address); err == nil && u.Scheme != "" && u.Host != "" {
 		if err := checkURL(u, opts.TLS); err != nil {
 			return nil, err
@@ -135,7 +125,6 @@ func Dial(address string, opts Options) (*Client, error) {
 	if unfit != nil && !filepath.IsAbs(address) {
 		return nil, unfit
 	}
-	c.base = "http://rekindle"
 	tr.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
 		if unfit != nil { // no daemon can have a socket there
 			return nil, unfit
@@ -143,6 +132,30 @@ func Dial(address string, opts Options) (*Client, error) {
 		return dialer.DialContext(ctx, "unix", address)
 	}
 	return c, nil
+}
+
+// newClient is a client without a way to its daemon yet.
+func newClient(address string, opts Options) (*Client, *http.Transport) {
+	opts.Timeout = cmp.Or(opts.Timeout, time.Minute)
+	opts.Patience = cmp.Or(opts.Patience, 20*time.Minute)
+	opts.Silence = cmp.Or(opts.Silence, time.Minute)
+	tr := &http.Transport{
+		TLSClientConfig: opts.TLS, TLSHandshakeTimeout: 10 * time.Second,
+		MaxIdleConns: 4, IdleConnTimeout: 30 * time.Second, DisableCompression: true,
+	}
+	return &Client{address: address, base: "http://rekindle", opts: opts, http: &http.Client{
+		Transport: tr,
+		// The API redirects nobody; who does is somebody else.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}, tr
+}
+
+// Over makes a client whose connections somebody else makes; address is what people
+// are told.
+func Over(dial func(context.Context) (net.Conn, error), address string, opts Options) *Client {
+	c, tr := newClient(address, opts)
+	tr.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }
+	return c
 }
 
 func checkURL(u *url.URL, conf *tls.Config) error {

@@ -19,7 +19,7 @@ type Peer struct {
 	Name string
 	// UID and PID are of a connection on a unix socket; -1 and 0 otherwise.
 	UID, PID int
-	// Via is "unix" or "mtls".
+	// Via is "unix", "mtls" or "process".
 	Via string
 }
 
@@ -38,6 +38,8 @@ func PeerOf(conn net.Conn) (Peer, error) {
 		return localPeer(c)
 	case *tls.Conn:
 		return certifiedPeer(c.ConnectionState())
+	case *pipeConn:
+		return c.peer, nil
 	}
 	return Peer{}, fmt.Errorf("%w: a connection without credentials", ErrStranger)
 }
