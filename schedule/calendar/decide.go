@@ -44,10 +44,15 @@ type Decision struct {
 
 // Cause is Reason for who looks ahead to d: without since when.
 func (d Decision) Cause() string {
-	if _, cause, ok := strings.Cut(d.Reason, ": "); ok && d.Expired {
-		return cause
+	rest, ok := strings.CutPrefix(d.Reason, string(d.State)+" since ")
+	since, cause, cut := strings.Cut(rest, ": ")
+	if !ok || !cut || d.Word != nil {
+		return d.Reason
 	}
-	return d.Reason
+	if _, when, ok := strings.Cut(since, ", when "); ok {
+		return "when " + when + ": " + cause
+	}
+	return cause
 }
 
 // Decide says what the cluster should be at an instant, by the calendar, the

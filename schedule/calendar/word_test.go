@@ -220,6 +220,23 @@ func TestDeciding(t *testing.T) {
 	}
 }
 
+// TestCause: what people read of a decision that is to come.
+func TestCause(t *testing.T) {
+	c := office(t)
+	keep := []Word{said(t, c, Keep, "23 16:00", "23 23:00")}
+	mortal := mustParse(t, Spec{TTL: time.Hour})
+	for want, d := range map[string]Decision{
+		officeHours: c.Decide(at(t, "23 20:00"), nil, Facts{}),
+		"when the keep of ada ended: " + officeHours: c.Decide(at(t, "23 23:00"), keep, Facts{}),
+		"kept by ada until 23:00: demo":              c.Decide(at(t, "23 20:00"), keep, Facts{}),
+		"its time to live of 1h is over":             mortal.Decide(at(t, "23 20:00"), nil, Facts{Made: at(t, "23 18:00")}),
+	} {
+		if d.Cause() != want {
+			t.Errorf("%q, want %q", d.Cause(), want)
+		}
+	}
+}
+
 // TestWordsOutliveTheirSchedule: a bound word ends when it was said to, also
 // when the schedule was changed since; an unbound one by the new schedule.
 func TestWordsOutliveTheirSchedule(t *testing.T) {

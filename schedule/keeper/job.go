@@ -121,7 +121,7 @@ func (k *Keeper) warn(ctx context.Context, c *kept, j *job, m *memory) error {
 		return nil //nolint:nilerr // the teardown looks again, and says so
 	}
 	if m.Warned = j.since; sight.There { // better told twice than not at all
-		k.notify(Notice{Kind: NoticeTeardown, Cluster: c.Name, At: j.since, Text: j.decision.Reason})
+		k.notify(Notice{Kind: NoticeTeardown, Cluster: c.Name, At: j.since, Text: j.decision.Cause()})
 	}
 	return k.remember(ctx, c.Name, *m)
 }

@@ -208,17 +208,28 @@ func TestTeardownsThatDoNotHappen(t *testing.T) {
 	}
 }
 
-// A protected cluster never goes down, and nobody is warned.
+// A cluster that is protected or somebody else's never goes down, and nobody is
+// warned.
 func TestProtected(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		d := office(t, func(c *Cluster) { c.Protected = true })
-		d.start()
-		at(40)
-		d.stop()
-		if there, _ := d.world.is("dev"); !there || len(d.told(NoticeTeardown)) > 0 {
-			t.Errorf("there: %v, warned %q", there, d.told(NoticeTeardown))
-		}
-	})
+	for name, change := range map[string]func(*Cluster){
+		"it is protected":       func(c *Cluster) { c.Protected = true },
+		"it is somebody else's": func(c *Cluster) { c.Borrowed = true },
+	} {
+		inBubble(t, func(t *testing.T) {
+			d := office(t, change)
+			d.start()
+			at(21)
+			status, err := d.keeper.Status("dev")
+			at(40)
+			d.stop()
+			if there, _ := d.world.is("dev"); !there || len(d.told(NoticeTeardown)) > 0 {
+				t.Errorf("there: %v, warned %q", there, d.told(NoticeTeardown))
+			}
+			if err != nil || status.Last == nil || status.Last.Ending != Refused || status.Last.Why != name {
+				t.Errorf("%s: %+v, %v", name, status.Last, err)
+			}
+		})
+	}
 }
 
 // A daemon that was down over an event brings up what should be up, however

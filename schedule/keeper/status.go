@@ -87,6 +87,11 @@ func (c *kept) status(now time.Time) Status {
 		s.Next = &next
 	}
 	s.Words, s.All = c.Calendar.Deciding(c.words, now), slices.Clone(c.words)
+	if s.Decision.Expired { // the time to live has ended what woke the cluster
+		s.Words = slices.DeleteFunc(s.Words, func(w calendar.Word) bool {
+			return w.Kind == calendar.Wake && !w.Said.After(s.Decision.Since)
+		})
+	}
 	if j := c.job; j != nil && !j.looking {
 		s.Doing, s.Waiting = j.name(), !j.begun && !j.warning
 	}

@@ -221,6 +221,37 @@ func TestRecall(t *testing.T) {
 	})
 }
 
+// A time to live ends what woke the cluster: nobody's word decides any more, and
+// people were told before.
+func TestExpiredWake(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		d := office(t, nil)
+		c, err := calendar.Parse(calendar.Spec{TTL: 3 * time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.clusters[0].Calendar = c
+		d.start()
+		at(1)
+		d.say(calendar.Wake, time.Time{})
+		at(2)
+		before, err := d.keeper.Status("dev")
+		if err != nil || len(before.Words) != 1 || before.Next == nil || !before.Next.Expired {
+			t.Errorf("%+v, %v", before, err)
+		}
+		at(6)
+		after, err := d.keeper.Status("dev")
+		d.stop()
+		there, _ := d.world.is("dev")
+		if err != nil || there || len(after.Words) != 0 || !strings.HasPrefix(after.Decision.Reason, "asleep since ") {
+			t.Errorf("there: %v, %+v, %v", there, after, err)
+		}
+		if told := d.told(NoticeTeardown); len(told) != 1 || !strings.HasSuffix(told[0], " its time to live of 3h is over") {
+			t.Errorf("people were told %q", told)
+		}
+	})
+}
+
 // Why a cluster is not what is wanted of it.
 func TestApart(t *testing.T) {
 	c, err := calendar.Parse(calendar.Spec{Zone: "Europe/Berlin", Awake: []string{"daily 07:00-20:00"}})

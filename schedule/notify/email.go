@@ -2,9 +2,12 @@ package notify
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
+	"net/textproto"
 	"strconv"
 	"strings"
 
@@ -19,9 +22,11 @@ type Email struct {
 	To           []string
 	// User and PasswordFile log in; both may be empty.
 	User, PasswordFile string
-	// Options are added to those of the mail client; tests trust their own
-	// certificates by them.
-	Options []mail.Option
+	// Authorities are who may sign the server's certificate; nil means whom this
+	// machine trusts.
+	Authorities *x509.CertPool
+	// implicit: encryption begins with the connection, as on port 465.
+	implicit bool
 }
 
 // Send implements Sender.
@@ -34,19 +39,20 @@ func (e *Email) Send(ctx context.Context, m Message) error {
 	msg.SetDateWithValue(m.Time)
 	msg.SetMessageID()
 	msg.SetBodyString(mail.TypeTextPlain, mailText(m))
-	client, err := e.client()
+	client, err := e.client(ctx)
 	if err != nil {
 		return err
 	}
-	err = client.DialAndSendWithContext(ctx, msg)
+	err = whileLasting(ctx, func() error { return client.DialAndSendWithContext(ctx, msg) })
 	var refused *mail.SendError
-	if errors.As(err, &refused) && !refused.IsTemp() && refused.Reason != mail.ErrConnCheck {
+	var answer *textproto.Error // of a login, say
+	if errors.As(err, &refused) && !refused.IsTemp() && refused.Reason != mail.ErrConnCheck || errors.As(err, &answer) && answer.Code >= 500 {
 		return &RejectedError{err.Error()}
 	}
 	return err
 }
 
-func (e *Email) client() (*mail.Client, error) {
+func (e *Email) client(ctx context.Context) (*mail.Client, error) {
 	host, port, err := net.SplitHostPort(e.Server)
 	if err != nil {
 		return nil, err
@@ -55,9 +61,12 @@ func (e *Email) client() (*mail.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mail server %s: the port is no number", e.Server)
 	}
-	options := []mail.Option{mail.WithPort(number), mail.WithTLSPolicy(policy(host))}
-	if number == 465 {
+	secure := &tls.Config{ServerName: host, RootCAs: e.Authorities, MinVersion: tls.VersionTLS12}
+	options := []mail.Option{mail.WithPort(number), mail.WithTLSPolicy(policy(host)), mail.WithTLSConfig(secure)}
+	if number == 465 || e.implicit {
 		options = append(options, mail.WithSSL())
+	} else {
+		options = append(options, mail.WithDialContextFunc(dialer(ctx)))
 	}
 	if e.User != "" {
 		password, err := secretIn(e.PasswordFile)
@@ -66,7 +75,32 @@ func (e *Email) client() (*mail.Client, error) {
 		}
 		options = append(options, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(e.User), mail.WithPassword(password))
 	}
-	return mail.NewClient(host, append(options, e.Options...)...)
+	return mail.NewClient(host, options...)
+}
+
+// whileLasting does something and waits for it as long as ctx lasts: the mail client
+// waits for ever for a server that takes the connection and says nothing.
+func whileLasting(ctx context.Context, do func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("the mail server does not answer in time: %w", ctx.Err())
+	}
+}
+
+// dialer makes connections that end with ctx, and with them what waits for them. The
+// ctx that the mail client gives ends when it is connected.
+func dialer(ctx context.Context) mail.DialContextFunc {
+	return func(within context.Context, network, address string) (net.Conn, error) {
+		c, err := (&net.Dialer{}).DialContext(within, network, address)
+		if err == nil {
+			context.AfterFunc(ctx, func() { _ = c.Close() }) // whoever is done has closed it already
+		}
+		return c, err
+	}
 }
 
 // policy wants encryption from every server that is not on this machine.

@@ -124,10 +124,15 @@ func (d *Dispatcher) deliver(ctx context.Context, c Channel, m Message) {
 			log.Error("notify: given up")
 			return
 		}
-		log.Warn("notify: failed, to be tried again", "in", pause)
+		wait := pause
+		var later *laterError
+		if errors.As(err, &later) {
+			wait = max(wait, later.after)
+		}
+		log.Warn("notify: failed, to be tried again", "in", wait)
 		select {
 		case <-ctx.Done():
-		case <-time.After(pause):
+		case <-time.After(wait):
 		}
 		pause *= 2
 	}

@@ -19,6 +19,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/emersion/go-smtp"
 )
@@ -88,6 +89,48 @@ func TestSlackTextIsEscaped(t *testing.T) {
 	want := "*dev: not awake &lt;!channel&gt; &amp; co*\nno capacity\n`rekindle runs show 20261122-200000-abcd`"
 	if have.Text != want {
 		t.Errorf("have %q\nwant %q", have.Text, want)
+	}
+}
+
+// However long an error is, the chat shows the whole of what it is sent, and no
+// escape is cut in two.
+func TestSlackTextIsBounded(t *testing.T) {
+	m := message()
+	m.Subject, m.Text = strings.Repeat("<dev>\n", 400), strings.Repeat("ä&<>", 40_000)
+	text := slackText(m)
+	if n := utf8.RuneCountInString(text); n > 3000 || n < 2000 {
+		t.Errorf("%d characters", n)
+	}
+	if !strings.HasSuffix(text, "…\n`rekindle runs show 20261122-200000-abcd`") || strings.ContainsAny(text, "<>") || !utf8.ValidString(text) {
+		t.Errorf("it ends with %q", text[len(text)-80:])
+	}
+	for part := range strings.SplitSeq(text, "&") {
+		if i := strings.IndexByte(part, ';'); part[:max(i, 0)] != "amp" && part[:max(i, 0)] != "lt" && part[:max(i, 0)] != "gt" && !strings.HasPrefix(part, "*") {
+			t.Fatalf("an escape was cut: %q", part)
+		}
+	}
+}
+
+// A server that wants to be left alone for a while is.
+func TestRetryAfter(t *testing.T) {
+	for header, want := range map[string]time.Duration{"": 0, "30": 30 * time.Second, " 1 ": time.Second, "-5": 0, "soon": 0, "99999999999": mostPatience, "4000": mostPatience} {
+		if have := retryAfter(header); have != want {
+			t.Errorf("%q: %s, want %s", header, have, want)
+		}
+	}
+	asked := make(chan time.Time, 2)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked <- time.Now(); len(asked) == 1 {
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusTooManyRequests)
+		}
+	}))
+	defer server.Close()
+	d := New(t.Context(), []Channel{{Kinds: []string{"failure"}, Sender: &Webhook{URL: server.URL, Slack: true}}}, Options{Pause: time.Millisecond})
+	d.Tell(message())
+	d.Close()
+	if first, second := <-asked, <-asked; second.Sub(first) < time.Second {
+		t.Errorf("asked again after %s", second.Sub(first))
 	}
 }
 

@@ -13,7 +13,10 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
+	"time"
+	"unicode/utf8"
 )
 
 // SignatureHeader holds "sha256=" and the HMAC-SHA256 of the body in hex, when a
@@ -70,7 +73,7 @@ func (w *Webhook) Send(ctx context.Context, m Message) error {
 	case resp.StatusCode < 300:
 		return nil
 	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusRequestTimeout || resp.StatusCode >= 500:
-		return fmt.Errorf("the webhook answered %s", resp.Status)
+		return &laterError{reason: "the webhook answered " + resp.Status, after: retryAfter(resp.Header.Get("Retry-After"))}
 	}
 	return &RejectedError{"the webhook answered " + resp.Status}
 }
@@ -118,16 +121,61 @@ func withoutURL(err error) error {
 	return err
 }
 
+// laterError: the other side may take the message later; after is how long it wants
+// to be left alone, 0 when it does not say.
+type laterError struct {
+	reason string
+	after  time.Duration
+}
+
+func (e *laterError) Error() string { return e.reason }
+
+// mostPatience bounds how long a server can have a message wait.
+const mostPatience = 10 * time.Minute
+
+// retryAfter reads the header of that name, in seconds as Slack and its like write
+// it; 0 for anything else.
+func retryAfter(header string) time.Duration {
+	n, err := strconv.Atoi(strings.TrimSpace(header))
+	if err != nil || n < 0 {
+		return 0
+	}
+	return min(time.Duration(min(n, int(mostPatience/time.Second)))*time.Second, mostPatience)
+}
+
 type slackMessage struct {
 	Text string `json:"text"`
+}
+
+// Slack shows no more than so many characters of a block; what is longer is cut where
+// we say, and not in the middle of an escape.
+const (
+	maxSlackSubject = 250
+	maxSlackText    = 2500
+)
+
+// clip cuts a text after n characters.
+func clip(text string, n int) string {
+	r := []rune(text)
+	if len(r) <= n {
+		return text
+	}
+	return string(r[:n-1]) + "…"
 }
 
 // slackText is a message in Slack's markup, in which &, < and > are special.
 func slackText(m Message) string {
 	escape := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace
-	text := "*" + escape(m.Subject) + "*"
+	bounded := func(text string, n int) string { // escapes count, too
+		for most := n; ; most -= most/8 + 1 {
+			if escaped := escape(clip(text, most)); utf8.RuneCountInString(escaped) <= n {
+				return escaped
+			}
+		}
+	}
+	text := "*" + bounded(oneLine(m.Subject), maxSlackSubject) + "*"
 	if m.Text != "" {
-		text += "\n" + escape(m.Text)
+		text += "\n" + bounded(m.Text, maxSlackText)
 	}
 	if m.Run != "" {
 		text += "\n`rekindle runs show " + escape(m.Run) + "`"
