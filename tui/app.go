@@ -184,7 +184,7 @@ func (a *App) press(m tea.KeyMsg) tea.Cmd {
 		return a.answerLeaving(m)
 	case key.Matches(m, a.keys.quit):
 		return a.leave()
-	case key.Matches(m, a.keys.retry):
+	case a.link.lost() && key.Matches(m, a.keys.retry):
 		return a.retry()
 	case key.Matches(m, a.keys.suspend):
 		return tea.Suspend

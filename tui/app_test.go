@@ -100,7 +100,7 @@ func TestADaemonThatHangsIsLostAndRetriedByHand(t *testing.T) {
 		app.Pass(10 * time.Second)
 		app.Sees("no answer within 4.0s")
 		d.Hang("Version", false)
-		app.Settle().Pass(5*time.Second).Keys("ctrl+r").Sees("answers again")
+		app.Settle().Pass(5 * time.Second).Keys("ctrl+r").Sees("answers again")
 	})
 }
 

@@ -183,11 +183,12 @@ func (m *Menu) Lines(width, height int) []string {
 
 // Box draws the menu as a box, for Overlay.
 func (m *Menu) Box(width, height int) []string {
-	inner := 0
+	text, detail := 0, 0
 	for _, c := range m.choices {
-		inner = max(inner, 6+Width(safe.Line(c.Text))+max(Width(safe.Line(c.Detail)), Width(safe.Line(c.Off))))
+		text = max(text, Width(safe.Line(c.Text)))
+		detail = max(detail, Width(safe.Line(c.Detail)), Width(safe.Line(c.Off)))
 	}
-	inner = max(min(inner, width-4), 1)
+	inner := max(min(text+detail+4, width-4), 1)
 	return Boxed(m.env.Styles, safe.Line(m.title), m.Lines(inner, max(height-2, 1)), width)
 }
 

@@ -211,7 +211,7 @@ func valueOf(c api.Cluster, by string) string {
 		value = c.Provider
 	}
 	if value == "" {
-		return "(none)"
+		return "no " + by
 	}
 	return value
 }

@@ -69,11 +69,8 @@ func rank(c api.Cluster) int {
 // state is a cluster's state, with how long it has been at it.
 func state(env ui.Env, c api.Cluster) ui.Cell {
 	cell := env.Styles.State(c.State)
-	if c.State == api.TearingDown {
-		cell.Text = "◑ deleting"
-	}
 	switch {
-	case c.Run != nil && (c.State == api.Restoring || c.State == api.TearingDown):
+	case c.Run != nil && c.State == api.Restoring:
 		cell.Text += " " + ui.Ago(env.Now(), c.Run.Created)
 	case c.Waiting:
 		cell.Text += " (waits)"
@@ -220,26 +217,22 @@ func (s *Screen) summary() ui.Line {
 	for _, c := range s.known {
 		count[c.State]++
 	}
-	title := "  " + ui.Count(len(s.known), "cluster")
+	title := ui.Count(len(s.known), "cluster")
 	if s.by != "" {
 		title += " by " + s.by
 	}
 	line, sep := ui.Line{{Text: title, Style: st.Strong}}, ": "
 	for _, state := range []api.State{api.Failed, api.Unknown, api.Restoring, api.TearingDown, api.Awake, api.Asleep} {
 		if n := count[state]; n > 0 {
-			word := string(state)
-			if state == api.TearingDown {
-				word = "deleting"
-			}
-			line = append(line, ui.Cell{Text: sep, Style: st.Plain}, ui.Cell{Text: fmt.Sprintf("%d %s", n, word), Style: st.State(state).Style})
+			line = append(line, ui.Cell{Text: sep, Style: st.Plain}, ui.Cell{Text: fmt.Sprintf("%d %s", n, state), Style: st.State(state).Style})
 			sep = ", "
 		}
 	}
 	switch {
 	case !s.stale.IsZero():
-		line = append(ui.Line{{Text: "! as of " + s.env.At(s.stale) + " ", Style: st.Warn}}, line...)
+		line = append(ui.Line{{Text: "! as of " + s.env.At(s.stale) + "  ", Style: st.Warn}}, line...)
 	case s.wait.Busy() || s.wait.Err != nil:
-		line = append(s.wait.Line(s.env), line...)
+		line = append(append(s.wait.Line(s.env), ui.Cell{Text: "  ", Style: st.Plain}), line...)
 	}
 	return line
 }
