@@ -81,7 +81,7 @@ func (a *app) runDaemon(ctx context.Context) error {
 	return daemon.Run(ctx, daemon.Options{
 		Rebuild: a.engine(), Store: a.store, Load: a.reload, File: file, Socket: a.socketFile(), Hangups: hangups,
 		Now: a.Now, Tick: a.Tick, Rand: a.Rand, Log: a.log, Version: programVersion().Version,
-		ExitCode: func(err error) int { return exitCode(ctx, err) }, Getenv: a.Getenv,
+		ExitCode: func(err error) int { return exitCode(ctx, err) }, Getenv: a.Getenv, Tell: a.tell,
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rekindle-io/rekindle/cmd/internal/config"
+	"github.com/rekindle-io/rekindle/cmd/internal/desk"
 	"github.com/rekindle-io/rekindle/cmd/internal/terminal"
 	"github.com/rekindle-io/rekindle/providers"
 	"github.com/rekindle-io/rekindle/recover/run"
@@ -75,20 +76,17 @@ func (a *app) diagnose(ctx context.Context) diagnosis {
 		if err != nil {
 			continue
 		}
-		ok := sound
-		if doctor, has := p.(providers.Doctor); has {
-			for _, f := range doctor.Diagnose(ctx) {
-				ok = ok && f.OK
-				d.Findings = append(d.Findings, ailment{Part: name, Finding: f})
-			}
+		findings, ok := desk.Fitness(ctx, p)
+		for _, f := range findings {
+			d.Findings = append(d.Findings, ailment{Part: name, Finding: f})
 		}
 		if finder, has := p.(providers.LeftoverFinder); has {
 			f, err := leftovers(ctx, name, finder)
-			if err == nil || ok { // else the cause was said already
+			if err == nil || ok && sound { // else the cause was said already
 				d.Findings = append(d.Findings, f)
 			}
 		}
-		if ok && !providers.Borrows(p) { // which makes no clusters
+		if ok && sound {
 			d.Usable = append(d.Usable, name)
 		}
 	}

@@ -171,7 +171,7 @@ func (a *app) unknownRun(err error) error {
 
 func (a *app) runsResumeCommand() *cobra.Command {
 	var (
-		yes, asJSON bool
+		yes, detach, asJSON bool
 	)
 	cmd := &cobra.Command{
 		Use: "resume [RUN]", Short: "Go on with a run where it stopped", Args: atMost(1), ValidArgsFunction: a.completeUnfinished,
@@ -189,7 +189,12 @@ made already is not made again. Without RUN it is the only one that is unfinishe
 			if err := a.unresumable(r); err != nil {
 				return err
 			}
-			if r.Recipe == rebuild.TeardownRecipe {
+			switch {
+			case detach && yes:
+				return &usageError{message: "--detach and --yes do not go together: the daemon resumes a run with what it was allowed before", next: "leave one out"}
+			case detach:
+				return a.resumeThere(ctx, r.ID, asJSON)
+			case r.Recipe == rebuild.TeardownRecipe:
 				return a.resumeTeardown(ctx, r, asJSON)
 			}
 			req, err := requestOf(r)
@@ -206,6 +211,7 @@ made already is not made again. Without RUN it is the only one that is unfinishe
 		},
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "agree to the changes on a cluster that exists")
+	cmd.Flags().BoolVar(&detach, "detach", false, "have the daemon go on with it, and do not wait")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
 	return cmd
 }

@@ -40,28 +40,33 @@ func (a *app) runsShowCommand() *cobra.Command {
 			if asJSON {
 				return a.Terminal.JSON(report)
 			}
-			state, err := a.stateOf(ctx, r)
-			if err != nil {
-				return err
-			}
-			if state == string(run.Interrupted) {
-				report.Outcome = run.Interrupted
-			}
-			switch r.Recipe {
-			case rebuild.DriftRecipe, rebuild.AdoptRecipe, rebuild.DeleteRecipe, rebuild.TeardownRecipe:
-				return a.showOther(ctx, r, report)
-			}
-			a.printReport(report)
-			a.printError(r)
-			if next := a.afterRehearsal(r); next != nil && report.Outcome != "" {
-				a.printCommands(next)
-				return nil
-			}
-			return a.printEnding(ctx, r, report)
+			return a.show(ctx, r, report)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
 	return cmd
+}
+
+// show prints the report of a run of any recipe, and what to do next.
+func (a *app) show(ctx context.Context, r run.Run, report *rebuild.Report) error {
+	state, err := a.stateOf(ctx, r)
+	if err != nil {
+		return err
+	}
+	if state == string(run.Interrupted) {
+		report.Outcome = run.Interrupted
+	}
+	switch r.Recipe {
+	case rebuild.DriftRecipe, rebuild.AdoptRecipe, rebuild.DeleteRecipe, rebuild.TeardownRecipe:
+		return a.showOther(ctx, r, report)
+	}
+	a.printReport(report)
+	a.printError(r)
+	if next := a.afterRehearsal(r); next != nil && report.Outcome != "" {
+		a.printCommands(next)
+		return nil
+	}
+	return a.printEnding(ctx, r, report)
 }
 
 // account is what a run that is no restore tells about itself.

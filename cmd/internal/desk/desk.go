@@ -35,15 +35,8 @@ type Journal interface {
 	Each(ctx context.Context, f run.Filter, visit func(run.Run) bool) error
 }
 
-// Teller writes the report of a run as the command line shows it, and what it says
-// to do next.
-type Teller func(ctx context.Context, r run.Run) (Told, error)
-
-// Told is a run's report as text, with the next actions.
-type Told struct {
-	Text string
-	Next []api.NextStep
-}
+// Teller writes the report of a run as the command line shows it.
+type Teller func(ctx context.Context, r run.Run) (string, error)
 
 // New makes a desk. declared returns what rekindle.yaml declares now, never nil;
 // tell may be nil.

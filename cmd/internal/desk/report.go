@@ -43,12 +43,12 @@ func (d *Desk) Report(ctx context.Context, id string) (api.RunReport, error) {
 	if d.tell == nil {
 		return report, nil
 	}
-	told, err := d.tell(ctx, r)
+	text, err := d.tell(ctx, r)
 	if err != nil { // the report is whole without the text
 		d.rebuild.Log.Debug("the report of a run cannot be shown as text", "run", r.ID, "error", err)
 		return report, ctx.Err()
 	}
-	report.Text = told.Text
+	report.Text = text
 	return report, nil
 }
 
@@ -205,7 +205,7 @@ func headline(r run.Run, made *rebuild.Report) string {
 	case r.Outcome == run.Unverified && r.Recipe == rebuild.Recipe:
 		return fmt.Sprintf("%s is not %s: %s", name, commit, made.Error)
 	case r.Outcome != run.Done:
-		return strings.TrimSuffix(fmt.Sprintf("%s: the %s was %s: %s", name, r.Recipe, ended(r.Outcome), r.Error), ": ")
+		return strings.TrimSuffix(fmt.Sprintf("%s: the %s %s: %s", name, r.Recipe, ended(r.Outcome), r.Error), ": ")
 	case r.Recipe == rebuild.Recipe && made.Verified:
 		return fmt.Sprintf("%s is %s, verified", name, commit)
 	case r.Recipe == teardown.Recipe:
@@ -216,12 +216,12 @@ func headline(r run.Run, made *rebuild.Report) string {
 	return fmt.Sprintf("%s: the %s is done", name, r.Recipe)
 }
 
-// ended is an outcome as it follows "was".
+// ended is an outcome as a predicate.
 func ended(o run.Outcome) string {
 	if o == run.Failed {
-		return "a failure"
+		return "failed"
 	}
-	return string(o)
+	return "was " + string(o)
 }
 
 func requestOf(r run.Run) (req rebuild.Request, err error) {
