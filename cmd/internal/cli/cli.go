@@ -188,7 +188,12 @@ and proves that the cluster is that commit.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          onlySubcommands,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !a.drawsScreens() {
+				return cmd.Help()
+			}
+			return a.openUI(cmd.Context(), uiFlags{})
+		},
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			return a.wire(cmd)
 		},
@@ -217,7 +222,7 @@ and proves that the cluster is that commit.`,
 	for group, commands := range map[string][]*cobra.Command{
 		"jobs":   {a.restoreCommand(), a.planCommand(), a.verifyCommand(), a.driftCommand(), a.teardownCommand(), a.drillCommand()},
 		"nights": append([]*cobra.Command{a.scheduleCommand()}, a.wordCommands()...),
-		"look":   {a.clustersCommand(), a.runsCommand()},
+		"look":   {a.uiCommand(), a.clustersCommand(), a.runsCommand()},
 		"setup":  {a.daemonCommand(), a.doctorCommand(), a.configCommand(), a.completionCommand(), a.versionCommand()},
 	} {
 		for _, c := range commands {
