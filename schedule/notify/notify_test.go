@@ -113,7 +113,7 @@ func TestSlackTextIsBounded(t *testing.T) {
 
 // A server that wants to be left alone for a while is.
 func TestRetryAfter(t *testing.T) {
-	for header, want := range map[string]time.Duration{"": 0, "30": 30 * time.Second, " 1 ": time.Second, "-5": 0, "soon": 0, "99999999999": mostPatience, "4000": mostPatience} {
+	for header, want := range map[string]time.Duration{"": 0, "30": 30 * time.Second, "-5": 0, "soon": 0, "99999999999": mostPatience, "4000": mostPatience} {
 		if have := retryAfter(header); have != want {
 			t.Errorf("%q: %s, want %s", header, have, want)
 		}

@@ -71,7 +71,7 @@ func (e evening) told(kind, text string) notice {
 	e.t.Helper()
 	var found notice
 	e.eventually("a notice of "+kind+" with "+text, func() bool {
-		i := slices.IndexFunc(e.hook.notices(), func(n notice) bool { return n.Kind == kind && strings.Contains(n.Subject, text) })
+		i := slices.IndexFunc(e.hook.notices(), func(n notice) bool { return n.Kind == kind && strings.Contains(n.Subject+"\n"+n.Text, text) })
 		if i >= 0 {
 			found = e.hook.notices()[i]
 		}

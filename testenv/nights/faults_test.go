@@ -32,7 +32,7 @@ func TestRemoteDown(t *testing.T) {
 	for ; e.clock.now().Before(at(6, 22, 0)); tries++ {
 		e.retry()
 	}
-	e.told("failure", "not asleep, attempt 1: ")
+	e.told("failure", "could not be taken down, attempt 1")
 	if n := e.told("missed", "not taken down"); !n.At.Equal(at(6, 20, 0)) {
 		t.Errorf("missed what was due at %s", n.At)
 	}

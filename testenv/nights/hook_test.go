@@ -18,6 +18,7 @@ type notice struct {
 	At      time.Time `json:"at"`
 	Run     string    `json:"run"`
 	Subject string    `json:"subject"`
+	Text    string    `json:"text"`
 }
 
 // hook receives the notices of the daemon.

@@ -151,7 +151,11 @@ func (d *daemon) Say(ctx context.Context, name string, asked api.WordRequest, by
 	if err != nil {
 		return api.Said{}, unsaid(err, name)
 	}
-	d.Log.Info("daemon: a person decided", "cluster", name, "word", w.Kind, "by", by, "until", w.Until, "why", w.Why)
+	attrs := []any{"cluster", name, "word", w.Kind, "by", by}
+	if !w.Until.IsZero() {
+		attrs = append(attrs, "until", w.Until)
+	}
+	d.Log.Info("daemon: a person decided", append(attrs, "why", w.Why)...)
 	return api.Said{Word: wordOf(w), Decision: decisionOf(decision)}, nil
 }
 

@@ -1,13 +1,16 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/rekindle-io/rekindle/cmd/internal/config"
+	"github.com/rekindle-io/rekindle/cmd/internal/declared"
 	"github.com/rekindle-io/rekindle/recover/teardown"
 	"github.com/rekindle-io/rekindle/schedule/keeper"
 	"github.com/rekindle-io/rekindle/schedule/notify"
@@ -78,13 +81,69 @@ func webhook(w *config.Webhook, slack bool) *notify.Webhook {
 // notice tells people what the schedule did, or is about to do.
 func (d *daemon) notice(n keeper.Notice) {
 	d.metrics.notices.WithLabelValues(string(n.Kind)).Inc()
-	d.Log.Info("schedule", "notice", n.Kind, "cluster", n.Cluster, "text", n.Text, "run", n.Run, "at", n.At)
-	m := notify.Message{Kind: string(n.Kind), Cluster: n.Cluster, Time: n.Time, At: n.At, Run: n.Run, Subject: n.Cluster + ": " + n.Text}
-	if n.Kind == keeper.NoticeTeardown {
-		m.Subject = fmt.Sprintf("%s goes down at %s", n.Cluster, n.At.Format("15:04 MST"))
-		m.Text = fmt.Sprintf("%s\nTo keep it: rekindle keep %s --until TIME, or rekindle skip %s", n.Text, n.Cluster, n.Cluster)
+	attrs := []any{"notice", n.Kind, "cluster", n.Cluster, "text", n.Text}
+	if n.Run != "" {
+		attrs = append(attrs, "run", n.Run)
 	}
-	d.post.tell(m)
+	if !n.At.IsZero() {
+		attrs = append(attrs, "at", n.At)
+	}
+	d.Log.Info("schedule", attrs...)
+	d.post.tell(messageOf(n, d.outlook(n.Cluster)))
+}
+
+// outlook is what a message says of a cluster beside what happened to it.
+type outlook struct {
+	zone *time.Location
+	// branch is where its live state is exported to, revision what comes back.
+	branch, revision string
+}
+
+func (d *daemon) outlook(cluster string) outlook {
+	o := outlook{zone: time.UTC}
+	if k, err := d.keeper.Declared(cluster); err == nil && k.Calendar != nil {
+		o.zone = cmp.Or(k.Calendar.Zone(), o.zone)
+	}
+	if file, c, err := d.declared(cluster); err == nil {
+		o.branch, o.revision = declared.Export(file, c).Export.Branch, cmp.Or(c.Source.Revision, "HEAD")
+	}
+	return o
+}
+
+// messageOf makes a message of a notice: its subject is short, and all that is to be
+// said about it, such as an error, is in the text.
+func messageOf(n keeper.Notice, o outlook) notify.Message {
+	m := notify.Message{Kind: string(n.Kind), Cluster: n.Cluster, Time: n.Time.In(o.zone), At: n.At, Run: n.Run}
+	if !n.At.IsZero() {
+		m.At = n.At.In(o.zone)
+	}
+	switch n.Kind {
+	case keeper.NoticeTeardown:
+		m.Subject = fmt.Sprintf("%s goes down at %s", n.Cluster, m.At.Format("15:04 MST"))
+		m.Text = fmt.Sprintf("%s\nTo keep it: rekindle keep %s --until TIME, or rekindle skip %s", n.Text, n.Cluster, n.Cluster)
+		if o.branch != "" {
+			m.Text += fmt.Sprintf("\nIts live state goes into branch %s first. What comes back is %s", o.branch, o.revision)
+		}
+	case keeper.NoticeDrift:
+		m.Subject = n.Cluster + " " + n.Text
+		if o.branch != "" {
+			m.Text = fmt.Sprintf("These live changes go into branch %s. A restore brings back %s, without them:\n"+
+				"rekindle drift adopt %s writes them into the source; rekindle restore %s --at %s --path live brings them back once", o.branch, o.revision, n.Cluster, n.Cluster, o.branch)
+		}
+	default:
+		head, rest, _ := strings.Cut(n.Text, ": ")
+		m.Subject, m.Text = n.Cluster+": "+couldNot(head), rest
+	}
+	return m
+}
+
+// couldNot says in full what the schedule says in short: "not taken down".
+func couldNot(head string) string {
+	what, not := strings.CutPrefix(head, "not ")
+	if not && (strings.HasPrefix(what, "brought up, ") || strings.HasPrefix(what, "taken down, ")) {
+		return "could not be " + what
+	}
+	return head
 }
 
 // warn tells people of a teardown that begins late, or by hand.

@@ -24,6 +24,7 @@ func (d *daemon) observe(ev run.Event) {
 		return // how a run ended is in the journal only after its last event
 	}
 	if r, err := d.Store.Run(d.life, ev.Run); err == nil { // or the watch of the journal finds it
+		d.Log.Info("run: begins", "cluster", r.Cluster, "recipe", r.Recipe, "run", r.ID, "by", r.By, "attempt", r.Attempts)
 		d.seen(r)
 	}
 }
@@ -46,6 +47,8 @@ func (d *daemon) ended(id string) {
 	}
 	if r, err := d.Store.Run(d.after, id); err == nil {
 		d.metrics.ended(r)
+		d.Log.Info("run: ended", "cluster", r.Cluster, "recipe", r.Recipe, "run", r.ID, "by", r.By, "outcome", r.Outcome,
+			"seconds", r.Ended.Sub(r.Created).Round(time.Millisecond).Seconds())
 		d.seen(r)
 	}
 }
