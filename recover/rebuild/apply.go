@@ -75,6 +75,7 @@ func extent(p *plan.Plan) (objects, waves int) {
 func (r *restore) apply(ctx context.Context, s *run.Scope) error {
 	r.fates = map[object.ID]made{}
 	r.recallSkips(s)
+	r.enter(s)
 	if err := r.applyPlan(ctx, s); err != nil {
 		return err
 	}
@@ -113,7 +114,7 @@ func (r *restore) applyPlan(ctx context.Context, s *run.Scope) error {
 		return err
 	}
 	r.walk = &walk{target: r.applier, nodes: r.plan.Nodes, deadline: r.req.Wait, steering: s, given: r.given,
-		finished: func(f fate) { r.note(s, f) }, followed: r.followed, unwell: r.unwell}
+		finished: func(f fate) { r.note(r.scope, f) }, followed: r.followed, unwell: r.unwell}
 	r.walk.prepare()
 	return r.proceed(ctx)
 }

@@ -18,6 +18,7 @@ import (
 // settled makes the run unverified at the end; first verify has its say.
 func (r *restore) settle(ctx context.Context, s *run.Scope) error {
 	r.settling = true
+	r.enter(s)
 	defer func() { r.settling = false }()
 	for {
 		if err := r.settleAll(ctx, s); err != nil {

@@ -30,6 +30,15 @@ type steered struct {
 	settling bool
 	healthy  map[object.ID]bool
 	window   *window // of the settling
+	scope    *run.Scope
+}
+
+// enter has what the walk tells and hears go by the step that is under way.
+func (r *restore) enter(s *run.Scope) {
+	r.scope = s
+	if r.walk != nil {
+		r.walk.steering, r.applier.steering = s, s
+	}
 }
 
 // recallSkips takes over what was given up before the run was taken up again.

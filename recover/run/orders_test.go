@@ -184,7 +184,7 @@ func TestOrdersAboutObjects(t *testing.T) {
 			t.Errorf("skips %+v", skips.Orders)
 		}
 		return nil
-	}}, step("last", func(ctx context.Context, s *run.Scope) error {
+	}}, step("last", func(ctx context.Context, _ *run.Scope) error {
 		<-ctx.Done() // aborted
 		return ctx.Err()
 	}))
@@ -210,7 +210,9 @@ func TestOrdersAboutObjects(t *testing.T) {
 	if err := <-late; !errors.As(err, &refused) {
 		t.Errorf("an order that nobody came to: %v", err)
 	}
-	<-u.done
+	if err := <-u.done; err == nil {
+		t.Error("it was not aborted")
+	}
 	same(t, u.told(),
 		"object.skipped Pod x/a skipped by ada: no need", "object.retried Pod x/a tried again by ada",
 		"object.skipped Pod x/b skipped by ada: broken", "run.order-refused Pod x/unknown retry: no such object",
@@ -293,11 +295,18 @@ func TestHoldAndTimeThatDoesNotRun(t *testing.T) {
 		}
 		return nil
 	}))
-	waitFor(t, func() bool { r, err := b.store.Run(t.Context(), u.id); return err == nil && r.Held != nil && r.Held.Why == "2 objects failed" })
+	waitFor(t, func() bool {
+		r, err := b.store.Run(t.Context(), u.id)
+		return err == nil && r.Held != nil && r.Held.Why == "2 objects failed"
+	})
 	u.give(run.RetryObject, "Pod x/a", "")
 	waitFor(t, func() bool { return strings.Count(strings.Join(u.told(), "\n"), run.RunHeld) == 2 })
 	u.give(run.ContinueRun, "", "")
-	waitFor(t, func() bool { r, err := b.store.Run(t.Context(), u.id); s, _ := r.Step("clock"); return err == nil && s.State == run.Running })
+	waitFor(t, func() bool {
+		r, err := b.store.Run(t.Context(), u.id)
+		s, _ := r.Step("clock")
+		return err == nil && s.State == run.Running
+	})
 	u.give(run.PauseRun, "", "")
 	waitFor(t, func() bool { r, err := b.store.Run(t.Context(), u.id); return err == nil && r.Paused != nil })
 	time.AfterFunc(500*time.Millisecond, func() { _, _ = b.Give(t.Context(), u.id, run.Order{Kind: run.ContinueRun}) })
