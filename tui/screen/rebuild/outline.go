@@ -15,33 +15,48 @@ import (
 type row struct {
 	key   string
 	label string
-	style lipgloss.Style
+	tone  tone
 	// note is what it waits for, or what a warning says; from is file and line.
 	note, from string
 }
 
+// tone is in which style a row is drawn: there are many rows, and styles are large.
+type tone uint8
+
+const (
+	plainTone tone = iota
+	dimTone
+	strongTone
+	warnTone
+	badTone
+)
+
+func (t tone) style(st ui.Styles) lipgloss.Style {
+	return [...]lipgloss.Style{st.Plain, st.Dim, st.Strong, st.Warn, st.Bad}[t]
+}
+
 // outline is the plan as a tree: first what to mind, then wave by wave, namespace
 // and kind, each object, and below it what it waits for and why.
-func outline(st ui.Styles, p api.Planned) []ui.Branch[row] {
+func outline(p api.Planned) []ui.Branch[row] {
 	var roots []ui.Branch[row]
 	if len(p.Warnings) > 0 {
-		roots = append(roots, warnings(st, p.Warnings))
+		roots = append(roots, warnings(p.Warnings))
 	}
 	if p.Plan != nil {
-		roots = append(roots, waves(st, p.Plan)...)
+		roots = append(roots, waves(p.Plan)...)
 	}
-	if notes := remarks(st, p); len(notes.Children) > 0 {
+	if notes := remarks(p); len(notes.Children) > 0 {
 		roots = append(roots, notes)
 	}
 	return roots
 }
 
-func warnings(st ui.Styles, list []api.Warning) ui.Branch[row] {
-	top := ui.Branch[row]{Value: row{key: "!", label: "! " + ui.Count(len(list), "warning"), style: st.Warn}}
+func warnings(list []api.Warning) ui.Branch[row] {
+	top := ui.Branch[row]{Value: row{key: "!", label: "! " + ui.Count(len(list), "warning"), tone: warnTone}}
 	for i, w := range list {
-		one := ui.Branch[row]{Value: row{key: fmt.Sprintf("!%d", i), label: "! " + words(w.Kind) + joined(" ", w.Object), style: st.Warn, note: w.Text, from: w.From}}
+		one := ui.Branch[row]{Value: row{key: fmt.Sprintf("!%d", i), label: "! " + words(w.Kind) + joined(" ", w.Object), tone: warnTone, note: w.Text, from: w.From}}
 		if w.Hint != "" {
-			one.Children = []ui.Branch[row]{{Value: row{key: fmt.Sprintf("!%d→", i), label: "→ " + w.Hint, style: st.Plain}}}
+			one.Children = []ui.Branch[row]{{Value: row{key: fmt.Sprintf("!%d→", i), label: "→ " + w.Hint, tone: plainTone}}}
 		}
 		top.Children = append(top.Children, one)
 	}
@@ -63,10 +78,10 @@ func words(k api.WarningKind) string {
 	return "note"
 }
 
-func remarks(st ui.Styles, p api.Planned) ui.Branch[row] {
-	top := ui.Branch[row]{Value: row{key: "#", style: st.Dim}}
+func remarks(p api.Planned) ui.Branch[row] {
+	top := ui.Branch[row]{Value: row{key: "#", tone: dimTone}}
 	add := func(text, from string) {
-		top.Children = append(top.Children, ui.Branch[row]{Value: row{key: fmt.Sprintf("#%d", len(top.Children)), label: text, style: st.Dim, from: from}})
+		top.Children = append(top.Children, ui.Branch[row]{Value: row{key: fmt.Sprintf("#%d", len(top.Children)), label: text, tone: dimTone, from: from}})
 	}
 	if p.Plan != nil {
 		for _, n := range p.Plan.Notes {
@@ -114,22 +129,22 @@ func (g *grower) branch() ui.Branch[row] {
 }
 
 // waves are the objects of a plan by wave, namespace and kind.
-func waves(st ui.Styles, p *plan.Plan) []ui.Branch[row] {
+func waves(p *plan.Plan) []ui.Branch[row] {
 	top := &grower{}
 	for i := range p.Nodes {
 		n := &p.Nodes[i]
-		wave := top.below(fmt.Sprint(n.Wave), row{label: fmt.Sprintf("wave %d", n.Wave), style: st.Strong})
-		space := wave.below(n.ID.Namespace, row{label: firstOf(n.ID.Namespace, "the whole cluster"), style: st.Plain})
-		kind := space.below(n.ID.GroupKind().String(), row{label: n.ID.GroupKind().String(), style: st.Dim})
-		one := kind.below(n.ID.Name, row{label: n.ID.Name, style: st.Plain, from: n.From.String()})
+		wave := top.below(fmt.Sprint(n.Wave), row{label: fmt.Sprintf("wave %d", n.Wave), tone: strongTone})
+		space := wave.below(n.ID.Namespace, row{label: firstOf(n.ID.Namespace, "the whole cluster"), tone: plainTone})
+		kind := space.below(n.ID.GroupKind().String(), row{label: n.ID.GroupKind().String(), tone: dimTone})
+		one := kind.below(n.ID.Name, row{label: n.ID.Name, tone: plainTone, from: n.From.String()})
 		for _, g := range []*grower{wave, space, kind} {
 			if !n.Barrier {
 				g.n++
 			}
 		}
-		mark(st, one, n)
+		mark(one, n)
 		for k, e := range n.Edges {
-			one.below(fmt.Sprint(k), row{label: "waits for " + e.To.String(), style: st.Dim, note: edge(e)})
+			one.below(fmt.Sprint(k), row{label: "waits for " + e.To.String(), tone: dimTone, note: edge(e)})
 		}
 	}
 	out := make([]ui.Branch[row], 0, len(top.list))
@@ -153,12 +168,12 @@ func objectsOf(p api.Planned) int {
 }
 
 // mark says what is special about a node, and how many others it waits for.
-func mark(st ui.Styles, g *grower, n *plan.Node) {
+func mark(g *grower, n *plan.Node) {
 	switch {
 	case n.Removed:
-		g.row.label, g.row.style, g.row.note = "✗ "+g.row.label, st.Bad, "not served: it is not applied"
+		g.row.label, g.row.tone, g.row.note = "✗ "+g.row.label, badTone, "not served: it is not applied"
 	case n.Awaited:
-		g.row.label, g.row.style, g.row.note = "! "+g.row.label, st.Warn, "not served yet: tried again while others come up"
+		g.row.label, g.row.tone, g.row.note = "! "+g.row.label, warnTone, "not served yet: tried again while others come up"
 	case n.Barrier:
 		g.row.label, g.row.note = "· "+g.row.label, "stands for all that it waits for"
 	case n.Hook != nil:

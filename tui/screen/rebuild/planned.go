@@ -31,7 +31,7 @@ func newPlanned(s *Screen) *planned {
 	p := &planned{s: s, choose: ui.Bind("go on", "enter"), reread: ui.Bind("plan again", "ctrl+r"),
 		fresh: ui.Bind("fresh / in place", "f"), prune: ui.Bind("prune", "p"), convert: ui.Bind("convert", "c"), unserved: ui.Bind("allow unserved", "u")}
 	p.tree = ui.NewTree(s.env, func(r row) string { return r.key },
-		ui.Column[row]{Title: "PLAN", Flex: 3, Min: 36, Cell: func(r row) ui.Cell { return ui.Cell{Text: r.label, Style: r.style} }},
+		ui.Column[row]{Title: "PLAN", Flex: 3, Min: 36, Cell: func(r row) ui.Cell { return ui.Cell{Text: r.label, Style: r.tone.style(st)} }},
 		ui.Column[row]{Title: "WAITS FOR, WHY", Flex: 3, Min: 20, Drop: 1, Cell: func(r row) ui.Cell { return ui.Cell{Text: r.note, Style: st.Dim} }},
 		ui.Column[row]{Title: "FROM", Flex: 1, Min: 24, Max: 50, Drop: 2, Cell: func(r row) ui.Cell { return ui.Cell{Text: r.from, Style: st.Dim} }},
 	)
@@ -81,10 +81,10 @@ func (p *planned) update(msg tea.Msg) tea.Cmd {
 		if msg.of != p || !ok {
 			return nil
 		}
-		if p.wait = next; msg.err == nil {
+		if p.wait = next; msg.err == nil && p.of == p.s.choices.at() { // else something else was chosen meanwhile
 			p.s.choices.planned = &msg.plan
 			p.objects = objectsOf(msg.plan)
-			p.tree.SetRoots(outline(p.s.env.Styles, msg.plan))
+			p.tree.SetRoots(outline(msg.plan))
 			p.resize(p.width, p.height)
 		}
 	}

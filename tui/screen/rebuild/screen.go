@@ -146,6 +146,9 @@ func (s *Screen) Update(msg tea.Msg) (ui.Screen, tea.Cmd) {
 	if s.inner != nil {
 		return s, s.inside(msg)
 	}
+	if _, ok := msg.(ui.Found); ok {
+		return s, s.parts[s.at].enter() // what could not be read can be now
+	}
 	var cmds []tea.Cmd
 	for _, p := range s.parts {
 		cmds = append(cmds, p.update(msg))

@@ -321,3 +321,27 @@ func hostileWorld(clock *tuitest.Clock) *tuitest.Daemon {
 	d.SetComparison(c)
 	return d
 }
+
+func BenchmarkPlanOf30000(b *testing.B) {
+	clock := tuitest.NewClock()
+	d := tuitest.World(clock.Now)
+	d.SetPlan(api.Planned{Plan: tuitest.PlanOf(30000)})
+	for _, what := range []string{"first", "filter"} {
+		b.Run(what, func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				s := rebuild.AtPlan(tuitest.Env(b.Context(), clock), d)
+				s.Update(ui.Resized{Width: 120, Height: 40})
+				answer := rebuild.PlanAnswer(s, tuitest.PlanOf(30000))
+				if what == "filter" {
+					s.Update(answer)
+					s.Update(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("/")})
+					answer = tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("9")}
+				}
+				b.StartTimer()
+				s.Update(answer)
+				_ = s.View()
+			}
+		})
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/bubbles/key"
@@ -89,12 +90,33 @@ func (w *which) update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case clustersRead:
 		return w.read(msg)
+	case ui.Changed:
+		w.changed(msg.Changes)
 	case tea.MouseMsg:
 		if w.form == nil && w.menu == nil {
 			w.table.Update(ui.Shift(msg, 0, 1))
 		}
 	}
 	return nil
+}
+
+// changed takes from the feed how clusters are now.
+func (w *which) changed(changes []api.Change) {
+	rows := slices.Clone(w.table.Rows())
+	for _, c := range changes {
+		if c.Kind != api.ClusterChanged || c.Cluster == nil {
+			continue
+		}
+		for i := range rows {
+			if rows[i].Name == c.Cluster.Name && rows[i].Name != "" {
+				rows[i] = *c.Cluster
+			}
+		}
+		if ch := &w.s.choices; ch.cluster != nil && ch.cluster.Name == c.Cluster.Name {
+			ch.cluster = c.Cluster
+		}
+	}
+	w.table.SetRows(rows)
 }
 
 func (w *which) read(msg clustersRead) tea.Cmd {

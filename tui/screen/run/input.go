@@ -79,7 +79,7 @@ func (s *Screen) refresh() tea.Cmd {
 			return s.lookAgain(l.object, l.state)
 		}
 	}
-	s.stream = nil
+	s.Close()
 	return s.reread()
 }
 

@@ -121,6 +121,10 @@ func (s *Screen) Update(msg tea.Msg) (ui.Screen, tea.Cmd) {
 		return s, s.loaded(msg)
 	case arrived:
 		return s, s.arrived(msg)
+	case followDue:
+		if msg.of == s && msg.gen == s.wait.Gen && s.stream == nil {
+			return s, s.follow()
+		}
 	case ui.Tick:
 		s.arrange() // what is said of times may have another height
 	case ui.Shown:
@@ -169,10 +173,21 @@ func (s *Screen) loaded(msg loaded) tea.Cmd {
 	s.id = msg.run.ID // a part of it may have been typed
 	s.p.load(msg.run.Run)
 	s.arrange()
-	if first || s.p.outcome == "" && s.run.Live && s.stream == nil {
+	switch {
+	case first, s.broken != nil && s.p.outcome == "":
 		return s.follow()
+	case s.p.outcome == "" && s.run.Live && s.stream == nil:
+		// Its events have ended before it did: there may be more in a while.
+		due := followDue{s, s.wait.Gen}
+		return tea.Tick(time.Second, func(time.Time) tea.Msg { return due })
 	}
 	return s.ended()
+}
+
+// followDue: the events are to be read on, unless the run was read again since.
+type followDue struct {
+	of  *Screen
+	gen int
 }
 
 // follow reads the events behind those that were read.
@@ -187,7 +202,7 @@ func (s *Screen) again() tea.Cmd {
 	if s.known && s.stream != nil && s.broken == nil && !s.lost {
 		return s.follow() // a message may have gone to the other screen
 	}
-	s.stream = nil
+	s.Close()
 	return s.reread()
 }
 
