@@ -221,6 +221,59 @@ func TestInsideRestoresWithoutADaemon(t *testing.T) {
 	}
 }
 
+// TestWhatIsLeftIsResumed: a run that its process leaves in the middle is gone on
+// with by the next one, to its verified end; and a run is paused and continued.
+func TestWhatIsLeftIsResumed(t *testing.T) {
+	maker, err := local.New(local.Options{Root: filepath.Join(t.TempDir(), "clusters"), Binary: testenv.Binary(t), Now: time.Now, Tethered: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	work := gitserver.Repo(t)
+	work.CommitFile("all.yaml", fmt.Sprintf(manifests, "red"), "Red")
+	h := newHouse(t, "", maker)
+	first, err := daemon.Inside(t.Context(), h.options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := first.Start(t.Context(), api.StartRequest{Recipe: api.Restore, Cluster: "adhoc", Repo: work.Dir, Provider: "local"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Order(t.Context(), r.ID, api.Order{Kind: api.PauseRun, Why: "lunch"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Leave(); err != nil {
+		t.Fatal(err)
+	}
+	in := h.inside(t)
+	until(t, "it is known to be left", func() bool {
+		r, err = in.Run(t.Context(), r.ID)
+		return err == nil && !r.Live
+	})
+	if r.Outcome != run.Interrupted {
+		t.Fatalf("left: %+v", r)
+	}
+	if err := in.Order(t.Context(), r.ID, api.Order{Kind: api.ContinueRun}); !api.IsKind(err, api.Refused) {
+		t.Errorf("an order to nobody: %v", err)
+	}
+	if r, err = in.Resume(t.Context(), r.ID); err != nil || r.Attempts != 2 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if err := in.Order(t.Context(), r.ID, api.Order{Kind: api.ContinueRun}); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(in.Follow(t.Context(), r.ID, 0, func(run.Event) error { return nil }), in.Wait(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	report, err := in.Report(t.Context(), r.ID)
+	if err != nil || !report.Verified {
+		t.Errorf("%+v, %v", report, err)
+	}
+	if _, err := in.Resume(t.Context(), r.ID); !errors.As(err, new(*run.EndedError)) {
+		t.Errorf("what has ended: %v", err)
+	}
+}
+
 // TestInsideKeepsNothing: it sees clusters and records words, and starts nothing.
 func TestInsideKeepsNothing(t *testing.T) {
 	clusters := fake.NewWorld(time.Now)
