@@ -255,7 +255,7 @@ func TestAnyKeysAtAnySize(t *testing.T) {
 		sizes := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) [2]int {
 			return [2]int{rapid.IntRange(1, 130).Draw(t, "width"), rapid.IntRange(1, 45).Draw(t, "height")}
 		}), 1, 5).Draw(rt, "sizes")
-		tuitest.Test(t, func(t *testing.T, ctx context.Context) {
+		tuitest.Test(t, func(_ *testing.T, ctx context.Context) {
 			clock := tuitest.NewClock()
 			d := tuitest.World(clock.Now)
 			d.SetDrift("shop-dev", full())

@@ -217,7 +217,7 @@ func TestAnyKeysAtAnySize(t *testing.T) {
 			return [2]int{rapid.IntRange(1, 130).Draw(t, "width"), rapid.IntRange(1, 45).Draw(t, "height")}
 		}), 1, 5).Draw(rt, "sizes")
 		compare := rapid.Bool().Draw(rt, "compare")
-		tuitest.Test(t, func(t *testing.T, ctx context.Context) {
+		tuitest.Test(t, func(_ *testing.T, ctx context.Context) {
 			clock := tuitest.NewClock()
 			d := hostile(clock)
 			var screen ui.Screen = runs.New(tuitest.Coloured(tuitest.Env(ctx, clock)), d, routes(), journal.Filter{})

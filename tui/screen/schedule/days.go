@@ -30,10 +30,10 @@ func daysFrom(t time.Time, n, step int) []day {
 // newDay cuts one day where its clock shows a multiple of step, or where it first
 // shows more because it skips that.
 func newDay(y int, m time.Month, d, step int, zone *time.Location) day {
-	out := day{from: wall(y, m, d, 0, zone), to: wall(y, m, d+1, 0, zone)}
+	out := day{from: wall(y, m, d, 0, 0, zone), to: wall(y, m, d+1, 0, 0, zone)}
 	from := out.from
 	for hour := step; hour <= 24; hour += step {
-		to := wall(y, m, d, hour, zone)
+		to := wall(y, m, d, hour, 0, zone)
 		if hour+step > 24 {
 			to = out.to
 		}
@@ -57,11 +57,11 @@ func split(from, to time.Time, step time.Duration) []cell {
 	return append(list, cell{from, to})
 }
 
-// wall is the first instant at which the clock of a zone shows an hour of a day,
-// or a later one where it skips that.
-func wall(y int, m time.Month, d, hour int, zone *time.Location) time.Time {
-	t := time.Date(y, m, d, hour, 0, 0, 0, zone)
-	meant := time.Date(y, m, d, hour, 0, 0, 0, time.UTC)
+// wall is the first instant at which the clock of a zone shows a time of a day, or a
+// later one where it skips that.
+func wall(y int, m time.Month, d, hour, minute int, zone *time.Location) time.Time {
+	t := time.Date(y, m, d, hour, minute, 0, 0, zone)
+	meant := time.Date(y, m, d, hour, minute, 0, 0, time.UTC)
 	start, end := t.ZoneBounds()
 	switch shows := shown(t); {
 	case shows.Before(meant): // the clock skips it at the end of t's time

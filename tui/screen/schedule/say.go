@@ -32,9 +32,9 @@ type answer struct{ cluster, text string }
 func (s Screen) saying(c api.Cluster, msg tea.KeyMsg) (ui.Screen, tea.Cmd) {
 	k := s.keys
 	d := dialog{cluster: c.Name}
-	ask := func(title string, lines ...string) {
-		q := ui.NewConfirm(s.env, ui.Question{Title: title, Lines: lines})
-		d.confirm = &q
+	ask := func(q ui.Question) {
+		c := ui.NewConfirm(s.env, q)
+		d.confirm = &c
 	}
 	until := func(hint string) {
 		p := ui.NewPrompt(s.env, fmt.Sprintf("%s %s until: ", d.kind, c.Name), "")
@@ -44,22 +44,38 @@ func (s Screen) saying(c api.Cluster, msg tea.KeyMsg) (ui.Screen, tea.Cmd) {
 	switch {
 	case ui.Pressed(msg, k.keep):
 		d.kind = api.Keep
-		until("23:00, tomorrow 09:00, 2026-12-24 09:00, 3h")
+		until(howTimes)
 	case ui.Pressed(msg, k.pause):
 		d.kind = api.Pause
 		until("a time, or nothing: until it is taken back")
 	case ui.Pressed(msg, k.skip):
 		d.kind = api.Skip
-		ask("skip the next teardown of "+c.Name+"?", "It stays up until the teardown after that.")
+		ask(ui.Question{Title: "skip the next teardown of " + c.Name + "?", Lines: []string{"It stays up until the teardown after that."}})
 	case ui.Pressed(msg, k.wake):
 		d.kind = api.Wake
-		ask("wake "+c.Name+"?", "It is brought up now, and stays up until its next teardown.")
+		ask(ui.Question{Title: "wake " + c.Name + "?", Lines: []string{"It is brought up now, and stays up until its next teardown."}})
 	default:
 		d.kind = api.Sleep
-		ask("put "+c.Name+" to sleep?", "Its live state is exported, then the cluster is taken down now, without a warning to those who use it. It comes back with its next recreate.")
+		ask(ui.Question{Title: "put " + c.Name + " to sleep?", Name: c.Name, Lines: s.losses(c)})
 	}
 	s.ask = &d
 	return s, nil
+}
+
+// losses says what becomes of a cluster that is put to sleep.
+func (s Screen) losses(c api.Cluster) []string {
+	lines := []string{"The cluster is taken down now, without a warning to those who use it. Its live state is exported first; what is in it besides, and nothing saves, is gone."}
+	if d := c.Drift; d != nil {
+		about := fmt.Sprintf("As of %s: %d changed, %d missing, %d unexpected.", s.env.At(d.At), d.Changed, d.Missing, d.Unexpected)
+		if d.Recoverable != nil {
+			about += " A restore would bring back " + ui.Percent(*d.Recoverable) + " of it."
+		}
+		lines = append(lines, about)
+	}
+	if c.Protected {
+		lines = append(lines, "It is protected: its teardown will be refused.")
+	}
+	return append(lines, "It comes back with the next recreate of its schedule.")
 }
 
 // takingBack asks which of the words that hold is to be taken back.
@@ -167,52 +183,68 @@ func (s Screen) said(msg said) (ui.Screen, tea.Cmd) {
 }
 
 // moment reads a time to come as people type it, in now's zone: how long from now
-// (3h, 2d), a time of day (the next one), a day with or without "tomorrow", or all
-// of RFC 3339.
+// (3h, 2d, 1w), a time of day (the next one), a day with or without one, or all of
+// RFC 3339.
 func moment(text string, now time.Time) (time.Time, error) {
-	var t time.Time
-	switch days, isDays := strings.CutSuffix(text, "d"); {
-	case text == "":
-		return t, errors.New("until when? 23:00, tomorrow 09:00, 2026-12-24 09:00 or 3h")
-	case isDays && len(days) < 4:
-		if n, err := strconv.Atoi(days); err == nil {
-			t = now.AddDate(0, 0, n)
-		}
+	if text == "" {
+		return time.Time{}, errors.New("until when? " + howTimes)
 	}
-	if d, err := time.ParseDuration(text); err == nil && t.IsZero() {
-		t = now.Add(d)
+	t := later(text, now)
+	if t.IsZero() {
+		t = named(strings.ToLower(text), now)
 	}
 	if t.IsZero() {
-		t = named(text, now)
+		t, _ = time.Parse(time.RFC3339, text)
 	}
 	switch {
 	case t.IsZero():
-		return t, fmt.Errorf("%q is no time: write 23:00, tomorrow 09:00, 2026-12-24 09:00 or 3h", text)
+		return t, fmt.Errorf("%q is no time: write %s", text, howTimes)
 	case !t.After(now):
 		return t, fmt.Errorf("%s is over already", t.Format("Mon 2 Jan 15:04"))
 	}
 	return t, nil
 }
 
-// named reads a time by its name; zero when it is none.
+const howTimes = "23:00, tomorrow 09:00, 2026-12-24 09:00, 3h or 2d"
+
+// later reads a length of time from now on; zero when it is none.
+func later(text string, now time.Time) time.Time {
+	for unit, days := range map[string]int{"d": 1, "w": 7} {
+		if number, is := strings.CutSuffix(text, unit); is && len(number) < 4 {
+			if n, err := strconv.Atoi(number); err == nil {
+				return now.AddDate(0, 0, n*days)
+			}
+		}
+	}
+	if d, err := time.ParseDuration(text); err == nil {
+		return now.Add(d)
+	}
+	return time.Time{}
+}
+
+// named reads a day, a time of day, or both; zero when it is none.
 func named(text string, now time.Time) time.Time {
+	text = strings.Replace(text, "t", " ", strings.Count(text, "-")/2) // 2026-12-24T09:00
+	date, clock, _ := strings.Cut(text, " ")
 	y, m, d := now.Date()
-	clock, tomorrow := strings.CutPrefix(text, "tomorrow ")
-	if tomorrow {
+	free := false // day, as long as it is to come
+	if day, err := time.Parse(time.DateOnly, date); err == nil {
+		y, m, d = day.Date()
+	} else if date == "tomorrow" {
 		d++
+	} else if date != "today" {
+		free, clock = true, text
 	}
-	if at, err := time.Parse("15:04", clock); err == nil {
-		t := wall(y, m, d, at.Hour(), now.Location()).Add(time.Duration(at.Minute()) * time.Minute)
-		if !tomorrow && !t.After(now) {
-			t = wall(y, m, d+1, at.Hour(), now.Location()).Add(time.Duration(at.Minute()) * time.Minute)
-		}
-		return t
+	if clock == "" {
+		clock = "00:00"
 	}
-	for _, layout := range []string{"2006-01-02 15:04", "2006-01-02T15:04", time.DateOnly} {
-		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
-			return t
-		}
+	at, err := time.Parse("15:04", strings.TrimSpace(clock))
+	if err != nil {
+		return time.Time{}
 	}
-	t, _ := time.Parse(time.RFC3339, text)
+	t := wall(y, m, d, at.Hour(), at.Minute(), now.Location())
+	if free && !t.After(now) {
+		t = wall(y, m, d+1, at.Hour(), at.Minute(), now.Location())
+	}
 	return t
 }

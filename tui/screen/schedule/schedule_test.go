@@ -104,7 +104,7 @@ func TestWordsAreSaidAndTakenBack(t *testing.T) {
 		if want := time.Date(2026, 11, 22, 22, 45, 0, 0, time.UTC); word.Kind != api.Keep || !word.Until.Equal(want) {
 			t.Errorf("said %+v, want keep until %s", word, want)
 		}
-		for key, want := range map[string]api.WordKind{"w": api.Wake, "S": api.Skip, "z": api.Sleep} {
+		for key, want := range map[string]api.WordKind{"w": api.Wake, "S": api.Skip} {
 			n := len(d.Calls("Say"))
 			s.Keys(key, "n")
 			if len(d.Calls("Say")) > n {
@@ -116,6 +116,15 @@ func TestWordsAreSaidAndTakenBack(t *testing.T) {
 			}
 		}
 		n := len(d.Calls("Say"))
+		s.Keys("z").Sees("put shop-dev to sleep?", "3 changed, 1 missing, 2 unexpected", "87%").Type("shop").Keys("enter").Sees("that is not shop-dev")
+		if len(d.Calls("Say")) > n {
+			t.Fatal("a cluster is put to sleep without its name")
+		}
+		s.Type("-dev").Keys("enter")
+		if word, _ := d.Calls("Say")[n].(api.WordRequest); word.Kind != api.Sleep {
+			t.Errorf("z says %+v", word)
+		}
+		n++
 		s.Keys("p", "enter")
 		if word, _ := d.Calls("Say")[n].(api.WordRequest); word.Kind != api.Pause || !word.Until.IsZero() {
 			t.Errorf("p says %+v", word)
@@ -212,7 +221,7 @@ func TestAnyKeysAtAnySize(t *testing.T) {
 			return [2]int{rapid.IntRange(1, 210).Draw(t, "width"), rapid.IntRange(1, 45).Draw(t, "height")}
 		}), 1, 5).Draw(rt, "sizes")
 		hostile := rapid.Bool().Draw(rt, "hostile")
-		tuitest.Test(t, func(t *testing.T, ctx context.Context) {
+		tuitest.Test(t, func(_ *testing.T, ctx context.Context) {
 			clock := tuitest.NewClock()
 			d := tuitest.World(clock.Now)
 			if hostile {

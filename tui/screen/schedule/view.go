@@ -49,7 +49,7 @@ func (s Screen) View() string {
 				lines = append(lines, s.env.Styles.Warn.Render(line))
 			}
 		}
-		return ui.Overlay(view, ui.Boxed(s.env.Styles, string(d.kind), lines, s.width), s.width, s.height)
+		return ui.Overlay(view, ui.Boxed(s.env.Styles, "times in "+s.env.Now().In(s.env.Zone).Format("MST"), lines, s.width), s.width, s.height)
 	}
 }
 
