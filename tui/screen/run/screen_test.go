@@ -257,6 +257,7 @@ func TestReadOnlyChangesNothing(t *testing.T) {
 
 func TestAnyKeysAtAnySize(t *testing.T) {
 	names := []string{"j", "k", "enter", "esc", "tab", "p", "r", "x", "a", "R", "D", "e", "v", "P", "/", "g", "G", "y", "n", "space", "o", "s", "up", "down", "ctrl+r", "q"}
+	t.Chdir(t.TempDir()) // a report may be saved
 	rapid.Check(t, func(rt *rapid.T) {
 		id := rapid.SampledFrom([]string{tuitest.LiveRun, tuitest.FailedRun}).Draw(rt, "run")
 		pressed := rapid.SliceOfN(rapid.SampledFrom(names), 1, 25).Draw(rt, "keys")
@@ -271,9 +272,6 @@ func TestAnyKeysAtAnySize(t *testing.T) {
 				if i%5 == 4 {
 					size := sizes[i/5%len(sizes)]
 					w.Resize(size[0], size[1])
-				}
-				if k == "enter" && strings.Contains(w.View(), "file: ") {
-					k = "esc" // nothing is to be written here
 				}
 				w.Keys(k)
 				w.View()
