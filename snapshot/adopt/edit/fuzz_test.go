@@ -15,7 +15,7 @@ func FuzzSet(f *testing.F) {
 		"a: 1 # c\nb:\n- x: 'y'\n  z: |\n    l\n\n    m\n--- # two\n{\"k\": [1, {}, null]}\n",
 		"a: &x {k: v}\nb: *x\nc:\n  <<: *x\n  d: >-\n    f\n    g\n",
 		"? a\n: b\n", "a:\r\n  - \"q\\\"\"\r\n  -\r\n", "- - a\n  - b\n- ? c\n", "a: !!str 1\nb: &c\n  d: 2\n", "\xef\xbb\xbfa: ~\n", "k: |+\n  x\n\n\n# c\nl: 1",
-		"a: b c\n  d\n", "[a, b: c, {d: e}]", "a: 'x''y'\n'k': \"z\"\n",
+		"a: b c\n  d\n", "a: 1\nk: |\n  x", "k: >2+ # c\n    x\n  y\n    ", "[a, b: c, {d: e}]", "a: 'x''y'\n'k': \"z\"\n",
 	} {
 		f.Add([]byte(text), uint8(0), "value")
 		f.Add([]byte(text), uint8(3), "two\nlines\n")
