@@ -145,6 +145,9 @@ func (s Screen) did(msg did) (ui.Screen, tea.Cmd) {
 	}
 	s.history.put(msg.run.Brief())
 	s.show()
+	if !msg.run.AbortAsked.IsZero() && msg.run.Outcome == "" {
+		msg.what = "is being aborted" // it ends where it is safe
+	}
 	return s, ui.Tell(ui.Good, "run "+msg.run.ID+" "+msg.what)
 }
 
@@ -165,9 +168,9 @@ func (s Screen) answered(msg tea.KeyMsg) (ui.Screen, tea.Cmd) {
 
 // choices is the menu by which runs are chosen.
 func (s Screen) choices(selected api.Run) *ui.Menu {
-	list := []ui.Choice{{ID: "all", Text: "all runs"}}
+	list := []ui.Choice{{ID: "all", Text: "all"}}
 	add := func(what, value string) {
-		list = append(list, ui.Choice{ID: what + "=" + value, Text: what + " " + value})
+		list = append(list, ui.Choice{ID: what + "=" + value, Text: what, Detail: value})
 	}
 	clusters := s.history.values(func(r api.Run) string { return r.Cluster })
 	for _, c := range clusters {

@@ -70,7 +70,7 @@ func TestRunsAreChosen(t *testing.T) {
 		s, _, _ := start(t, ctx, journal.Filter{Cluster: "shop-dev"}, 120, 30)
 		s.Sees("4 runs", "only cluster shop-dev").SeesNot("data-lab", "payments")
 		s.Keys("F").Sees("10 runs", "payments")
-		s.Keys("f").Sees("show only", "recipe teardown")
+		s.Keys("f").Sees("show only", "cluster  shop-staging", "outcome  interrupted")
 		s.Keys("G", "k", "k", "k", "k", "k", "enter").Sees("3 runs", "only outcome done").SeesNot("running")
 	})
 }
