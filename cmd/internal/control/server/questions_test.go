@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -272,6 +273,12 @@ func BenchmarkPlanOf30000(b *testing.B) {
 	m := &large{memory: newMemory()}
 	m.declare("dev")
 	c := serve(b, m).dial(b, func(o *client.Options) { o.Patience = time.Minute })
+	p, _ := m.Plan(b.Context(), api.Target{})
+	raw, err := json.Marshal(p)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(len(raw)))
 	for b.Loop() {
 		if _, err := c.Plan(b.Context(), api.Target{Cluster: "dev"}); err != nil {
 			b.Fatal(err)
