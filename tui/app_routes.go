@@ -1,10 +1,12 @@
 package tui
 
 import (
+	"github.com/rekindle-io/rekindle/recover/api"
 	"github.com/rekindle-io/rekindle/recover/run"
 	"github.com/rekindle-io/rekindle/tui/screen/cluster"
 	"github.com/rekindle-io/rekindle/tui/screen/clusters"
 	"github.com/rekindle-io/rekindle/tui/screen/drift"
+	"github.com/rekindle-io/rekindle/tui/screen/rebuild"
 	runscreen "github.com/rekindle-io/rekindle/tui/screen/run"
 	"github.com/rekindle-io/rekindle/tui/screen/runs"
 	"github.com/rekindle-io/rekindle/tui/screen/schedule"
@@ -21,5 +23,6 @@ func routes(env ui.Env, d Daemon) ui.Routes {
 	r.Compare = func(a, b string) ui.Screen { return runs.NewCompare(env, d, *r, a, b) }
 	r.Drift = func(name string) ui.Screen { return drift.New(env, d, *r, name, "") }
 	r.Schedule = func(name string) ui.Screen { return schedule.New(env, d, *r, name) }
+	r.Rebuild = func(t api.Target) ui.Screen { return rebuild.New(env, d, *r, t) }
 	return *r
 }

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/bubbles/key"
@@ -67,10 +68,25 @@ func (p *Pager) Resize(width, height int) {
 func (p *Pager) fold() {
 	p.folded = make([]Line, 0, len(p.lines))
 	for _, line := range p.lines {
-		p.folded = append(p.folded, line.Wrap(p.width)...)
+		p.folded = append(p.folded, indented(line, p.width)...)
 	}
 	p.at = -1
 	p.top = max(0, min(p.top, p.last()))
+}
+
+// indented breaks a line so that all of it is indented as its beginning is.
+func indented(line Line, width int) []Line {
+	plain := line.Plain()
+	in := len(plain) - len(strings.TrimLeft(plain, " "))
+	if in == 0 || in > width/2 || Width(plain) <= width {
+		return line.Wrap(width)
+	}
+	indent, rest := line.split(in)
+	var out []Line
+	for _, part := range rest.Wrap(width - in) {
+		out = append(out, append(slices.Clone(indent), part...))
+	}
+	return out
 }
 
 // last is the largest top.

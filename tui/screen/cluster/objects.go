@@ -216,7 +216,7 @@ func (o *objects) about() ui.Line {
 	if o.err != nil {
 		line = append(line, ui.Cell{Text: "  ✗ " + o.err.Error(), Style: st.Bad})
 	} else if !o.over {
-		line = append(line, ui.Cell{Text: "  … following", Style: st.Busy})
+		line = append(line, ui.Cell{Text: "  … live", Style: st.Busy})
 	}
 	return line
 }

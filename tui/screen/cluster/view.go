@@ -158,7 +158,6 @@ func (s *Screen) overviewLines() []ui.Line {
 		add("label", plain("%s = %s", k, c.Labels[k]))
 	}
 	lines = append(lines, s.runLines()...)
-	lines = append(lines, nil)
 	lines = append(lines, s.driftLines()...)
 	return append(lines, s.rtoLines()...)
 }
