@@ -21,6 +21,8 @@ const (
 	restFor = 300 * time.Millisecond
 	// besideFrom is from which width on the pane is beside the log.
 	besideFrom = 120
+	// tableFrom is how wide the log is at least beside the pane: its dates are seen.
+	tableFrom = 79
 )
 
 // commit asks which commit is to be restored.
@@ -282,7 +284,7 @@ func (c *commit) resize(width, height int) {
 	c.width, c.height = width, height
 	body := max(height-1, 0)
 	if width >= besideFrom {
-		c.pane.width = width * 2 / 5
+		c.pane.width = min(width*2/5, width-tableFrom)
 		c.table.Resize(width-c.pane.width-1, body)
 		c.pane.pager.Resize(c.pane.width, body)
 		return

@@ -280,6 +280,19 @@ func (s *Screen) View() string {
 	return view
 }
 
+// asked draws a question above the list that answers it.
+func (s *Screen) asked(what string, wait ui.Wait, list string, width, height int) string {
+	head := ui.Line{{Text: what, Style: s.env.Styles.Strong}}
+	if l := wait.Line(s.env); len(l) > 0 {
+		head = append(append(head, ui.Cell{Text: "  "}), l...)
+	}
+	view := head.Draw(width)
+	if height > 1 {
+		view += "\n" + list
+	}
+	return view
+}
+
 // path is the line above all: where one is, and what was chosen on the way.
 func (s *Screen) path() string {
 	st := s.env.Styles

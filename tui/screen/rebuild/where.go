@@ -238,14 +238,7 @@ func (w *where) view() string {
 	if w.wait.Err != nil && len(w.table.Rows()) == 0 {
 		return w.wait.Block(w.s.env, "ctrl+r", w.width, w.height)
 	}
-	head := ui.Line{{Text: "Where is it to be made?", Style: st.Strong}}
-	if l := w.wait.Line(w.s.env); len(l) > 0 {
-		head = append(append(head, ui.Cell{Text: "  "}), l...)
-	}
-	view := head.Draw(w.width)
-	if w.height > 1 {
-		view += "\n" + w.table.View()
-	}
+	view := w.s.asked("Where is it to be made?", w.wait, w.table.View(), w.width, w.height)
 	if w.prompt == nil {
 		return view
 	}

@@ -252,18 +252,10 @@ func (w *which) keys() []ui.KeyGroup {
 }
 
 func (w *which) view() string {
-	st := w.s.env.Styles
 	if w.wait.Err != nil && len(w.table.Rows()) == 0 {
 		return w.wait.Block(w.s.env, "ctrl+r", w.width, w.height)
 	}
-	head := ui.Line{{Text: "Which cluster is to be rebuilt?", Style: st.Strong}}
-	if l := w.wait.Line(w.s.env); len(l) > 0 {
-		head = append(append(head, ui.Cell{Text: "  "}), l...)
-	}
-	view := head.Draw(w.width)
-	if w.height > 1 {
-		view += "\n" + w.table.View()
-	}
+	view := w.s.asked("Which cluster is to be rebuilt?", w.wait, w.table.View(), w.width, w.height)
 	switch {
 	case w.form != nil:
 		return ui.Overlay(view, w.form.box(w.width), w.width, w.height)

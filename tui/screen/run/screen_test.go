@@ -308,7 +308,9 @@ func TestThirtyThousandObjects(t *testing.T) {
 	})
 }
 
-func BenchmarkView(b *testing.B) {
+// replayed is the screen of a run of 30,000 objects.
+func replayed(b *testing.B) *run.Screen {
+	b.Helper()
 	clock := tuitest.NewClock()
 	d := tuitest.World(clock.Now)
 	for i := range 30000 {
@@ -320,23 +322,18 @@ func BenchmarkView(b *testing.B) {
 		b.Fatal(err)
 	}
 	s.Update(ui.Resized{Width: 120, Height: 40})
+	return s
+}
+
+func BenchmarkView(b *testing.B) {
+	s := replayed(b)
 	for b.Loop() {
 		_ = s.View()
 	}
 }
 
 func BenchmarkBatch(b *testing.B) {
-	clock := tuitest.NewClock()
-	d := tuitest.World(clock.Now)
-	for i := range 30000 {
-		d.Emit(tuitest.LiveRun, journal.Event{Type: "object.applied", Level: journal.LevelDebug, Object: fmt.Sprintf("ConfigMap many/object-%d", i)})
-	}
-	d.End(tuitest.LiveRun, journal.Done, "")
-	s, err := run.Replayed(b.Context(), tuitest.Env(b.Context(), clock), d, tuitest.LiveRun)
-	if err != nil {
-		b.Fatal(err)
-	}
-	s.Update(ui.Resized{Width: 120, Height: 40})
+	s := replayed(b)
 	for b.Loop() {
 		s.Show()
 	}
