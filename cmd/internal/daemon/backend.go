@@ -178,7 +178,7 @@ func unsaid(err error, name string) error {
 	switch {
 	case errors.As(err, new(*keeper.UnknownError)):
 		return api.UnknownCluster(name)
-	case errors.As(err, &storage):
+	case errors.As(err, &storage), errors.As(err, new(*api.Problem)):
 		return err
 	}
 	p := api.NewProblem(api.Invalid, "%v", err)

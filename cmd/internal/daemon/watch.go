@@ -115,7 +115,7 @@ func (d *daemon) readForeign(known map[string]run.Outcome) map[string]run.Outcom
 	told := make(map[string]run.Outcome, len(runs))
 	for _, r := range runs {
 		told[r.ID] = r.Outcome
-		if was, seen := known[r.ID]; r.Daemon || seen && was == r.Outcome {
+		if was, seen := known[r.ID]; r.Daemon && !d.inside || seen && was == r.Outcome {
 			continue
 		}
 		d.seen(r)
