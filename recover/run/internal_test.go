@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -86,5 +87,28 @@ func TestBounded(t *testing.T) {
 	ev := bounded(Event{Data: []byte(`"` + strings.Repeat("x", maxData) + `"`)})
 	if string(ev.Data) != `{"omittedBytes":65538}` {
 		t.Errorf("data %.60s", ev.Data)
+	}
+}
+
+// A child that was just forked holds the lease's file until it begins its own
+// program. That keeps nobody out once the lease is released.
+func TestReleasedDespiteAFork(t *testing.T) {
+	s, err := OpenStore(t.TempDir(), StoreOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		l, err := AcquireLease(t.Context(), s.Leases(), "dev", Holder{Run: "one"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		inherited, err := syscall.Dup(int(l.(*fileLease).f.Fd()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = syscall.Close(inherited) })
+		if err := l.Release(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

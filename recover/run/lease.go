@@ -166,8 +166,9 @@ func (l *fileLease) Release() error {
 	}
 	f := l.f
 	l.f = nil
-	err := f.Truncate(0)
-	return errors.Join(err, f.Close())
+	// Closing it would not do: a child that was forked and has not begun its own
+	// program yet holds the file as well, and with it the lock.
+	return errors.Join(f.Truncate(0), syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
 }
 
 func writeHolder(f *os.File, h Holder) error {
