@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -141,9 +142,10 @@ func (a *app) executor() *run.Executor {
 	return &run.Executor{Journal: a.store, Leases: a.store.Leases(), Now: a.Now, Chance: a.Rand, By: a.user(), Redact: a.redact, Log: a.log}
 }
 
-// user is who types: the person behind sudo, too.
+// user is who types: the person behind sudo, too. Where the environment does not
+// tell, the number of the user does.
 func (a *app) user() string {
-	return cmp.Or(a.Getenv("SUDO_USER"), a.Getenv("USER"), a.Getenv("LOGNAME"), "somebody")
+	return cmp.Or(a.Getenv("SUDO_USER"), a.Getenv("USER"), a.Getenv("LOGNAME"), fmt.Sprintf("uid %d", os.Getuid()))
 }
 
 // redact takes the secrets that the environment holds out of a text. Nothing is
