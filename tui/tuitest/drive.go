@@ -26,7 +26,7 @@ type T interface {
 
 // Test runs a test in a bubble of testing/synctest, in which the driver works. The
 // context ends when the test does.
-func Test(t *testing.T, f func(t *testing.T, ctx context.Context)) { //nolint:revive // f is a test
+func Test(t *testing.T, f func(t *testing.T, ctx context.Context)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
