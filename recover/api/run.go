@@ -152,6 +152,8 @@ type Reloaded struct {
 	Added    []string `json:"added,omitempty" doc:"Clusters that are new."`
 	Changed  []string `json:"changed,omitempty" doc:"Clusters that are declared otherwise."`
 	Removed  []string `json:"removed,omitempty" doc:"Clusters that are no longer declared; they are left alone."`
+	// Restart are settings that were changed and are read at the start alone.
+	Restart []string `json:"needsRestart,omitempty" doc:"Settings that were changed and take effect when the daemon starts again."`
 }
 
 // Version is who answers.

@@ -34,6 +34,9 @@ func (d *daemon) Reload(ctx context.Context, by string) (api.Reloaded, error) {
 	}
 	r := compare(was, c)
 	r.File = d.File
+	if len(r.Restart) > 0 {
+		d.Log.Warn("daemon: needs a restart: "+strings.Join(r.Restart, ", "), "file", d.File)
+	}
 	d.Log.Info("daemon: read rekindle.yaml", "file", d.File, "by", by, "clusters", r.Clusters, "added", r.Added, "changed", r.Changed, "removed", r.Removed)
 	d.server.Publish(api.Change{Kind: api.ConfigChanged, Message: fmt.Sprintf("read: %d clusters", r.Clusters)})
 	for _, name := range slices.Concat(r.Added, r.Changed, r.Removed) {
@@ -53,7 +56,7 @@ func badConfig(err error) error {
 
 // compare tells what is declared otherwise.
 func compare(was, is *config.Config) api.Reloaded {
-	r := api.Reloaded{Clusters: len(is.Clusters)}
+	r := api.Reloaded{Clusters: len(is.Clusters), Restart: atStart(was, is)}
 	for name, c := range is.Clusters {
 		old, known := was.Clusters[name]
 		switch {
@@ -72,6 +75,24 @@ func compare(was, is *config.Config) api.Reloaded {
 	slices.Sort(r.Changed)
 	slices.Sort(r.Removed)
 	return r
+}
+
+// atStart are the settings that differ and that a daemon reads when it starts.
+func atStart(was, is *config.Config) []string {
+	var list []string
+	for _, s := range []struct {
+		name    string
+		was, is any
+	}{
+		{"daemon.maxRuns", was.Daemon.MaxRuns, is.Daemon.MaxRuns},
+		{"daemon.maxTeardowns", was.Daemon.MaxTeardowns, is.Daemon.MaxTeardowns},
+		{"daemon.listen", was.Daemon.Listen, is.Daemon.Listen},
+	} {
+		if !reflect.DeepEqual(s.was, s.is) {
+			list = append(list, s.name)
+		}
+	}
+	return list
 }
 
 // declare puts a configuration in force, wholly or not at all.
