@@ -148,7 +148,8 @@ func (a *App) hints() string {
 			keys = groups[0].Keys
 		}
 	}
-	tail := hint(a.env.Styles, a.keys.help)
+	// The last cell stays blank: Bubble Tea erases it when the window gets lower.
+	tail := hint(a.env.Styles, a.keys.help) + " "
 	room := a.width - ui.Width(tail) - 2
 	line := ""
 	for _, k := range keys {
