@@ -17,8 +17,9 @@ const maxMarks = 4
 // Line returns s as one line that a terminal shows and does not obey. What is
 // not visible is written as an escape: control characters (line breaks and
 // tabs too), ESC, C1, overrides of the writing direction, zero-width and
-// private characters, bytes that are not UTF-8: "\x1b[2J", "\u202e". Text that
-// is safe comes back unchanged.
+// private characters, bytes that are not UTF-8: "\x1b[2J", "\u202e"; and so is a
+// combining mark that would join whatever stands before s. Text that is safe comes
+// back unchanged.
 func Line(s string) string { return escape(s, "") }
 
 // Lines is Line for text of several lines: line breaks stay, tabs become
@@ -30,12 +31,15 @@ func Lines(s string) string {
 // escape escapes what is unsafe except the characters in keep.
 func escape(s, keep string) string {
 	var b strings.Builder
-	copied, marks := 0, 0
+	copied, marks := 0, maxMarks // at the beginning nothing of s can bear a mark
 	for i := 0; i < len(s); {
 		r, size := utf8.DecodeRuneInString(s[i:])
-		if unicode.Is(unicode.M, r) {
+		switch {
+		case unicode.Is(unicode.M, r):
 			marks++
-		} else {
+		case strings.ContainsRune(keep, r):
+			marks = maxMarks
+		default:
 			marks = 0
 		}
 		safe := unicode.IsGraphic(r) && marks <= maxMarks && !(r == utf8.RuneError && size == 1)

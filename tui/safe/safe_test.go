@@ -28,6 +28,7 @@ func TestLine(t *testing.T) {
 		"\x00\x7f":                   `\x00\x7f`,
 		"e\u0301":                    "e\u0301",
 		"e" + strings.Repeat("̀", 6): "e" + strings.Repeat("̀", 4) + `\u0300\u0300`,
+		"\u0301e":                    `\u0301e`,
 		"\ufffd":                     "\ufffd",
 	} {
 		if have := safe.Line(in); have != want {

@@ -2,6 +2,8 @@ package ui
 
 import (
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/charmbracelet/lipgloss"
 	"github.com/charmbracelet/x/ansi"
@@ -49,7 +51,9 @@ func (l Line) Draw(width int) string {
 			break
 		}
 	}
-	return b.String() + blank(left)
+	drawn := b.String()
+	// Letters that stand side by side now may take less room than each alone.
+	return drawn + blank(width-Width(drawn))
 }
 
 // Wrap breaks the line into lines of at most width cells, at spaces where there are
@@ -68,7 +72,7 @@ func (l Line) Wrap(width int) []Line {
 		var head Line
 		head, rest = rest.split(cut)
 		out = append(out, head)
-		if text := rest.Plain(); len(text) > 1 && text[0] == ' ' && text[1] != ' ' {
+		if text := rest.Plain(); len(text) > 1 && text[0] == ' ' && text[1] != ' ' && !bearsMark(text[1:]) {
 			_, rest = rest.split(1) // the line's end stands for the space
 		}
 	}
@@ -81,18 +85,33 @@ func breakAt(text string, width int) int {
 		return -1
 	}
 	fits := ansi.Truncate(text, width, "")
-	if space := strings.LastIndexByte(fits, ' '); space > len(fits)/2 {
-		return space + 1
+	end := len(fits)
+	if space := strings.LastIndexByte(fits, ' '); space > end/2 {
+		end = space + 1
 	}
-	if fits == "" { // a rune that is wider than the line
-		for i := range text {
-			if i > 0 {
-				return i
-			}
+	// Marks stay with the letter that bears them.
+	for at := end; at > 0; at -= sizeOfLast(text[:at]) {
+		if !bearsMark(text[at:]) {
+			return at
 		}
-		return -1
 	}
-	return len(fits)
+	for i, r := range text { // a letter that is wider than the line
+		if i > 0 && !unicode.Is(unicode.M, r) {
+			return i
+		}
+	}
+	return -1
+}
+
+// bearsMark tells whether what stands before text bears a mark: text begins with it.
+func bearsMark(text string) bool {
+	r, _ := utf8.DecodeRuneInString(text)
+	return unicode.Is(unicode.M, r)
+}
+
+func sizeOfLast(text string) int {
+	_, size := utf8.DecodeLastRuneInString(text)
+	return size
 }
 
 // split divides a line before a byte of its plain text.

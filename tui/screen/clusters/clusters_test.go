@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	tea "github.com/charmbracelet/bubbletea"
 
 	"github.com/rekindle-io/rekindle/recover/api"
 	"github.com/rekindle-io/rekindle/recover/run"
@@ -17,23 +16,14 @@ import (
 	"github.com/rekindle-io/rekindle/tui/ui"
 )
 
-// sign stands for a screen that would be opened: its title says which.
-type sign struct{ text string }
-
-func (sign) Init() tea.Cmd                         { return nil }
-func (s sign) Update(tea.Msg) (ui.Screen, tea.Cmd) { return s, nil }
-func (sign) View() string                          { return "" }
-func (s sign) Title() string                       { return s.text }
-func (sign) Keys() []ui.KeyGroup                   { return nil }
-
 func routes() ui.Routes {
 	return ui.Routes{
-		Cluster:  func(name string) ui.Screen { return sign{"cluster " + name} },
-		Runs:     func(f run.Filter) ui.Screen { return sign{"runs of " + f.Cluster} },
-		Run:      func(id string) ui.Screen { return sign{"run " + id} },
-		Drift:    func(name string) ui.Screen { return sign{"drift of " + name} },
-		Schedule: func(name string) ui.Screen { return sign{"schedule of " + name} },
-		Rebuild:  func(t api.Target) ui.Screen { return sign{"rebuild " + t.Cluster} },
+		Cluster:  func(name string) ui.Screen { return tuitest.Stand("cluster " + name) },
+		Runs:     func(f run.Filter) ui.Screen { return tuitest.Stand("runs of " + f.Cluster) },
+		Run:      func(id string) ui.Screen { return tuitest.Stand("run " + id) },
+		Drift:    func(name string) ui.Screen { return tuitest.Stand("drift of " + name) },
+		Schedule: func(name string) ui.Screen { return tuitest.Stand("schedule of " + name) },
+		Rebuild:  func(t api.Target) ui.Screen { return tuitest.Stand("rebuild " + t.Cluster) },
 	}
 }
 

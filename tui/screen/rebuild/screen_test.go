@@ -283,23 +283,10 @@ func TestReadOnlyBeginsNothing(t *testing.T) {
 func TestAnyKeysAtAnySize(t *testing.T) {
 	names := []string{"j", "k", "enter", "enter", "enter", "esc", "tab", "p", "c", "u", "f", "P", "/", "g", "G", "y", "n", "space", "o", "s", ":", "F", "l", "h", "+", "-", "up", "down", "ctrl+r", "q", "x"}
 	rapid.Check(t, func(rt *rapid.T) {
-		pressed := rapid.SliceOfN(rapid.SampledFrom(names), 1, 30).Draw(rt, "keys")
-		sizes := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) [2]int {
-			return [2]int{rapid.IntRange(1, 130).Draw(t, "width"), rapid.IntRange(1, 45).Draw(t, "height")}
-		}), 1, 6).Draw(rt, "sizes")
-		tuitest.Test(t, func(t *testing.T, ctx context.Context) {
+		tuitest.Bubble(t, func(ctx context.Context) {
 			clock := tuitest.NewClock()
 			w := start(t, tuitest.Coloured(tuitest.Env(ctx, clock)), clock, hostileWorld(clock), api.Target{}, 80, 24)
-			for i, k := range pressed {
-				if i%4 == 3 {
-					size := sizes[i/4%len(sizes)]
-					w.Resize(size[0], size[1])
-				}
-				w.Keys(k)
-				w.View()
-			}
-			w.Screen.(ui.Closer).Close()
-			time.Sleep(time.Second) // what waits for the cursor to rest
+			w.AtRandom(rt, names...)
 		})
 	})
 }

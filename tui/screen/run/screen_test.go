@@ -260,24 +260,11 @@ func TestAnyKeysAtAnySize(t *testing.T) {
 	t.Chdir(t.TempDir()) // a report may be saved
 	rapid.Check(t, func(rt *rapid.T) {
 		id := rapid.SampledFrom([]string{tuitest.LiveRun, tuitest.FailedRun}).Draw(rt, "run")
-		pressed := rapid.SliceOfN(rapid.SampledFrom(names), 1, 25).Draw(rt, "keys")
-		sizes := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) [2]int {
-			return [2]int{rapid.IntRange(1, 130).Draw(t, "width"), rapid.IntRange(1, 45).Draw(t, "height")}
-		}), 1, 5).Draw(rt, "sizes")
-		tuitest.Test(t, func(t *testing.T, ctx context.Context) {
+		tuitest.Bubble(t, func(ctx context.Context) {
 			clock := tuitest.NewClock()
 			d := hostileWorld(clock)
-			w := tuitest.Drive(t, clock, run.New(tuitest.Coloured(tuitest.Env(ctx, clock)), d, ui.Routes{}, id), 80, 24)
-			for i, k := range pressed {
-				if i%5 == 4 {
-					size := sizes[i/5%len(sizes)]
-					w.Resize(size[0], size[1])
-				}
-				w.Keys(k)
-				w.View()
-			}
-			w.Screen.(ui.Closer).Close()
-			time.Sleep(time.Second) // what waits for the cursor to rest
+			w := tuitest.Drive(rt, clock, run.New(tuitest.Coloured(tuitest.Env(ctx, clock)), d, ui.Routes{}, id), 80, 24)
+			w.AtRandom(rt, names...)
 		})
 	})
 }

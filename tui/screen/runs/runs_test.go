@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	tea "github.com/charmbracelet/bubbletea"
 	"pgregory.net/rapid"
 
 	"github.com/rekindle-io/rekindle/recover/api"
@@ -18,19 +17,10 @@ import (
 	"github.com/rekindle-io/rekindle/tui/ui"
 )
 
-// opened is a screen that stands for one that a route makes.
-type opened struct{ what string }
-
-func (opened) Init() tea.Cmd                         { return nil }
-func (o opened) Update(tea.Msg) (ui.Screen, tea.Cmd) { return o, nil }
-func (opened) View() string                          { return "" }
-func (opened) Keys() []ui.KeyGroup                   { return nil }
-func (o opened) Title() string                       { return o.what }
-
 func routes() ui.Routes {
 	return ui.Routes{
-		Run:     func(id string) ui.Screen { return opened{"run " + id} },
-		Compare: func(a, b string) ui.Screen { return opened{"compare " + a + " " + b} },
+		Run:     func(id string) ui.Screen { return tuitest.Stand("run " + id) },
+		Compare: func(a, b string) ui.Screen { return tuitest.Stand("compare " + a + " " + b) },
 	}
 }
 
@@ -212,26 +202,16 @@ func TestTheComparisonOpensBoth(t *testing.T) {
 func TestAnyKeysAtAnySize(t *testing.T) {
 	keys := []string{"j", "k", "g", "G", "enter", "esc", "c", "a", "r", "p", "f", "F", "y", "n", "space", "o", "O", "/", "x", "ctrl+r", "1", "2", "backspace"}
 	rapid.Check(t, func(rt *rapid.T) {
-		pressed := rapid.SliceOfN(rapid.SampledFrom(keys), 1, 30).Draw(rt, "keys")
-		sizes := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) [2]int {
-			return [2]int{rapid.IntRange(1, 130).Draw(t, "width"), rapid.IntRange(1, 45).Draw(t, "height")}
-		}), 1, 5).Draw(rt, "sizes")
 		compare := rapid.Bool().Draw(rt, "compare")
-		tuitest.Test(t, func(_ *testing.T, ctx context.Context) {
+		tuitest.Bubble(t, func(ctx context.Context) {
 			clock := tuitest.NewClock()
 			d := hostile(clock)
 			var screen ui.Screen = runs.New(tuitest.Coloured(tuitest.Env(ctx, clock)), d, routes(), journal.Filter{})
 			if compare {
 				screen = runs.NewCompare(tuitest.Coloured(tuitest.Env(ctx, clock)), d, routes(), tuitest.FailedRun, tuitest.LiveRun)
 			}
-			s := tuitest.Drive(rt, clock, screen, sizes[0][0], sizes[0][1])
-			for i, k := range pressed {
-				if i%5 == 4 {
-					size := sizes[i/5%len(sizes)]
-					s.Resize(size[0], size[1])
-				}
-				s.Keys(k).View()
-			}
+			s := tuitest.Drive(rt, clock, screen, 80, 24)
+			s.AtRandom(rt, keys...)
 		})
 	})
 }

@@ -216,26 +216,16 @@ func TestReadOnly(t *testing.T) {
 func TestAnyKeysAtAnySize(t *testing.T) {
 	keys := []string{"j", "k", "h", "l", "H", "L", "[", "]", "t", "g", "G", "K", "S", "w", "z", "p", "u", "r", "enter", "esc", "y", "n", "3", "backspace", "q"}
 	rapid.Check(t, func(rt *rapid.T) {
-		pressed := rapid.SliceOfN(rapid.SampledFrom(keys), 1, 30).Draw(rt, "keys")
-		sizes := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) [2]int {
-			return [2]int{rapid.IntRange(1, 210).Draw(t, "width"), rapid.IntRange(1, 45).Draw(t, "height")}
-		}), 1, 5).Draw(rt, "sizes")
 		hostile := rapid.Bool().Draw(rt, "hostile")
-		tuitest.Test(t, func(_ *testing.T, ctx context.Context) {
+		tuitest.Bubble(t, func(ctx context.Context) {
 			clock := tuitest.NewClock()
 			d := tuitest.World(clock.Now)
 			if hostile {
 				d.SetCluster(api.Cluster{Name: tuitest.Hostile, State: tuitest.Hostile, Doing: tuitest.Hostile, Wanted: &api.Decision{}})
 				d.MakeHostile()
 			}
-			s := tuitest.Drive(rt, clock, schedule.New(tuitest.Coloured(tuitest.Env(ctx, clock)), d, ui.Routes{}, ""), sizes[0][0], sizes[0][1])
-			for i, k := range pressed {
-				if i%5 == 4 {
-					size := sizes[i/5%len(sizes)]
-					s.Resize(size[0], size[1])
-				}
-				s.Keys(k).View()
-			}
+			s := tuitest.Drive(rt, clock, schedule.New(tuitest.Coloured(tuitest.Env(ctx, clock)), d, ui.Routes{}, ""), 80, 24)
+			s.AtRandom(rt, keys...)
 		})
 	})
 }
