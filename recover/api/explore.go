@@ -5,6 +5,7 @@ import (
 
 	"github.com/rekindle-io/rekindle/recover/plan"
 	"github.com/rekindle-io/rekindle/recover/render"
+	"github.com/rekindle-io/rekindle/recover/run"
 	"github.com/rekindle-io/rekindle/recover/source"
 	"github.com/rekindle-io/rekindle/snapshot/show"
 )
@@ -154,25 +155,12 @@ type Ignoring struct {
 	Rule string `json:"rule" doc:"The rule, as YAML."`
 }
 
-// OrderKind is what a person tells a run that is under way.
-type OrderKind string
-
-// Orders. Pause holds a run before its next object; Continue lets it go on. Retry
-// tries an object again at once that failed or does not settle, with a fresh
-// deadline. Skip gives an object up for a reason; a run in which something was
-// skipped is not verified.
-const (
-	PauseRun    OrderKind = "pause"
-	ContinueRun OrderKind = "continue"
-	RetryObject OrderKind = "retry"
-	SkipObject  OrderKind = "skip"
-)
-
-// Order is one of them. Who gives it the connection tells.
+// Order is what a person tells a run that is under way: see run.OrderKind. Who gives
+// it the connection tells.
 type Order struct {
-	Kind   OrderKind `json:"kind" required:"true" enum:"pause,continue,retry,skip" doc:"What to do."`
-	Object string    `json:"object,omitempty" maxLength:"600" doc:"retry, skip: the object, as events name it."`
-	Why    string    `json:"why,omitempty" maxLength:"500" doc:"skip: why; required there."`
+	Kind   run.OrderKind `json:"kind" required:"true" enum:"pause,continue,retry,skip" doc:"What to do."`
+	Object string        `json:"object,omitempty" maxLength:"600" doc:"retry, skip: the object, as events name it."`
+	Why    string        `json:"why,omitempty" maxLength:"500" doc:"skip: why; required there."`
 }
 
 // RunReport is what came of a run, of any recipe, for screens.

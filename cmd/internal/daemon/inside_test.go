@@ -239,7 +239,7 @@ func TestWhatIsLeftIsResumed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := first.Order(t.Context(), r.ID, api.Order{Kind: api.PauseRun, Why: "lunch"}); err != nil {
+	if err := first.Order(t.Context(), r.ID, api.Order{Kind: run.PauseRun, Why: "lunch"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := first.Leave(); err != nil {
@@ -253,13 +253,13 @@ func TestWhatIsLeftIsResumed(t *testing.T) {
 	if r.Outcome != run.Interrupted {
 		t.Fatalf("left: %+v", r)
 	}
-	if err := in.Order(t.Context(), r.ID, api.Order{Kind: api.ContinueRun}); !api.IsKind(err, api.Refused) {
+	if err := in.Order(t.Context(), r.ID, api.Order{Kind: run.ContinueRun}); !api.IsKind(err, api.Refused) {
 		t.Errorf("an order to nobody: %v", err)
 	}
 	if r, err = in.Resume(t.Context(), r.ID); err != nil || r.Attempts != 2 {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	if err := in.Order(t.Context(), r.ID, api.Order{Kind: api.ContinueRun}); err != nil {
+	if err := in.Order(t.Context(), r.ID, api.Order{Kind: run.ContinueRun}); err != nil {
 		t.Fatal(err)
 	}
 	if err := errors.Join(in.Follow(t.Context(), r.ID, 0, func(run.Event) error { return nil }), in.Wait(t.Context())); err != nil {

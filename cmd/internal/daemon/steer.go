@@ -54,7 +54,7 @@ func (d *daemon) write(cluster string, rule api.Ignore) (api.Ignoring, error) {
 
 // Order implements server.Backend.
 func (d *daemon) Order(ctx context.Context, id string, o api.Order, by string) error {
-	_, err := d.Rebuild.Executor.Give(ctx, id, run.Order{Kind: run.OrderKind(o.Kind), Object: o.Object, Why: o.Why, By: by})
+	_, err := d.Rebuild.Executor.Give(ctx, id, run.Order{Kind: o.Kind, Object: o.Object, Why: o.Why, By: by})
 	var (
 		wrong *run.InvalidOrderError
 		still *run.NotLiveError

@@ -130,9 +130,9 @@ func (s *Screen) order(o api.Order, what string) tea.Cmd {
 // pauseOrContinue holds the run, or lets it go on.
 func (s *Screen) pauseOrContinue() tea.Cmd {
 	if s.p.paused || s.p.held != nil {
-		return s.order(api.Order{Kind: api.ContinueRun}, "the run goes on")
+		return s.order(api.Order{Kind: journal.ContinueRun}, "the run goes on")
 	}
-	return s.order(api.Order{Kind: api.PauseRun}, "the run pauses before its next object")
+	return s.order(api.Order{Kind: journal.PauseRun}, "the run pauses before its next object")
 }
 
 // target is the object that retry and skip are about: the one under the cursor.
@@ -152,7 +152,7 @@ func (s *Screen) retry() tea.Cmd {
 	if no != nil {
 		return no
 	}
-	return s.order(api.Order{Kind: api.RetryObject, Object: e.name}, e.name+" is tried again")
+	return s.order(api.Order{Kind: journal.RetryObject, Object: e.name}, e.name+" is tried again")
 }
 
 func (s *Screen) skip() tea.Cmd {
@@ -163,7 +163,7 @@ func (s *Screen) skip() tea.Cmd {
 	p := ui.NewPrompt(s.env, "why? ", "")
 	p.Hint = "it goes into the report; the run will not be verified"
 	s.dialog.read("skip "+short(e.name, 50), p, func(why string) tea.Cmd {
-		return s.order(api.Order{Kind: api.SkipObject, Object: e.name, Why: why}, e.name+" is given up")
+		return s.order(api.Order{Kind: journal.SkipObject, Object: e.name, Why: why}, e.name+" is given up")
 	})
 	return nil
 }

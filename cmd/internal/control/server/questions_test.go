@@ -67,8 +67,8 @@ func TestQuestionsArriveAsTheyWereAsked(t *testing.T) {
 			return err
 		}, [2]string{"dev", web.String()}},
 		"order": {func(ctx context.Context) error {
-			return c.Order(ctx, "aaaa", api.Order{Kind: api.SkipObject, Object: web.String(), Why: "later"})
-		}, api.Order{Kind: api.SkipObject, Object: web.String(), Why: "later"}},
+			return c.Order(ctx, "aaaa", api.Order{Kind: run.SkipObject, Object: web.String(), Why: "later"})
+		}, api.Order{Kind: run.SkipObject, Object: web.String(), Why: "later"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := q.ask(t.Context()); err != nil {
@@ -98,7 +98,7 @@ func TestQuestionsArriveAsTheyWereAsked(t *testing.T) {
 	if _, err := c.Resume(t.Context(), "aaaa"); !errors.As(err, new(*run.EndedError)) {
 		t.Errorf("resume of an ended run: %v", err)
 	}
-	if err := c.Order(t.Context(), "aaaa", api.Order{Kind: api.PauseRun}); !errors.As(err, new(*run.EndedError)) {
+	if err := c.Order(t.Context(), "aaaa", api.Order{Kind: run.PauseRun}); !errors.As(err, new(*run.EndedError)) {
 		t.Errorf("order to an ended run: %v", err)
 	}
 	if r, err := c.Report(t.Context(), "aaaa"); err != nil || r.Run.ID != "20261122-000000-aaaa" || r.Text == "" {

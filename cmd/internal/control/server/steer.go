@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/rekindle-io/rekindle/recover/api"
+	"github.com/rekindle-io/rekindle/recover/run"
 )
 
 func (s *Server) steerRoutes() []route {
@@ -51,13 +52,13 @@ func (s *Server) orderRun(w http.ResponseWriter, r *asked) error {
 
 // checkOrder refuses what an order does not know, or lacks.
 func checkOrder(o api.Order) error {
-	about := o.Kind == api.RetryObject || o.Kind == api.SkipObject
+	about := o.Kind == run.RetryObject || o.Kind == run.SkipObject
 	switch {
 	case about && o.Object == "":
 		return invalid("object", "is missing: %s is about one", o.Kind)
 	case !about && o.Object != "":
 		return invalid("object", "is not for %s", o.Kind).WithHint("leave it out")
-	case o.Kind == api.SkipObject && o.Why == "":
+	case o.Kind == run.SkipObject && o.Why == "":
 		return invalid("why", "is missing: an object is given up for a reason")
 	}
 	return nil
