@@ -53,7 +53,7 @@ func (d *daemon) begin(ctx context.Context, do job) (api.Run, error) {
 		defer d.jobs.Done()
 		err := do(d.life, observe)
 		for _, id := range ids {
-			d.ended(id)
+			d.over(id)
 		}
 		ended <- err
 	})
@@ -248,7 +248,7 @@ func (d *daemon) resumeLost() {
 		d.work.Go(func() {
 			d.Log.Info("daemon: takes up a run that was cut off", "run", r.ID, "recipe", r.Recipe, "cluster", r.Cluster)
 			err := d.resume(r)
-			d.ended(r.ID)
+			d.over(r.ID)
 			if err != nil && d.life.Err() == nil {
 				d.Log.Warn("daemon: a run that was cut off has not come to its end", "run", r.ID, "error", err)
 			}

@@ -53,6 +53,15 @@ func (d *daemon) ended(id string) {
 	}
 }
 
+// over is ended for a run that the schedule did not begin: its cluster is looked at
+// again.
+func (d *daemon) over(id string) {
+	d.ended(id)
+	if r, err := d.Store.Run(d.after, id); err == nil && r.Cluster != "" {
+		d.keeper.Touched(r.Cluster)
+	}
+}
+
 // seen tells those who watch of a run that has begun or ended.
 func (d *daemon) seen(r run.Run) {
 	if known, err := d.alive(d.after, r); err == nil {
