@@ -64,6 +64,10 @@ bench: build controlplane ## Measure apply and drift against their limits; write
 	$(GO) run ./testenv/bench -rekindle $(BIN)/rekindle -kubectl $(BIN)/kubectl -controlplane $(REKINDLE_CONTROLPLANE) \
 		-write docs/benchmarks.md $(BENCHFLAGS)
 
+.PHONY: screens
+screens: build controlplane ## Take the pictures of the README from the real terminal UI
+	$(GO) run ./testenv/screens -rekindle $(BIN)/rekindle -controlplane $(REKINDLE_CONTROLPLANE) -out docs/screens
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (10s)
 	@.ci/fuzz $(FUZZTIME)
