@@ -18,6 +18,18 @@ func Ago(now, at time.Time) string {
 	return span(now.Sub(at))
 }
 
+// Since is Ago for a sentence: "just now", "5m ago".
+func Since(now, at time.Time) string {
+	text := Ago(now, at)
+	switch text {
+	case "":
+		return ""
+	case span(0):
+		return "just " + text
+	}
+	return text + " ago"
+}
+
 // In is how long at lies after now: "in 5m", "due" once it has come; empty for the
 // zero time.
 func In(now, at time.Time) string {

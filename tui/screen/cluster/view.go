@@ -146,7 +146,7 @@ func (s *Screen) overviewLines() []ui.Line {
 	}
 	add("provider", plain("%s", c.Provider))
 	if !c.Made.IsZero() {
-		add("made", plain("%s, %s ago", env.Whole(c.Made), ui.Ago(env.Now(), c.Made)))
+		add("made", plain("%s, %s", env.Whole(c.Made), ui.Since(env.Now(), c.Made)))
 	}
 	if c.Protected {
 		add("protected", ui.Cell{Text: "teardowns of it are refused", Style: st.Strong})
@@ -163,7 +163,7 @@ func (s *Screen) overviewLines() []ui.Line {
 }
 
 func wordText(env ui.Env, w api.Word) string {
-	text := fmt.Sprintf("%s, by %s %s ago", w.Kind, w.By, ui.Ago(env.Now(), w.Said))
+	text := fmt.Sprintf("%s, by %s %s", w.Kind, w.By, ui.Since(env.Now(), w.Said))
 	if !w.Until.IsZero() {
 		text += ", until " + env.At(w.Until)
 	}
@@ -180,7 +180,7 @@ func (s *Screen) runLines() []ui.Line {
 		lines = append(lines, s.label("under way", ui.Cell{Text: fmt.Sprintf("%s %s, for %s", r.Recipe, r.ID, ui.Ago(env.Now(), r.Created)), Style: st.Busy}))
 	}
 	if r := s.cluster.LastRun; r != nil {
-		lines = append(lines, s.label("last run", outcome(st, *r), ui.Cell{Text: fmt.Sprintf("  %s %s, %s ago, took %s", r.Recipe, r.ID, ui.Ago(env.Now(), r.Ended), ui.Took(r.Ended.Sub(r.Created))), Style: st.Plain}))
+		lines = append(lines, s.label("last run", outcome(st, *r), ui.Cell{Text: fmt.Sprintf("  %s %s, %s, took %s", r.Recipe, r.ID, ui.Since(env.Now(), r.Ended), ui.Took(r.Ended.Sub(r.Created))), Style: st.Plain}))
 	}
 	return lines
 }
@@ -194,7 +194,7 @@ func (s *Screen) driftLines() []ui.Line {
 	if n := d.Changed + d.Missing + d.Unexpected; n > 0 {
 		verdict = ui.Cell{Text: fmt.Sprintf("! %s: %d changed, %d missing, %d unexpected", ui.Count(n, "object"), d.Changed, d.Missing, d.Unexpected), Style: st.Warn}
 	}
-	lines := []ui.Line{nil, s.label("drift", verdict), s.label("", ui.Cell{Text: fmt.Sprintf("compared with %s, %s ago", ui.Short(d.Commit), ui.Ago(env.Now(), d.At)), Style: st.Dim})}
+	lines := []ui.Line{nil, s.label("drift", verdict), s.label("", ui.Cell{Text: fmt.Sprintf("compared with %s, %s", ui.Short(d.Commit), ui.Since(env.Now(), d.At)), Style: st.Dim})}
 	if d.Recoverable != nil {
 		lines = append(lines, s.label("recoverable", ui.Cell{Text: ui.Percent(*d.Recoverable) + " of it a restore would bring back", Style: st.Plain}))
 	}

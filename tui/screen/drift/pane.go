@@ -91,7 +91,7 @@ func (w *writer) from(p object.Provenance) {
 func (w *writer) author(a show.Author) string {
 	text := who(a)
 	if at := when(a.Time); !at.IsZero() {
-		text += fmt.Sprintf(", %s (%s ago)", w.env.At(at), ui.Ago(w.env.Now(), at))
+		text += fmt.Sprintf(", %s (%s)", w.env.At(at), ui.Since(w.env.Now(), at))
 	}
 	return text
 }

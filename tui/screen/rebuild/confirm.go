@@ -55,7 +55,7 @@ func (c *confirm) lines() []ui.Line {
 	}
 	lines := []ui.Line{row("cluster", ch.name()), row("repository", source)}
 	if e := ch.commit; e != nil {
-		lines = append(lines, row("commit", fmt.Sprintf("%s  %s", e.SHA, e.Subject)), row("", fmt.Sprintf("%s, %s (%s ago)", e.Author, env.Whole(e.Time), ui.Ago(env.Now(), e.Time))))
+		lines = append(lines, row("commit", fmt.Sprintf("%s  %s", e.SHA, e.Subject)), row("", fmt.Sprintf("%s, %s (%s)", e.Author, env.Whole(e.Time), ui.Since(env.Now(), e.Time))))
 	}
 	if p := ch.provider; p != nil {
 		text := p.Name

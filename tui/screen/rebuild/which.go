@@ -52,7 +52,7 @@ func newWhich(s *Screen) *which {
 		ui.Column[api.Cluster]{Title: "COMMIT", Width: 7, Drop: 1, Cell: plain(func(c api.Cluster) string { return ui.Short(c.Commit) })},
 		ui.Column[api.Cluster]{Title: "VERIFIED", Width: 9, Drop: 2, Cell: plain(func(c api.Cluster) string {
 			if n := len(c.RTOs); n > 0 {
-				return ui.Ago(env.Now(), c.RTOs[n-1].At) + " ago"
+				return ui.Since(env.Now(), c.RTOs[n-1].At)
 			}
 			return ""
 		})},
