@@ -265,7 +265,7 @@ func (s *Screen) wanted(c api.Cluster) ui.Line {
 		text += " until " + s.env.At(c.Wanted.Until)
 	}
 	text += ": " + c.Wanted.Reason
-	if len(c.Words) > 0 && c.Words[0].Why != "" {
+	if len(c.Words) > 0 && c.Words[0].Why != "" && !strings.Contains(c.Wanted.Reason, c.Words[0].Why) {
 		text += " (" + c.Words[0].Why + ")"
 	}
 	return ui.Line{lead, {Text: text, Style: st.Plain}}
