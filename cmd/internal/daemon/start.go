@@ -83,7 +83,7 @@ func (d *daemon) jobOf(req api.StartRequest) (job, error) {
 	}
 	switch req.Recipe {
 	case api.Restore:
-		return d.restoring(req, restoreOf(req, c)), nil
+		return d.restoring(req, overlaid(req, declared.Request(c))), nil
 	case api.Teardown:
 		return func(ctx context.Context, observe func(run.Event)) error {
 			_, err := d.teardowns(req.By).Teardown(ctx, teardownOf(req, file, c), observe)
@@ -93,7 +93,7 @@ func (d *daemon) jobOf(req api.StartRequest) (job, error) {
 		return d.compare(req, file, c)
 	case api.Drill:
 		return func(ctx context.Context, observe func(run.Event)) error {
-			_, err := d.rehearse(ctx, req, c, observe)
+			_, err := d.rehearse(ctx, req, file, c, observe)
 			return err
 		}, nil
 	case api.Adopt:
@@ -146,24 +146,23 @@ func (d *daemon) adopt(req api.StartRequest, file *config.Config, c config.Clust
 	}, nil
 }
 
-func restoreOf(req api.StartRequest, c config.Cluster) rebuild.Request {
-	r := declared.Request(c)
-	r.Source.Revision = cmp.Or(req.Revision, r.Source.Revision)
-	return overlaid(req, r)
-}
-
 // overlaid is a restore with what a client wants otherwise.
 func overlaid(req api.StartRequest, r rebuild.Request) rebuild.Request {
 	r.Fresh, r.Confirm, r.AllowDataLoss, r.Hold = req.Fresh, req.Confirm, req.AllowDataLoss, req.Hold
-	for field, value := range map[*bool]*bool{&r.Prune: req.Prune, &r.Convert: req.Convert, &r.AllowUnserved: req.AllowUnserved} {
-		if value != nil {
-			*field = *value
-		}
-	}
+	r.Source.Revision = cmp.Or(req.Revision, r.Source.Revision)
+	r.Prune, r.Convert, r.AllowUnserved = said(req.Prune, r.Prune), said(req.Convert, r.Convert), said(req.AllowUnserved, r.AllowUnserved)
 	if req.WaitMS > 0 {
 		r.Wait = time.Duration(req.WaitMS) * time.Millisecond
 	}
 	return r
+}
+
+// said is what a client said, or else what is declared.
+func said(value *bool, otherwise bool) bool {
+	if value != nil {
+		return *value
+	}
+	return otherwise
 }
 
 func teardownOf(req api.StartRequest, file *config.Config, c config.Cluster) teardown.Request {
@@ -199,16 +198,15 @@ func (d *daemon) compare(req api.StartRequest, file *config.Config, c config.Clu
 	}, nil
 }
 
-func (d *daemon) rehearse(ctx context.Context, req api.StartRequest, c config.Cluster, observe func(run.Event)) (*drill.Report, error) {
-	q := declared.Drill(d.config.Load(), c, req.Provider)
-	over := restoreOf(req, c)
-	q.Restore.Source.Revision, q.Restore.Wait, q.Restore.Convert, q.Restore.AllowUnserved = over.Source.Revision, over.Wait, over.Convert, over.AllowUnserved
+func (d *daemon) rehearse(ctx context.Context, req api.StartRequest, file *config.Config, c config.Cluster, observe func(run.Event)) (*drill.Report, error) {
+	q := declared.Drill(file, c, req.Provider)
+	q.Restore = overlaid(req, q.Restore)
 	return (&drill.Engine{Rebuild: d.as(req.By), By: req.By}).Drill(ctx, q, observe)
 }
 
 // drill rehearses for the schedule.
-func (d *daemon) drill(ctx context.Context, c config.Cluster) (string, error) {
-	report, err := d.rehearse(ctx, api.StartRequest{Recipe: api.Drill, Cluster: c.Name, By: bySchedule}, c, d.observe)
+func (d *daemon) drill(ctx context.Context, file *config.Config, c config.Cluster) (string, error) {
+	report, err := d.rehearse(ctx, api.StartRequest{Recipe: api.Drill, Cluster: c.Name, By: bySchedule}, file, c, d.observe)
 	if report == nil {
 		return "", err
 	}

@@ -206,9 +206,9 @@ func (w world) Lead(_ context.Context, name string) (time.Duration, error) {
 
 // Drill implements keeper.World.
 func (w world) Drill(ctx context.Context, j keeper.Job) (string, error) {
-	_, c, err := w.d.declared(j.Cluster)
+	file, c, err := w.d.declared(j.Cluster)
 	if err != nil {
 		return "", err
 	}
-	return w.d.drill(ctx, c)
+	return w.d.drill(ctx, file, c)
 }
