@@ -20,7 +20,7 @@ func (s Status) Apart(up bool) string {
 	asleep := s.Decision.State == calendar.Asleep
 	switch {
 	case up != asleep:
-		return ""
+		return s.fallback()
 	case s.Waiting:
 		return "waits for its turn"
 	case asleep && s.Doing == doingRecreate && !s.Decision.Until.IsZero():
@@ -37,6 +37,16 @@ func (s Status) Apart(up bool) string {
 		return fmt.Sprintf("%s by %s by hand (run %s)", brought(p.To), p.By, p.Run)
 	}
 	return ""
+}
+
+// fallback says that the cluster is up, but not as declared: until somebody
+// restores it by hand.
+func (s Status) fallback() string {
+	l, p := s.Last, s.person()
+	if l == nil || l.Fallback == "" || l.State != calendar.Awake || s.Decision.State != calendar.Awake || p != nil && p.At.After(l.At) {
+		return ""
+	}
+	return fellBack(l.Fallback)
 }
 
 // ended says what became of the change, when that is why.

@@ -32,7 +32,9 @@ func (k *Keeper) failed(ctx context.Context, c *kept, j *job, m *memory, err err
 	}
 	known := t.Passing && t.Told // the night is long, and people were told
 	t.Passing = j.to == calendar.Asleep && passing(err)
-	t.Error, t.Told = err.Error(), true
+	if t.Error, t.Told = err.Error(), true; t.Fallback == "" {
+		t.Cause = t.Error
+	}
 	t.Next = k.Now().Add(backoff(t.Attempts))
 	if err := k.remember(ctx, c.Name, *m); err != nil {
 		return err
@@ -48,6 +50,20 @@ func (k *Keeper) failed(ctx context.Context, c *kept, j *job, m *memory, err err
 	k.notify(Notice{Kind: NoticeFailure, Cluster: c.Name, At: j.since, Run: t.Run,
 		Text: fmt.Sprintf("not %s, attempt %d: %s; %s", brought(j.to), t.Attempts, t.Error, again)})
 	return nil
+}
+
+// recovery says that a change succeeded after all, and by what.
+func (t *try) recovery() string {
+	text := fmt.Sprintf("%s after %d attempts", t.State, t.Attempts)
+	if t.Fallback == "" {
+		return text
+	}
+	return fmt.Sprintf("%s, %s: the declared revision could not be restored: %s", text, fellBack(t.Fallback), t.Cause)
+}
+
+// fellBack says what came back instead of the declared revision.
+func fellBack(commit string) string {
+	return "fell back on " + commit[:min(len(commit), 12)] + ", the last commit that verified"
 }
 
 // passing tells that what stands in the way of a teardown may go by itself: a

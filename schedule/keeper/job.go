@@ -160,7 +160,9 @@ func (k *Keeper) act(ctx context.Context, c *kept, j *job, m *memory) (string, e
 		Proceed: func(context.Context) error { return k.stillWanted(c, j) }}
 	if j.to == calendar.Awake {
 		order.Fallback = j.cluster.Fallback && m.Try.Attempts > fallbackAfter
-		return k.World.Bring(ctx, order)
+		b, err := k.World.Bring(ctx, order)
+		m.Try.Fallback = b.Fallback
+		return b.Run, err
 	}
 	asked := j.decision.Word != nil && j.decision.Word.Kind == calendar.Sleep // who says now means now
 	if late := k.Now().Sub(j.since) > j.cluster.Late; !asked && (late || !m.Warned.Equal(j.since)) {
@@ -281,8 +283,8 @@ func (k *Keeper) see(ctx context.Context, c *kept) (Sight, error) {
 
 // settled remembers that a change was dealt with.
 func (k *Keeper) settled(ctx context.Context, c *kept, j *job, m *memory, ending Ending, why string) error {
-	attempts, told, id := m.Try.Attempts, m.Try.Told, m.Try.Run
-	m.Done = &mark{State: j.to, Since: j.since, At: k.Now(), Ending: ending, Run: id, Why: why}
+	t, id := m.Try, m.Try.Run
+	m.Done = &mark{State: j.to, Since: j.since, At: k.Now(), Ending: ending, Run: id, Why: why, Fallback: t.Fallback}
 	if m.Try = nil; j.decision.Expired && ending == Done {
 		m.Expired = j.since
 	}
@@ -300,8 +302,8 @@ func (k *Keeper) settled(ctx context.Context, c *kept, j *job, m *memory, ending
 	switch {
 	case ending == Missed, ending == Refused:
 		k.notify(Notice{Kind: NoticeMissed, Cluster: c.Name, At: j.since, Text: "not taken down: " + why})
-	case told:
-		k.notify(Notice{Kind: NoticeRecovery, Cluster: c.Name, At: j.since, Run: id, Text: fmt.Sprintf("%s after %d attempts", j.to, attempts)})
+	case t.Told:
+		k.notify(Notice{Kind: NoticeRecovery, Cluster: c.Name, At: j.since, Run: id, Text: t.recovery()})
 	}
 	return nil
 }

@@ -50,12 +50,20 @@ type Cluster struct {
 // the run ended; a *run.HeldError says that somebody else works on the cluster.
 type World interface {
 	Look(ctx context.Context, cluster string) (Sight, error)
-	Bring(ctx context.Context, j Job) (runID string, err error)
+	Bring(ctx context.Context, j Job) (Brought, error)
 	TakeDown(ctx context.Context, j Job) (runID string, err error)
 	Drill(ctx context.Context, j Job) (runID string, err error)
 	// Lead is how long before its hour a recreate has to begin, by how long the
 	// last ones took.
 	Lead(ctx context.Context, cluster string) (time.Duration, error)
+}
+
+// Brought is a recreate that was tried, whether or not it failed.
+type Brought struct {
+	Run string
+	// Fallback is the commit that was to come back instead of the declared
+	// revision, "" when the latter was.
+	Fallback string
 }
 
 // Sight is what there is of a cluster.

@@ -54,6 +54,8 @@ type mark struct {
 	Ending Ending         `json:"ending"`
 	Run    string         `json:"run,omitempty"`
 	Why    string         `json:"why,omitempty"`
+	// Fallback is the commit that came back instead of the declared revision.
+	Fallback string `json:"fallback,omitempty"`
 }
 
 // is tells whether the mark is of just that change.
@@ -76,6 +78,10 @@ type try struct {
 	Next  time.Time `json:"next,omitzero"`
 	Run   string    `json:"run,omitempty"`
 	Error string    `json:"error,omitempty"`
+	// Fallback is the commit that the last attempt was to bring back instead of the
+	// declared revision, Cause why the latter failed.
+	Fallback string `json:"fallback,omitempty"`
+	Cause    string `json:"cause,omitempty"`
 	// Told: people know that it failed. Passing: what the last attempt met may go by
 	// itself, so that there are more of them however late.
 	Told    bool `json:"told,omitempty"`

@@ -42,6 +42,8 @@ type Last struct {
 	Since, At time.Time
 	Ending    Ending
 	Run, Why  string
+	// Fallback is the commit that came back instead of the declared revision.
+	Fallback string
 }
 
 // Declared returns a cluster as it is kept, or an *UnknownError.
@@ -96,7 +98,7 @@ func (c *kept) status(now time.Time) Status {
 		s.Doing, s.Waiting = j.name(), !j.begun && !j.warning
 	}
 	if m := c.memory.Done; m != nil {
-		s.Last = &Last{State: m.State, Since: m.Since, At: m.At, Ending: m.Ending, Run: m.Run, Why: m.Why}
+		s.Last = &Last{State: m.State, Since: m.Since, At: m.At, Ending: m.Ending, Run: m.Run, Why: m.Why, Fallback: m.Fallback}
 	}
 	if t := c.memory.Try; t != nil {
 		s.Attempts, s.Retry, s.Error = t.Attempts, t.Next, t.Error

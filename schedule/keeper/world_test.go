@@ -60,8 +60,9 @@ func (s *simulation) Look(_ context.Context, name string) (Sight, error) {
 	return Sight{There: c.there, Ready: c.there && !c.half, Made: c.made, Person: c.person}, nil
 }
 
-func (s *simulation) Bring(ctx context.Context, j Job) (string, error) {
-	return s.change(ctx, calendar.Awake, j)
+func (s *simulation) Bring(ctx context.Context, j Job) (Brought, error) {
+	id, err := s.change(ctx, calendar.Awake, j)
+	return Brought{Run: id}, err
 }
 
 func (s *simulation) TakeDown(ctx context.Context, j Job) (string, error) {

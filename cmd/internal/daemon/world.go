@@ -4,11 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
-	"github.com/rekindle-io/rekindle/cmd/internal/config"
 	"github.com/rekindle-io/rekindle/cmd/internal/declared"
 	"github.com/rekindle-io/rekindle/providers"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
@@ -70,34 +68,45 @@ func (c change) byHand() *keeper.Deed {
 }
 
 // Bring implements keeper.World: it restores the cluster from its source.
-func (w world) Bring(ctx context.Context, j keeper.Job) (id string, err error) {
-	defer func() { w.d.ended(id) }()
+func (w world) Bring(ctx context.Context, j keeper.Job) (b keeper.Brought, err error) {
+	defer func() { w.d.ended(b.Run) }()
 	_, c, err := w.d.declared(j.Cluster)
 	if err != nil {
-		return "", err
+		return b, err
 	}
 	engine := w.d.as(bySchedule)
 	cut, fresh, err := w.halfway(ctx, c, j.Attempt)
 	if err != nil {
-		return "", err
+		return b, err
+	}
+	req := declared.Request(c)
+	if j.Fallback {
+		if b.Fallback, err = w.verified(ctx, c); err != nil {
+			return b, err
+		}
 	}
 	if cut != "" {
 		report, err := engine.Resume(ctx, cut, agreed, w.d.observe)
 		if !startAnew(err) {
-			return runOf(report), err
+			if b.Run = runOf(report); report == nil || report.Commit.SHA != b.Fallback {
+				b.Fallback = ""
+			}
+			return b, err
 		}
 	}
-	req := declared.Request(c)
+	if b.Fallback != "" {
+		half, err := w.neverWhole(ctx, c)
+		if err != nil {
+			return b, err
+		}
+		fresh, req.Prune, req.Source.Revision = fresh || half, true, b.Fallback
+	}
 	if fresh {
 		req.Fresh, req.Confirm = true, c.Name
 	}
-	if j.Fallback {
-		if req.Source.Revision, err = w.verified(ctx, c); err != nil {
-			return "", err
-		}
-	}
 	report, err := engine.Restore(ctx, req, agreed, w.d.observe)
-	return runOf(report), err
+	b.Run = runOf(report)
+	return b, err
 }
 
 // TakeDown implements keeper.World: it exports the cluster and tears it down.
@@ -164,24 +173,6 @@ func (w world) unfinished(ctx context.Context, cluster, recipe string) (string, 
 		}
 	}
 	return "", nil
-}
-
-// verified is the commit of the cluster's last restore that was done.
-func (w world) verified(ctx context.Context, c config.Cluster) (string, error) {
-	runs, err := w.d.Store.Runs(ctx, run.Filter{Cluster: c.Name, Recipe: rebuild.Recipe})
-	if err != nil {
-		return "", err
-	}
-	for _, r := range runs {
-		if r.Outcome != run.Done {
-			continue
-		}
-		report, err := rebuild.ReportOf(r)
-		if err == nil && report.Verified && report.Commit.SHA != "" {
-			return report.Commit.SHA, nil
-		}
-	}
-	return "", fmt.Errorf("there is no commit of cluster %s that was ever verified to fall back on", c.Name)
 }
 
 // How long before its hour a recreate begins: as long as the slowest of the last
