@@ -72,7 +72,7 @@ func (s *studio) rest(ctx context.Context) error {
 	if err := run(s.command(ctx, "keep", "shop", "--until", "2h", "--why", "the demo goes on")); err != nil {
 		return err
 	}
-	if err := run(s.command(ctx, "drift", "shop")); err != nil {
+	if err := run(s.command(ctx, "drift", "shop", "--export")); err != nil {
 		return err
 	}
 	return s.play(ctx,
