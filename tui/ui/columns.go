@@ -129,18 +129,18 @@ func grow[T any](columns []Column[T], widths []int, left int) {
 // selected looks so in all its columns.
 func drawRow[T any](st Styles, columns []Column[T], l laid, row T, indent, lead string, selected bool) string {
 	var b strings.Builder
+	gap := blank(l.gap)
 	if selected {
-		b.WriteString(st.Strong.Render(lead))
-	} else {
-		b.WriteString(lead)
+		lead, gap = st.Strong.Render(lead), st.Selected.Render(gap)
 	}
+	b.WriteString(lead)
 	shown := 0
 	for i, c := range columns {
 		if l.widths[i] == 0 {
 			continue
 		}
 		if shown > 0 {
-			b.WriteString(blank(l.gap))
+			b.WriteString(gap)
 		}
 		shown++
 		cell := c.Cell(row)
