@@ -61,7 +61,7 @@ func (d *daemon) cluster(name string) (api.Cluster, bool) {
 	if !is {
 		return c, f.last != nil || f.now != nil
 	}
-	c.Declared, c.Provider, c.Protected = true, spec.Provider, spec.Protected
+	c.Declared, c.Provider, c.Protected, c.Labels = true, spec.Provider, spec.Protected, spec.Labels
 	c.Source = &api.Source{Repo: source.Redact(spec.Source.Repo), Path: spec.Source.Path, Revision: spec.Source.Revision}
 	s, err := d.keeper.Status(name)
 	if err != nil {

@@ -18,6 +18,8 @@ type facts struct {
 	store *run.Store
 	mu    sync.Mutex
 	all   map[string]fact
+	// looked are comparisons that no run journaled, the newest of each cluster.
+	looked map[string]api.Drift
 	// told are the outcomes of the newest runs when all were read.
 	told map[string]run.Outcome
 }
@@ -53,12 +55,25 @@ type rto struct {
 // keptRTOs is how many are kept of each cluster.
 const keptRTOs = 30
 
-func newFacts(store *run.Store) *facts { return &facts{store: store, all: map[string]fact{}} }
+func newFacts(store *run.Store) *facts {
+	return &facts{store: store, all: map[string]fact{}, looked: map[string]api.Drift{}}
+}
 
 func (f *facts) of(cluster string) fact {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.all[cluster]
+	is := f.all[cluster]
+	if seen, looked := f.looked[cluster]; looked && (is.drift == nil || is.drift.At.Before(seen.At)) {
+		is.drift = &seen
+	}
+	return is
+}
+
+// look takes down what a comparison found that no run journaled.
+func (f *facts) look(cluster string, seen api.Drift) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.looked[cluster] = seen
 }
 
 func (f *facts) names() []string {

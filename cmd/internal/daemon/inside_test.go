@@ -194,6 +194,9 @@ func TestInsideRestoresWithoutADaemon(t *testing.T) {
 	if err != nil || !d.Clean() || d.Counts.Compared != 4 {
 		t.Errorf("%+v, %v", d.Report, err)
 	}
+	if c, err := in.Cluster(ctx, "adhoc"); err != nil || c.Drift == nil || c.Drift.Changed != d.Counts.Changed || c.Drift.Recoverable == nil {
+		t.Errorf("nothing is known of the comparison: %+v, %v", c.Drift, err)
+	}
 	if d, err = in.Drift(ctx, api.DriftQuery{Cluster: "adhoc", Against: second}); err != nil || d.Counts.Changed != 1 {
 		t.Errorf("%+v, %v", d.Report, err)
 	}
@@ -282,6 +285,7 @@ func TestInsideKeepsNothing(t *testing.T) {
   dev: # the one
     source: {repo: /srv/deploy}
     provider: fake
+    labels: {team: shop}
     schedule:
       zone: UTC
       awake: Mon-Sun 00:00-23:59
@@ -289,8 +293,8 @@ func TestInsideKeepsNothing(t *testing.T) {
 	in := h.inside(t)
 	state := func() api.State {
 		c, err := in.Cluster(t.Context(), "dev")
-		if err != nil {
-			t.Fatal(err)
+		if err != nil || c.Labels["team"] != "shop" {
+			t.Fatalf("%+v, %v", c, err)
 		}
 		return c.State
 	}

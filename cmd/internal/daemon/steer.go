@@ -31,6 +31,23 @@ func (b backend) Report(ctx context.Context, id string) (api.RunReport, error) {
 	return report, err
 }
 
+// Drift implements server.Questions. What a comparison with the commit that is there
+// finds is how the cluster stands.
+func (b backend) Drift(ctx context.Context, q api.DriftQuery) (api.DriftReport, error) {
+	found, err := b.Desk.Drift(ctx, q)
+	if err != nil || q.Against != "" {
+		return found, err
+	}
+	seen := api.Drift{At: b.Now(), Commit: found.Commit.SHA, Changed: found.Counts.Changed, Missing: found.Counts.Missing, Unexpected: found.Counts.Unexpected}
+	if found.Recoverability != nil {
+		part := float64(found.Recoverability.Score) / 100
+		seen.Recoverable = &part
+	}
+	b.facts.look(q.Cluster, seen)
+	b.changes.touch(q.Cluster)
+	return found, nil
+}
+
 // Ignore implements server.Questions: the rule is in force when it returns.
 func (b backend) Ignore(ctx context.Context, cluster string, rule api.Ignore, by string) (api.Ignoring, error) {
 	done, err := b.write(cluster, rule)
