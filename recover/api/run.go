@@ -47,13 +47,16 @@ const (
 	Compare  Recipe = "drift"
 	Drill    Recipe = "drill"
 	Adopt    Recipe = "adopt"
+	Delete   Recipe = "delete"
 )
 
 // StartRequest starts a run on a cluster that is declared in the daemon's
 // rekindle.yaml; what it leaves out is as declared. With Repo it restores any
-// repository onto a cluster that is not declared.
+// repository onto a cluster that is not declared. Delete removes any cluster of
+// ours, and exports nothing before: Teardown is what a cluster with work in it
+// wants.
 type StartRequest struct {
-	Recipe  Recipe `json:"recipe" required:"true" enum:"restore,teardown,drift,drill,adopt" doc:"What to do."`
+	Recipe  Recipe `json:"recipe" required:"true" enum:"restore,teardown,drift,drill,adopt,delete" doc:"What to do."`
 	Cluster string `json:"cluster" required:"true" pattern:"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$" doc:"A declared cluster, or with repo: the name of one that is not."`
 	// Repo and Path are for restore: together with Provider they are a target
 	// that nobody declares.

@@ -222,6 +222,19 @@ func TestInsideRestoresWithoutADaemon(t *testing.T) {
 	if r, err = in.Run(ctx, r.ID); err != nil || r.Outcome != run.Refused {
 		t.Errorf("without consent: %+v, %v", r, err)
 	}
+	// And it is removed, by who types its name.
+	if _, err := in.Start(ctx, api.StartRequest{Recipe: api.Delete, Cluster: "adhoc", Provider: "local"}); err == nil {
+		t.Error("it was deleted without its name")
+	}
+	if r, err = in.Start(ctx, api.StartRequest{Recipe: api.Delete, Cluster: "adhoc", Provider: "local", Confirm: "adhoc"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(in.Follow(ctx, r.ID, 0, func(run.Event) error { return nil }), in.Wait(ctx)); err != nil {
+		t.Fatal(err)
+	}
+	if r, err = in.Run(ctx, r.ID); err != nil || r.Outcome != run.Done {
+		t.Errorf("it was not deleted: %+v, %v", r, err)
+	}
 }
 
 // TestWhatIsLeftIsResumed: a run that its process leaves in the middle is gone on

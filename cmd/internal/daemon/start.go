@@ -77,6 +77,9 @@ func (d *daemon) jobOf(req api.StartRequest) (job, error) {
 	if req.Repo != "" {
 		return d.elsewhere(req)
 	}
+	if req.Recipe == api.Delete {
+		return d.deleting(req)
+	}
 	file, c, err := d.declared(req.Cluster)
 	if err != nil {
 		return nil, unknown(err, req.Cluster)
@@ -127,6 +130,17 @@ func (d *daemon) elsewhere(req api.StartRequest) (job, error) {
 		return nil, refusal.WithHint("declare the cluster in rekindle.yaml, or choose another provider")
 	}
 	return d.restoring(req, overlaid(req, r)), nil
+}
+
+// deleting removes a cluster of ours, declared or not, as it is.
+func (d *daemon) deleting(req api.StartRequest) (job, error) {
+	if c, is := d.config.Load().Clusters[req.Cluster]; is && c.Protected {
+		return nil, api.NewProblem(api.Refused, "cluster %s is protected", req.Cluster).WithHint("take protected out of rekindle.yaml first")
+	}
+	q := rebuild.DeleteRequest{Cluster: req.Cluster, Provider: req.Provider, Confirm: req.Confirm}
+	return func(ctx context.Context, observe func(run.Event)) error {
+		return d.as(req.By).Delete(ctx, q, observe)
+	}, nil
 }
 
 // adopt writes what a cluster has into its manifests, on a branch of its own.

@@ -232,7 +232,7 @@ func (s *Screen) askCleanup() {
 	c := s.run.Cluster
 	q := ui.Question{Title: "abort and delete " + c + "?", Name: c, Lines: []string{
 		"The run is aborted: it cannot be resumed.",
-		"Then cluster " + c + " is torn down: it is deleted with everything in it, volumes and their data too, whether or not anything saves them.",
+		"Then cluster " + c + " is deleted with everything in it, volumes and their data too, whether or not anything saves them.",
 	}}
 	s.dialog.ask(ui.NewConfirm(s.env, q), func(string) tea.Cmd { return s.abortNow(true) })
 }
@@ -251,10 +251,10 @@ func (s *Screen) abortNow(cleanup bool) tea.Cmd {
 	})
 }
 
-// tearDown starts what the person agreed to when the run was aborted.
-func (s *Screen) tearDown() tea.Cmd {
+// remove starts what the person agreed to when the run was aborted.
+func (s *Screen) remove() tea.Cmd {
 	env, d, routes := s.env, s.daemon, s.routes
-	req := api.StartRequest{Recipe: api.Teardown, Cluster: s.run.Cluster, Confirm: s.run.Cluster, AllowDataLoss: true, Key: "abort-" + s.id}
+	req := api.StartRequest{Recipe: api.Delete, Cluster: s.run.Cluster, Provider: s.run.Provider, Confirm: s.run.Cluster, Key: "abort-" + s.id}
 	return func() tea.Msg {
 		ctx, cancel := context.WithTimeout(env.Life, timeout)
 		defer cancel()
@@ -264,7 +264,7 @@ func (s *Screen) tearDown() tea.Cmd {
 			return ui.Told{Level: ui.Bad, Text: fmt.Sprintf("cluster %s is still there: %v", req.Cluster, err),
 				Hint: fmt.Sprintf("%s clusters delete %s", env.Command, req.Cluster)}
 		case routes.Run == nil:
-			return ui.Told{Level: ui.Good, Text: "run " + r.ID + " takes the cluster down"}
+			return ui.Told{Level: ui.Good, Text: "run " + r.ID + " deletes the cluster"}
 		}
 		return ui.Replace{Screen: routes.Run(r.ID)}
 	}

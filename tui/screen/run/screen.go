@@ -236,7 +236,7 @@ func (s *Screen) arrived(msg arrived) tea.Cmd {
 func (s *Screen) ended() tea.Cmd {
 	if s.cleanup && s.p.outcome != "" {
 		s.cleanup = false
-		return s.tearDown()
+		return s.remove()
 	}
 	if s.p.outcome != "" && !s.report.known && !s.report.wait.Busy() {
 		return s.askReport()

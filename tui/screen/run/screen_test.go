@@ -150,7 +150,7 @@ func TestAbortKeepsOrCleansUp(t *testing.T) {
 		if len(starts) != 1 {
 			t.Fatalf("started %v", starts)
 		}
-		if req := starts[0].(api.StartRequest); req.Recipe != api.Teardown || req.Confirm != "shop-staging" || req.Key == "" {
+		if req := starts[0].(api.StartRequest); req.Recipe != api.Delete || req.Confirm != "shop-staging" || req.Key == "" {
 			t.Errorf("started %+v", req)
 		}
 		if !slices.ContainsFunc(w.Sent, func(m tea.Msg) bool { _, ok := m.(ui.Replace); return ok }) {

@@ -89,7 +89,8 @@ func checkStart(req api.StartRequest) error {
 		only("path", req.Path != "", api.Restore),
 		only("only", req.Only != nil, api.Adopt),
 		only("branch", req.Branch != "", api.Adopt),
-		only("confirm", req.Confirm != "", api.Restore, api.Teardown),
+		only("confirm", req.Confirm != "", api.Restore, api.Teardown, api.Delete),
+		only("hold", req.Hold, api.Restore),
 		only("agree", req.Agree, api.Restore),
 		only("fresh", req.Fresh, api.Restore),
 		only("prune", req.Prune != nil, api.Restore),
@@ -102,7 +103,7 @@ func checkStart(req api.StartRequest) error {
 		only("stuck", req.Stuck != "", api.Teardown),
 		only("warnMs", req.WarnMS != 0, api.Teardown),
 		only("export", req.Export, api.Compare),
-		only("provider", req.Provider != "", api.Drill, api.Restore),
+		only("provider", req.Provider != "", api.Drill, api.Restore, api.Delete),
 		only("waitMs", req.WaitMS != 0, api.Restore, api.Drill),
 	)
 	if err != nil {

@@ -271,7 +271,7 @@ func TestBadRequestsAreRefused(t *testing.T) {
 		"form":                 {exchange{"POST", words, `{"kind":"wake"}`, http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}}, 415, "application/json is wanted"},
 		"no type":              {exchange{"POST", words, `{"kind":"wake"}`, http.Header{"Content-Type": nil}}, 415, "application/json is wanted"},
 		"another site's page":  {exchange{"POST", words, `{"kind":"wake"}`, http.Header{"Sec-Fetch-Site": {"cross-site"}}}, 403, "other sites"},
-		"unknown recipe":       {exchange{"POST", runs, `{"recipe":"delete","cluster":"dev"}`, nil}, 400, "none of restore"},
+		"unknown recipe":       {exchange{"POST", runs, `{"recipe":"erase","cluster":"dev"}`, nil}, 400, "none of restore"},
 		"no cluster":           {exchange{"POST", runs, `{"recipe":"restore"}`, nil}, 400, "cluster: is missing"},
 		"cluster of nonsense":  {exchange{"POST", runs, `{"recipe":"restore","cluster":"../x"}`, nil}, 400, "does not have the form"},
 		"a repository":         {exchange{"POST", runs, `{"recipe":"restore","cluster":"dev","repo":"https://evil.example"}`, nil}, 400, "provider: is missing"},
