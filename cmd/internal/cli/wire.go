@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"time"
@@ -143,9 +144,15 @@ func (a *app) executor() *run.Executor {
 }
 
 // user is who types: the person behind sudo, too. Where the environment does not
-// tell, the number of the user does.
+// tell, the system's list of users does, or else the number.
 func (a *app) user() string {
-	return cmp.Or(a.Getenv("SUDO_USER"), a.Getenv("USER"), a.Getenv("LOGNAME"), fmt.Sprintf("uid %d", os.Getuid()))
+	if name := cmp.Or(a.Getenv("SUDO_USER"), a.Getenv("USER"), a.Getenv("LOGNAME")); name != "" {
+		return name
+	}
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return fmt.Sprintf("uid %d", os.Getuid())
 }
 
 // redact takes the secrets that the environment holds out of a text. Nothing is

@@ -164,6 +164,13 @@ func TestReadOnlySaysNoWord(t *testing.T) {
 	}, func(e *ui.Env, _ *tuitest.Daemon) { e.ReadOnly = true })
 }
 
+func TestWhyAClusterIsFailed(t *testing.T) {
+	dashboard(t, func(_ *testing.T, s *tuitest.Driver, d *tuitest.Daemon) {
+		d.SetCluster(api.Cluster{Name: "aaa", State: api.Failed, LastRun: &api.RunRef{ID: "x", Recipe: "restore", Outcome: "unverified", Ended: tuitest.Now().Add(-time.Minute)}})
+		s.Send(ui.Found{}).Keys("g").Sees("aaa: ✗ the last restore, 1m ago, is unverified: f shows it")
+	})
+}
+
 func TestTroubleIsShownAndTriedAgain(t *testing.T) {
 	dashboard(t, func(_ *testing.T, s *tuitest.Driver, d *tuitest.Daemon) {
 		s.Sees("the journal cannot be used", "free some space", "r tries again")

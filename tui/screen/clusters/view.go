@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rekindle-io/rekindle/recover/api"
+	"github.com/rekindle-io/rekindle/recover/run"
 	"github.com/rekindle-io/rekindle/tui/ui"
 )
 
@@ -254,6 +255,9 @@ func (s *Screen) wanted(c api.Cluster) ui.Line {
 	switch {
 	case c.LastError != "":
 		return ui.Line{lead, {Text: "✗ " + c.LastError, Style: st.Bad}}
+	case c.State == api.Failed && c.LastRun != nil && c.LastRun.Outcome != string(run.Done):
+		text := fmt.Sprintf("the last %s, %s, is %s: f shows it", c.LastRun.Recipe, ui.Since(s.env.Now(), c.LastRun.Ended), c.LastRun.Outcome)
+		return ui.Line{lead, {Text: "✗ " + text, Style: st.Bad}}
 	case c.Wanted == nil:
 		return ui.Line{lead, {Text: "no schedule", Style: st.Dim}}
 	}

@@ -122,7 +122,7 @@ func (c *choices) request(typed string, now time.Time) api.StartRequest {
 	t := c.at()
 	req := api.StartRequest{
 		Recipe: api.Restore, Cluster: t.Cluster, Revision: t.Revision,
-		Agree: true, Fresh: c.fresh && c.exists(),
+		Agree: true, Fresh: c.fresh && c.exists(), Hold: true, // somebody is there who can mend, retry and skip
 		Prune: c.prune.pointer(), Convert: c.convert.pointer(), AllowUnserved: c.allowUnserved.pointer(),
 	}
 	if req.Fresh {

@@ -86,7 +86,7 @@ func (c *confirm) how() string {
 	ch := &c.s.choices
 	switch {
 	case !ch.exists():
-		return "the cluster is made anew"
+		return "a new cluster is made"
 	case ch.fresh:
 		return "fresh: it is deleted, then made anew"
 	}

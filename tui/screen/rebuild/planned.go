@@ -118,7 +118,7 @@ func (p *planned) turn(msg tea.KeyMsg) {
 	c := &p.s.choices
 	switch {
 	case ui.Pressed(msg, p.fresh) && !c.exists():
-		p.told = "there is no cluster " + c.name() + " yet: it is made anew in any case"
+		p.told = "there is no cluster " + c.name() + " yet: it is made in any case"
 	case ui.Pressed(msg, p.fresh) && c.provider != nil && c.provider.Name == borrowing:
 		p.told = "the cluster is somebody else's: it is not deleted, only restored in place"
 	case ui.Pressed(msg, p.fresh):
@@ -162,7 +162,7 @@ func (p *planned) head() []string {
 // switches are the decisions, each with its key.
 func (p *planned) switches() ui.Line {
 	st, c := p.s.env.Styles, &p.s.choices
-	how, style := "made anew", st.Plain
+	how, style := "made new", st.Plain
 	switch {
 	case c.exists() && c.fresh:
 		how, style = "! fresh: deleted first", st.Bad
