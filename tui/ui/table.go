@@ -17,6 +17,9 @@ type Table[T any] struct {
 	Empty string
 	// Marking lets rows be marked.
 	Marking bool
+	// Leading keeps the cursor on the first row, whichever that becomes, until
+	// somebody moves it.
+	Leading bool
 
 	env     Env
 	moves   Moves
@@ -49,6 +52,9 @@ func absent[T any](int) T { var zero T; return zero }
 // its row, or near to where it was when that is gone.
 func (t *Table[T]) SetRows(rows []T) {
 	cursor, had := t.cursorKey()
+	if t.Leading {
+		had = false
+	}
 	t.rows, t.hay = rows, nil
 	t.natural = measure(t.columns, len(rows), func(i int) T { return rows[i] })
 	t.arrange()
@@ -95,7 +101,10 @@ func (t *Table[T]) Selected() (T, bool) {
 }
 
 // Select puts the cursor on the row of a key, when it is shown.
-func (t *Table[T]) Select(key string) { t.seek(key, true) }
+func (t *Table[T]) Select(key string) {
+	t.Leading = false
+	t.seek(key, true)
+}
 
 // Cursor is the number of the row under the cursor among those that are shown.
 func (t *Table[T]) Cursor() int { return t.scroll.cursor }
@@ -177,7 +186,9 @@ func (t *Table[T]) Update(msg tea.Msg) bool {
 	case t.Marking && Pressed(msg, Bind("", " ")):
 		t.mark()
 	default:
-		return t.scroll.move(t.moves, msg)
+		moved := t.scroll.move(t.moves, msg)
+		t.Leading = t.Leading && !moved
+		return moved
 	}
 	return true
 }
@@ -188,6 +199,7 @@ func (t *Table[T]) click(y int) bool {
 		return false
 	}
 	t.scroll.to(row)
+	t.Leading = false
 	return true
 }
 

@@ -115,7 +115,8 @@ func newTable(env ui.Env, s *Screen) ui.Table[int] {
 			Less: func(a, b int) bool { return at(a).name < at(b).name }},
 		ui.Column[int]{Title: "WHY", Flex: 4, Min: 18, Drop: 1, Cell: func(i int) ui.Cell { return ui.Cell{Text: at(i).words(), Style: st.Dim} }},
 	)
-	t.Empty = "no objects so far"
+	t.Empty, t.Leading = "no objects so far", true // what is the matter comes first
+
 	return t
 }
 

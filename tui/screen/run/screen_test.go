@@ -38,13 +38,16 @@ func open(t *testing.T, ctx context.Context, id string, width, height int, with 
 	env := tuitest.Env(ctx, clock)
 	routes := ui.Routes{}
 	routes.Run = func(id string) ui.Screen { return run.New(env, d, routes, id) }
-	return world{tuitest.Drive(t, clock, run.New(env, d, routes, id), width, height), d, clock}
+	// All events have come: the first message has those that were there at once.
+	return world{tuitest.Drive(t, clock, run.New(env, d, routes, id), width, height), d, clock}.soon()
 }
 
-// soon lets what comes within a second come.
+// soon lets what comes within a second come: one message may follow from another.
 func (w world) soon() world {
-	time.Sleep(time.Second)
-	w.Settle()
+	for range 10 {
+		time.Sleep(100 * time.Millisecond)
+		w.Settle()
+	}
 	return w
 }
 
@@ -179,7 +182,7 @@ func TestDetachAndComeBack(t *testing.T) {
 		}
 		w.Screen.(ui.Closer).Close()
 		env := tuitest.Env(ctx, w.clock)
-		again := tuitest.Drive(t, w.clock, run.New(env, w.d, ui.Routes{}, tuitest.LiveRun), 100, 30)
+		again := world{tuitest.Drive(t, w.clock, run.New(env, w.d, ui.Routes{}, tuitest.LiveRun), 100, 30), w.d, w.clock}.soon()
 		if after := again.View(); after != before {
 			t.Errorf("the run looks otherwise:\n%s\n--- before\n%s", after, before)
 		}
@@ -228,7 +231,7 @@ func TestTroubleWithTheDaemonIsShown(t *testing.T) {
 		w := open(t, ctx, tuitest.LiveRun, 80, 24, func(d *tuitest.Daemon) { d.Down(errors.New("connection refused")) })
 		w.Sees("connection refused", "tries again")
 		w.d.Down(nil)
-		w.Keys("ctrl+r").Sees("restore of shop-staging")
+		w.Keys("ctrl+r").soon().Sees("restore of shop-staging")
 		w.d.Cut(errors.New("the socket is gone"))
 		w.soon().Sees("the socket is gone")
 		w.Send(ui.Lost{Err: errors.New("gone")}).Sees("does not answer")
@@ -288,8 +291,7 @@ func TestThirtyThousandObjects(t *testing.T) {
 			events[i] = journal.Event{Type: "object.applied", Level: journal.LevelDebug, Object: fmt.Sprintf("ConfigMap many/object-%d", i), Message: "created"}
 		}
 		w.d.Emit(tuitest.LiveRun, events...)
-		time.Sleep(time.Minute)
-		w.Settle()
+		w.soon()
 		w.Sees("all 30041").Keys("G")
 		w.Keys("/").Type("object-29999").Sees("object-29999", "1 of 30041")
 	})
