@@ -192,6 +192,11 @@ func TestTreesFoldAndFilterKeepsWhatLeadsThere(t *testing.T) {
 	if have := branches(tr); have != "-edge edge/router edge/web" {
 		t.Errorf("a branch that matches is shown with %s", have)
 	}
+	tr.SetFilter("db")
+	tr.Select("shop")
+	if below := tr.Below(); len(below) != 1 || below[0].name != "shop/db" {
+		t.Errorf("below shop, by the filter: %+v", below)
+	}
 	tr.SetFilter("!edge")
 	if have := branches(tr); have != "-shop shop/web shop/db -queue queue/broker" {
 		t.Errorf("inverse: %s", have)

@@ -99,17 +99,30 @@ func (t *Tree[T]) Selected() (T, bool) {
 	return t.nodes[t.shown[t.scroll.cursor]].value, true
 }
 
-// Below are all leaves below the value under the cursor, or itself when it is one.
+// Below are all leaves below the value under the cursor, folded ones too, or itself
+// when it is one; those alone that the filter takes.
 func (t *Tree[T]) Below() []T {
 	if len(t.shown) == 0 {
 		return nil
 	}
 	var out []T
 	at := t.shown[t.scroll.cursor]
-	for i := at; i < t.nodes[at].end; i++ {
+	take := func(i int) {
 		if t.leaf(i) {
 			out = append(out, t.nodes[i].value)
 		}
+	}
+	if t.find.filter.Empty() {
+		for i := at; i < t.nodes[at].end; i++ {
+			take(i)
+		}
+		return out
+	}
+	for _, i := range t.shown[t.scroll.cursor:] { // a filter unfolds all that it takes
+		if i >= t.nodes[at].end {
+			break
+		}
+		take(i)
 	}
 	return out
 }

@@ -1,8 +1,6 @@
 package drift
 
 import (
-	"strings"
-
 	"github.com/charmbracelet/bubbles/key"
 	tea "github.com/charmbracelet/bubbletea"
 
@@ -136,26 +134,11 @@ func (s *Screen) mark() {
 // below are the objects that differ under the cursor, as far as the filter takes
 // them: what is not seen is not acted upon.
 func (s *Screen) below() []*entry {
-	filter, _ := ui.ParseFilter(s.tree.Filter())
-	inverse := strings.HasPrefix(s.tree.Filter(), "!")
 	var list []*entry
 	for _, r := range s.tree.Below() {
-		if e := r.entry; e != nil && e.differs != nil && (filter.Empty() || e.taken(filter, inverse)) {
+		if e := r.entry; e != nil && e.differs != nil {
 			list = append(list, e)
 		}
 	}
 	return list
-}
-
-// taken tells whether the tree shows an entry under a filter: it, or what it lies
-// below, matches; under an inverse filter none of them has what it is about.
-func (e *entry) taken(f ui.Filter, inverse bool) bool {
-	chain := append([]string{e.group.String()}, e.branches...)
-	chain = append(chain, strings.Join([]string{e.name, e.facts, who(e.by)}, " "))
-	for _, text := range chain {
-		if f.Match(text) != inverse {
-			return !inverse
-		}
-	}
-	return inverse
 }
