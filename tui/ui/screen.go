@@ -132,3 +132,12 @@ func Open(s Screen) tea.Cmd { return func() tea.Msg { return Push{s} } }
 
 // Back is a command that leaves the screen.
 func Back() tea.Cmd { return func() tea.Msg { return Pop{} } }
+
+// Ask is a command that asks something of the daemon, and gives it so long to answer.
+func (e Env) Ask(within time.Duration, do func(ctx context.Context) tea.Msg) tea.Cmd {
+	return func() tea.Msg {
+		ctx, cancel := context.WithTimeout(e.Life, within)
+		defer cancel()
+		return do(ctx)
+	}
+}

@@ -94,12 +94,10 @@ type ignoring struct {
 
 func (s Screen) tellIgnore(r api.Ignore) tea.Cmd {
 	self, env, d, cluster := s.self, s.env, s.daemon, s.cluster
-	return func() tea.Msg {
-		ctx, cancel := context.WithTimeout(env.Life, actTimeout)
-		defer cancel()
+	return env.Ask(actTimeout, func(ctx context.Context) tea.Msg {
 		made, err := d.Ignore(ctx, cluster, r)
 		return ignoring{self, made, err}
-	}
+	})
 }
 
 // ignoring shows the rule, and compares again: it counts from then on.
@@ -188,12 +186,10 @@ type started struct {
 
 func (s Screen) start(req api.StartRequest) tea.Cmd {
 	self, env, d := s.self, s.env, s.daemon
-	return func() tea.Msg {
-		ctx, cancel := context.WithTimeout(env.Life, actTimeout)
-		defer cancel()
+	return env.Ask(actTimeout, func(ctx context.Context) tea.Msg {
 		r, err := d.Start(ctx, req)
 		return started{self, r, err}
-	}
+	})
 }
 
 // started opens the run.

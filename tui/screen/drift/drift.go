@@ -99,9 +99,7 @@ type compared struct {
 func (s Screen) Init() tea.Cmd {
 	self, gen, env, d := s.self, s.wait.Gen, s.env, s.daemon
 	q := api.DriftQuery{Cluster: s.cluster, Against: s.against}
-	return func() tea.Msg {
-		ctx, cancel := context.WithTimeout(env.Life, compareTimeout)
-		defer cancel()
+	return env.Ask(compareTimeout, func(ctx context.Context) tea.Msg {
 		got, err := d.Drift(ctx, q)
 		if err == nil && got.Report == nil {
 			err = errors.New("the daemon's answer holds no report")
@@ -110,7 +108,7 @@ func (s Screen) Init() tea.Cmd {
 			return compared{self: self, gen: gen, err: err}
 		}
 		return compared{self, gen, got.Report, entriesOf(got.Report), nil}
-	}
+	})
 }
 
 // Update obeys a message.

@@ -113,12 +113,10 @@ func (c *commit) ask(after string) tea.Cmd {
 	c.wait = c.wait.Begin("reading the log", c.s.env.Now())
 	q := api.LogQuery{Target: c.of, Search: c.found, After: after, Limit: pageSize}
 	env, d, gen := c.s.env, c.s.daemon, c.wait.Gen
-	return func() tea.Msg {
-		ctx, cancel := context.WithTimeout(env.Life, longTimeout)
-		defer cancel()
+	return env.Ask(longTimeout, func(ctx context.Context) tea.Msg {
 		log, err := d.Log(ctx, q)
 		return logged{c, gen, after != "", log, err}
-	}
+	})
 }
 
 func (c *commit) update(msg tea.Msg) tea.Cmd {

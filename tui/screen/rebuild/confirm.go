@@ -167,12 +167,10 @@ func (c *confirm) begin() tea.Cmd {
 	}
 	c.wait = c.wait.Begin("beginning the run", c.s.env.Now())
 	env, d, gen, req := c.s.env, c.s.daemon, c.wait.Gen, *c.req
-	return func() tea.Msg {
-		ctx, cancel := context.WithTimeout(env.Life, timeout)
-		defer cancel()
+	return env.Ask(timeout, func(ctx context.Context) tea.Msg {
 		r, err := d.Start(ctx, req)
 		return began{c, gen, r, err}
-	}
+	})
 }
 
 // holder is the run that is in the way; empty when none is.

@@ -73,12 +73,10 @@ func (c *commit) compare(due rest) tea.Cmd {
 	q := api.CompareQuery{Target: c.s.choices.target}
 	q.Revision = due.sha
 	env, d, gen := c.s.env, c.s.daemon, p.wait.Gen
-	return func() tea.Msg {
-		ctx, cancel := context.WithTimeout(env.Life, longTimeout)
-		defer cancel()
+	return env.Ask(longTimeout, func(ctx context.Context) tea.Msg {
 		have, err := d.Compare(ctx, q)
 		return compared{c, gen, due.sha, have, err}
-	}
+	})
 }
 
 func (p *pane) take(msg compared) {

@@ -62,12 +62,10 @@ func (p *planned) enter() tea.Cmd {
 func (p *planned) ask() tea.Cmd {
 	p.wait = p.wait.Begin("reading, rendering and planning "+ui.Short(p.of.Revision), p.s.env.Now())
 	env, d, gen, of := p.s.env, p.s.daemon, p.wait.Gen, p.of
-	return func() tea.Msg {
-		ctx, cancel := context.WithTimeout(env.Life, longTimeout)
-		defer cancel()
+	return env.Ask(longTimeout, func(ctx context.Context) tea.Msg {
 		have, err := d.Plan(ctx, of)
 		return drawn{p, gen, have, err}
-	}
+	})
 }
 
 func (p *planned) update(msg tea.Msg) tea.Cmd {

@@ -103,12 +103,10 @@ type offered struct {
 func (w *where) enter() tea.Cmd {
 	w.wait = w.wait.Begin("asking who can make clusters", w.s.env.Now())
 	env, d, gen := w.s.env, w.s.daemon, w.wait.Gen
-	return func() tea.Msg {
-		ctx, cancel := context.WithTimeout(env.Life, timeout)
-		defer cancel()
+	return env.Ask(timeout, func(ctx context.Context) tea.Msg {
 		list, err := d.Providers(ctx)
 		return offered{w, gen, list, err}
-	}
+	})
 }
 
 func (w *where) update(msg tea.Msg) tea.Cmd {

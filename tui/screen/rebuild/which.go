@@ -78,12 +78,10 @@ type clustersRead struct {
 func (w *which) enter() tea.Cmd {
 	w.wait = w.wait.Begin("reading clusters", w.s.env.Now())
 	env, d, gen := w.s.env, w.s.daemon, w.wait.Gen
-	return func() tea.Msg {
-		ctx, cancel := context.WithTimeout(env.Life, timeout)
-		defer cancel()
+	return env.Ask(timeout, func(ctx context.Context) tea.Msg {
 		list, err := d.Clusters(ctx)
 		return clustersRead{w, gen, list, err}
-	}
+	})
 }
 
 func (w *which) update(msg tea.Msg) tea.Cmd {

@@ -113,12 +113,10 @@ func (s *Screen) afterFailure(did) tea.Cmd {
 // do asks the daemon for something.
 func (s *Screen) do(what string, ask func(context.Context) (*api.Run, error), then func() tea.Cmd) tea.Cmd {
 	env, id := s.env, s.id
-	return func() tea.Msg {
-		ctx, cancel := context.WithTimeout(env.Life, timeout)
-		defer cancel()
+	return env.Ask(timeout, func(ctx context.Context) tea.Msg {
 		r, err := ask(ctx)
 		return did{id, what, r, err, then}
-	}
+	})
 }
 
 // order tells the run something.
@@ -255,9 +253,7 @@ func (s *Screen) abortNow(cleanup bool) tea.Cmd {
 func (s *Screen) remove() tea.Cmd {
 	env, d, routes := s.env, s.daemon, s.routes
 	req := api.StartRequest{Recipe: api.Delete, Cluster: s.run.Cluster, Provider: s.run.Provider, Confirm: s.run.Cluster, Key: "abort-" + s.id}
-	return func() tea.Msg {
-		ctx, cancel := context.WithTimeout(env.Life, timeout)
-		defer cancel()
+	return env.Ask(timeout, func(ctx context.Context) tea.Msg {
 		r, err := d.Start(ctx, req)
 		switch {
 		case err != nil:
@@ -267,7 +263,7 @@ func (s *Screen) remove() tea.Cmd {
 			return ui.Told{Level: ui.Good, Text: "run " + r.ID + " deletes the cluster"}
 		}
 		return ui.Replace{Screen: routes.Run(r.ID)}
-	}
+	})
 }
 
 // commands are the command lines for what can be done here.

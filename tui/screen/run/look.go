@@ -72,12 +72,10 @@ func (s *Screen) lookNow(due lookDue) tea.Cmd {
 		return nil
 	}
 	env, d, cluster := s.env, s.daemon, s.run.Cluster
-	return func() tea.Msg {
-		ctx, cancel := context.WithTimeout(env.Life, timeout)
-		defer cancel()
+	return env.Ask(timeout, func(ctx context.Context) tea.Msg {
 		have, err := d.Look(ctx, cluster, due.object)
 		return looked{due.object, due.gen, have, err}
-	}
+	})
 }
 
 func (l *look) take(msg looked) {

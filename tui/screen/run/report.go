@@ -52,12 +52,10 @@ type reported struct {
 func (s *Screen) askReport() tea.Cmd {
 	s.report.wait = s.report.wait.Begin("reading the report", s.env.Now())
 	env, d, id, gen := s.env, s.daemon, s.id, s.report.wait.Gen
-	return func() tea.Msg {
-		ctx, cancel := context.WithTimeout(env.Life, timeout)
-		defer cancel()
+	return env.Ask(timeout, func(ctx context.Context) tea.Msg {
 		rep, err := d.Report(ctx, id)
 		return reported{id, gen, rep, err}
-	}
+	})
 }
 
 // reported shows the report; that a run has ended brings it before one's eyes.

@@ -89,9 +89,7 @@ func (s *Screen) Init() tea.Cmd { return s.read() }
 // read asks for the run and, for estimates, for the runs before it.
 func (s *Screen) read() tea.Cmd {
 	gen, env, d, id := s.wait.Gen, s.env, s.daemon, s.id
-	return func() tea.Msg {
-		ctx, cancel := context.WithTimeout(env.Life, timeout)
-		defer cancel()
+	return env.Ask(timeout, func(ctx context.Context) tea.Msg {
 		r, err := d.Run(ctx, id)
 		if err != nil {
 			return loaded{of: id, gen: gen, err: err}
@@ -99,7 +97,7 @@ func (s *Screen) read() tea.Cmd {
 		// Without earlier runs there is no estimate, and all else.
 		earlier, _ := d.Runs(ctx, journal.Filter{Cluster: r.Cluster, Recipe: r.Recipe, Limit: 12})
 		return loaded{of: id, gen: gen, run: r, earlier: earlier.Runs}
-	}
+	})
 }
 
 // loaded is the answer to a question for the run.

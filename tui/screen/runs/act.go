@@ -128,12 +128,10 @@ type did struct {
 
 func (s Screen) act(id, what string, do func(context.Context, string) (api.Run, error)) tea.Cmd {
 	self, env := s.self, s.env
-	return func() tea.Msg {
-		ctx, cancel := context.WithTimeout(env.Life, timeout)
-		defer cancel()
+	return env.Ask(timeout, func(ctx context.Context) tea.Msg {
 		r, err := do(ctx, id)
 		return did{self, what, r, err}
-	}
+	})
 }
 
 func (s Screen) did(msg did) (ui.Screen, tea.Cmd) {

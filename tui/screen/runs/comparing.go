@@ -67,9 +67,7 @@ type reports struct {
 // Init asks for the reports.
 func (c Compare) Init() tea.Cmd {
 	self, gen, env, d, ids := c.self, c.wait.Gen, c.env, c.daemon, c.ids
-	return func() tea.Msg {
-		ctx, cancel := context.WithTimeout(env.Life, timeout)
-		defer cancel()
+	return env.Ask(timeout, func(ctx context.Context) tea.Msg {
 		out := reports{self: self, gen: gen}
 		for i, id := range ids {
 			r, err := d.Report(ctx, id)
@@ -80,7 +78,7 @@ func (c Compare) Init() tea.Cmd {
 			out.found[i] = &r
 		}
 		return out
-	}
+	})
 }
 
 // Update obeys a message.

@@ -149,12 +149,10 @@ func (s Screen) read() (ui.Screen, tea.Cmd) {
 func (s Screen) ask() tea.Cmd {
 	self, gen, env, d := s.self, s.wait.Gen, s.env, s.daemon
 	f := run.Filter{Cluster: s.choice.cluster, Recipe: s.choice.recipe, Limit: s.limit}
-	return func() tea.Msg {
-		ctx, cancel := context.WithTimeout(env.Life, timeout)
-		defer cancel()
+	return env.Ask(timeout, func(ctx context.Context) tea.Msg {
 		list, err := d.Runs(ctx, f)
 		return loaded{self, gen, list, err}
-	}
+	})
 }
 
 func (s Screen) loaded(msg loaded) (ui.Screen, tea.Cmd) {

@@ -161,12 +161,10 @@ func (s Screen) unsay(cluster string, kind api.WordKind) tea.Cmd {
 
 func (s Screen) talk(cluster string, how func(context.Context) (api.Decision, error)) tea.Cmd {
 	self, env := s.self, s.env
-	return func() tea.Msg {
-		ctx, cancel := context.WithTimeout(env.Life, timeout)
-		defer cancel()
+	return env.Ask(timeout, func(ctx context.Context) tea.Msg {
 		decision, err := how(ctx)
 		return said{self, cluster, decision, err}
-	}
+	})
 }
 
 func (s Screen) said(msg said) (ui.Screen, tea.Cmd) {

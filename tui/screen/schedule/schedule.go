@@ -118,9 +118,7 @@ type (
 // Init asks for the clusters.
 func (s Screen) Init() tea.Cmd {
 	self, gen, env, d := s.self, s.wait.Gen, s.env, s.daemon
-	return func() tea.Msg {
-		ctx, cancel := context.WithTimeout(env.Life, timeout)
-		defer cancel()
+	return env.Ask(timeout, func(ctx context.Context) tea.Msg {
 		list, err := d.Clusters(ctx)
 		if err != nil {
 			return loaded{self: self, gen: gen, err: err}
@@ -128,7 +126,7 @@ func (s Screen) Init() tea.Cmd {
 		const many = 500
 		drills, err := d.Runs(ctx, run.Filter{Recipe: string(api.Drill), Limit: many})
 		return loaded{self, gen, list, drills, err}
-	}
+	})
 }
 
 // Update obeys a message.
@@ -311,16 +309,14 @@ func (s Screen) settled() (ui.Screen, tea.Cmd) {
 // fetch asks for a schedule.
 func (s Screen) fetch(name string, k known) tea.Cmd {
 	self, env, d, gen, from, to := s.self, s.env, s.daemon, k.gen, k.from, k.to
-	return func() tea.Msg {
-		ctx, cancel := context.WithTimeout(env.Life, timeout)
-		defer cancel()
+	return env.Ask(timeout, func(ctx context.Context) tea.Msg {
 		got, err := d.Schedule(ctx, name, from, to)
 		zone, unknown := time.LoadLocation(got.Zone)
 		if unknown != nil || got.Zone == "" {
 			zone = nil
 		}
 		return scheduled{self, name, gen, got, zone, err}
-	}
+	})
 }
 
 func (s Screen) scheduled(msg scheduled) (ui.Screen, tea.Cmd) {
