@@ -54,6 +54,9 @@ type Cluster struct {
 	Version string `json:"version,omitempty"`
 	// Endpoint is the URL of the API server, empty while unknown.
 	Endpoint string `json:"endpoint,omitempty"`
+	// Issuer is who signs the tokens of the cluster's service accounts, an https
+	// URL, where others than the cluster trust it; empty otherwise.
+	Issuer string `json:"issuer,omitempty"`
 	// Simulated: pods are only said to run. What needs a real container behind
 	// it (an aggregated API, a webhook) cannot become healthy there.
 	Simulated bool `json:"simulated,omitempty"`
@@ -147,6 +150,11 @@ type Leftover struct {
 	// Cluster and ID say whose it was, where that is known.
 	Cluster string `json:"cluster,omitempty"`
 	ID      string `json:"id,omitempty"`
+	// Why it is still there, for people, where that is known.
+	Why string `json:"why,omitempty"`
+	// Kept: it was left on purpose, such as a volume that is to outlive its
+	// cluster. Delete never removes it; whoever owns it does.
+	Kept bool `json:"kept,omitempty"`
 }
 
 // LeftoverFinder is a provider that can look for what was left behind.
@@ -174,4 +182,71 @@ type Doctor interface {
 // it made anything, such as "v1.36.3".
 type Planner interface {
 	PlannedVersion(Settings) string
+}
+
+// Estimate is what a provider would make, and what that costs by its list of
+// prices.
+type Estimate struct {
+	Parts []EstimatedPart `json:"parts"`
+	// Hourly is what all parts with a price cost an hour, in Currency.
+	Hourly   float64 `json:"hourly"`
+	Currency string  `json:"currency,omitempty"`
+	// AsOf is the day of the prices, "2026-11-01"; Unpriced says what is not in
+	// Hourly, for people.
+	AsOf     string   `json:"asOf,omitempty"`
+	Unpriced []string `json:"unpriced,omitempty"`
+}
+
+// EstimatedPart is one thing, or several of one kind, that would be made.
+type EstimatedPart struct {
+	// What it is, for people: "node group workers: 3 x m6i.large, spot".
+	What string `json:"what"`
+	// Hourly is what it costs an hour; nil when that is not known.
+	Hourly *float64 `json:"hourly,omitempty"`
+}
+
+// Estimator is a provider that knows what it would make for settings, and what
+// that costs, without asking anybody.
+type Estimator interface {
+	Estimate(Settings) (Estimate, error)
+}
+
+// Token is a short-lived credential for an API server.
+type Token struct {
+	// Value is sent as a bearer token; it is a secret.
+	Value string
+	// Expires is when another one has to be taken; some time before the server
+	// refuses it.
+	Expires time.Time
+}
+
+// Tokener is a provider whose kubeconfigs hold no credentials: they name a
+// command that asks for a token. Whoever runs in this process asks here.
+type Tokener interface {
+	Token(ctx context.Context, name string) (Token, error)
+}
+
+// Trust is something outside of a cluster that trusts its service accounts.
+type Trust struct {
+	// What it is, for people: "role app-prod (arn:…)".
+	What string `json:"what"`
+	// Accounts are the service accounts that it trusts, "namespace/name" or
+	// patterns.
+	Accounts []string `json:"accounts,omitempty"`
+	// Issuer is whom it trusts at the moment.
+	Issuer string `json:"issuer"`
+	// Updated: it trusts the new issuer now.
+	Updated bool `json:"updated,omitempty"`
+	// Why it could not be updated, for people.
+	Why string `json:"why,omitempty"`
+}
+
+// Truster is a provider whose clusters have issuers of their own, so that what
+// trusted an earlier cluster's service accounts does not trust those of its
+// successor.
+type Truster interface {
+	// Trusts returns what trusts one of the earlier issuers and not that of the
+	// cluster with this id. With update it is made to trust that in place of the
+	// earlier one. It refuses like Delete does.
+	Trusts(ctx context.Context, name, id string, earlier []string, update bool) ([]Trust, error)
 }

@@ -1,0 +1,91 @@
+package eks
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	awseks "github.com/aws/aws-sdk-go-v2/service/eks"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/rekindle-io/rekindle/recover/run"
+)
+
+// account is one account in one region, which the settings allow.
+type account struct {
+	number, region string
+	// caller is the ARN of who asks.
+	caller string
+	config aws.Config
+
+	eks     *awseks.Client
+	ec2     *ec2.Client
+	classic *elasticloadbalancing.Client
+	elb     *elasticloadbalancingv2.Client
+	iam     *iam.Client
+	stacks  *cloudformation.Client
+	logs    *cloudwatchlogs.Client
+	sts     *sts.Client
+}
+
+// maxAttempts is how often a request is sent that AWS throttles or fails by itself;
+// the SDK waits longer each time, 20 s at most.
+const maxAttempts = 8
+
+// enter asks AWS who we are, and refuses to work anywhere but where the settings
+// allow it. Nothing else is asked before.
+func (p *Provider) enter(ctx context.Context, set settings) (*account, error) {
+	cfg, err := p.opts.Load(ctx, set.Region)
+	if err != nil {
+		return nil, explain(err, set.Region)
+	}
+	cfg.Region = set.Region
+	cfg.Retryer = func() aws.Retryer {
+		return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
+			o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) { o.MaxAttempts = maxAttempts })
+		})
+	}
+	a := &account{region: set.Region, config: cfg, sts: sts.NewFromConfig(cfg)}
+	who, err := a.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return nil, explain(err, set.Region)
+	}
+	a.number, a.caller = aws.ToString(who.Account), aws.ToString(who.Arn)
+	if !slices.Contains(set.Allow.Accounts, a.number) {
+		return nil, &AccountError{Account: a.number, Caller: a.caller, Allowed: set.Allow.Accounts}
+	}
+	if len(set.Allow.Regions) > 0 && !slices.Contains(set.Allow.Regions, set.Region) {
+		return nil, fmt.Errorf("region %s is none of settings.allow.regions", set.Region)
+	}
+	a.eks, a.ec2, a.iam = awseks.NewFromConfig(cfg), ec2.NewFromConfig(cfg), iam.NewFromConfig(cfg)
+	a.classic, a.elb = elasticloadbalancing.NewFromConfig(cfg), elasticloadbalancingv2.NewFromConfig(cfg)
+	a.stacks, a.logs = cloudformation.NewFromConfig(cfg), cloudwatchlogs.NewFromConfig(cfg)
+	return a, nil
+}
+
+// AccountError: the credentials are for an account that the settings do not allow.
+type AccountError struct {
+	Account, Caller string
+	Allowed         []string
+}
+
+func (e *AccountError) Error() string {
+	return fmt.Sprintf("the credentials are for AWS account %s (%s), and settings.allow.accounts has %s", e.Account, e.Caller, strings.Join(e.Allowed, ", "))
+}
+
+// Hint says what to do next.
+func (*AccountError) Hint() string {
+	return "use the credentials of an allowed account (AWS_PROFILE), or allow this one in rekindle.yaml"
+}
+
+// Outcome makes it a refusal.
+func (*AccountError) Outcome() run.Outcome { return run.Refused }
