@@ -34,6 +34,8 @@ type settings struct {
 	Endpoint endpoint `json:"endpoint,omitzero"`
 	// Logging are the control plane's logs that go to CloudWatch.
 	Logging []string `json:"logging,omitempty"`
+	// KeepLogs leaves their log group when the cluster is deleted.
+	KeepLogs bool `json:"keepLogs,omitempty"`
 	// EncryptionKey is the ARN of a KMS key for Secrets in etcd.
 	EncryptionKey string        `json:"encryptionKey,omitempty"`
 	NodeGroups    []nodeGroup   `json:"nodeGroups,omitempty"`
