@@ -82,7 +82,7 @@ func (r *restore) close() {
 // the live server, or from the built-in catalogue of the version that the
 // provider would make.
 func (r *restore) findTarget(ctx context.Context, s *run.Scope) error {
-	found, err := r.provider.Find(ctx, r.req.Cluster)
+	found, err := r.find(ctx, s)
 	switch {
 	case errors.Is(err, providers.ErrNotFound) && providers.Borrows(r.provider):
 		return guarded{err} // it makes none

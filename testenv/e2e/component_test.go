@@ -51,8 +51,6 @@ func TestComponentsDie(t *testing.T) {
 		if report := r.report(t); !report.Verified {
 			t.Errorf("%s killed in %s: not verified: %s", c.component, c.step, report.Error)
 		}
-		// The restore may have ended before anybody noticed: a server that is not back yet is a broken cluster.
-		eventually(t, "the cluster runs again", func() bool { return m.runs("frail") })
 	}
 	m.must(0, "clusters", "delete", "frail", "--confirm", "frail")
 }

@@ -16,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rekindle-io/rekindle/providers"
 	"github.com/rekindle-io/rekindle/providers/local"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 	"github.com/rekindle-io/rekindle/recover/run"
@@ -214,17 +213,6 @@ func (m *machine) clusters() []string {
 		names = append(names, e.Name())
 	}
 	return names
-}
-
-// runs tells whether a local cluster's API server answers.
-func (m *machine) runs(cluster string) bool {
-	m.t.Helper()
-	p, err := local.New(local.Options{Root: m.root(), Now: time.Now})
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	c, err := p.Find(m.t.Context(), cluster)
-	return err == nil && c.State == providers.StateRunning
 }
 
 // leaveNothing deletes all clusters and looks for what is left.
