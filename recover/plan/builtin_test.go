@@ -104,3 +104,56 @@ func TestBuiltinIsWhatTheServerServes(t *testing.T) {
 		t.Errorf("Builtin(%q) has %d kinds, the server %d", version, len(c.All()), strings.Count(served, "\n"))
 	}
 }
+
+// TestReleasesDiffer: a commit is planned for the release that a cloud would make,
+// by what that release serves unless it is told otherwise.
+func TestReleasesDiffer(t *testing.T) {
+	for _, tc := range []struct{ apiVersion, kind, from, until string }{
+		{"v1", "ConfigMap", "v1.30", "v1.36"},
+		{"flowcontrol.apiserver.k8s.io/v1", "FlowSchema", "v1.30", "v1.36"},
+		{"flowcontrol.apiserver.k8s.io/v1beta3", "FlowSchema", "v1.30", "v1.31"},
+		{"networking.k8s.io/v1", "ServiceCIDR", "v1.33", "v1.36"},
+		{"networking.k8s.io/v1beta1", "ServiceCIDR", "", ""},
+		{"resource.k8s.io/v1", "ResourceClaimTemplate", "v1.34", "v1.36"},
+		{"resource.k8s.io/v1beta1", "ResourceClaimTemplate", "", ""},
+		{"storage.k8s.io/v1", "VolumeAttributesClass", "v1.34", "v1.36"},
+		{"admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy", "v1.30", "v1.36"},
+		{"admissionregistration.k8s.io/v1", "MutatingAdmissionPolicy", "v1.36", "v1.36"},
+		{"admissionregistration.k8s.io/v1beta1", "MutatingAdmissionPolicy", "", ""},
+		{"scheduling.k8s.io/v1alpha2", "PodGroup", "", ""},
+	} {
+		for minor := 30; minor <= 36; minor++ {
+			release := fmt.Sprintf("v1.%d", minor)
+			catalogue, ok := plan.Builtin(release + ".2")
+			if !ok {
+				t.Fatalf("%s is unknown", release)
+			}
+			o := fmt.Sprintf("{apiVersion: %s, kind: %s, metadata: {name: x, namespace: default}}", tc.apiVersion, tc.kind)
+			p, err := makeOf(parse(t, "all.yaml", o), plan.Options{Catalogue: catalogue})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := tc.from != "" && tc.from <= release && release <= tc.until
+			if have := len(p.Unserved) == 0; have != want {
+				t.Errorf("%s %s on %s: served %v, want %v: %+v", tc.apiVersion, tc.kind, release, have, want, p.Unserved)
+			}
+		}
+	}
+}
+
+// The range that is told to people is the range that is known.
+func TestRangeOfReleases(t *testing.T) {
+	files, err := filepath.Glob("catalogue/*.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first, last := files[0], files[len(files)-1]; first != "catalogue/"+plan.OldestBuiltin+".txt" || last != "catalogue/"+plan.BuiltinVersion+".txt" {
+		t.Errorf("%q to %q", first, last)
+	}
+	for version, known := range map[string]bool{"1.30": true, "v1.34.4-eks-3a1": true, "": true, "v1.29": false, "v1.37.0": false, "v1": false, "../v1.36": false, "v2.30": false} {
+		c, ok := plan.Builtin(version)
+		if ok != known || ok && len(c.All()) < 60 {
+			t.Errorf("Builtin(%q): %v", version, ok)
+		}
+	}
+}

@@ -11,6 +11,9 @@ import (
 	"github.com/rekindle-io/rekindle/recover/object"
 )
 
+// One file for each release: the newest is what the local provider's server
+// answers, the others are derived from the release itself by testenv/catalogue.
+//
 //go:embed catalogue/*.txt
 var catalogues embed.FS
 
@@ -40,8 +43,12 @@ func Builtin(version string) (*object.Catalogue, bool) {
 	return object.NewCatalogue(name, kinds), true
 }
 
-// BuiltinVersion is the newest version that Builtin knows.
-const BuiltinVersion = "v1.36"
+// BuiltinVersion is the newest version that Builtin knows, OldestBuiltin the
+// oldest; all in between are known.
+const (
+	BuiltinVersion = "v1.36"
+	OldestBuiltin  = "v1.30"
+)
 
 // parseKinds reads one kind a line: group (- for the core), version, kind,
 // plural, scope, verbs.

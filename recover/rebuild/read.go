@@ -118,7 +118,8 @@ func (r *restore) planned() (*object.Catalogue, error) {
 	}
 	catalogue, ok := plan.Builtin(version)
 	if !ok {
-		return nil, fmt.Errorf("nothing is known of what Kubernetes %q serves, so that the commit cannot be checked before the cluster is made", version)
+		return nil, fmt.Errorf("nothing is known of what Kubernetes %q serves, so that the commit cannot be checked before the cluster is made: this rekindle knows %s to %s",
+			version, plan.OldestBuiltin, plan.BuiltinVersion)
 	}
 	return catalogue, nil
 }
