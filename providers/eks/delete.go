@@ -1,0 +1,253 @@
+package eks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awseks "github.com/aws/aws-sdk-go-v2/service/eks"
+	"github.com/aws/aws-sdk-go-v2/service/eks/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/rekindle-io/rekindle/providers"
+	"github.com/rekindle-io/rekindle/recover/run"
+)
+
+// Delete removes the cluster and all that was made for it, and looks afterwards what
+// is left. The order is that of what holds what: load balancers hold addresses in
+// subnets, node groups hold interfaces, the control plane holds its security group,
+// and the stack holds the network. None of it needs the API server. Volumes and
+// snapshots that are still there are kept, and named: they may hold data.
+func (p *Provider) Delete(ctx context.Context, name, id string, progress providers.Progress) error {
+	if err := errors.Join(providers.CheckName(ProviderName, name), providers.CheckID(ProviderName, id)); err != nil {
+		return err
+	}
+	ctx, cancel := bounded(ctx, p.opts.DeleteTimeout, "the delete")
+	defer cancel()
+	return about(ctx, name, p.delete(ctx, name, id, progress))
+}
+
+// delete looks for the cluster of this id wherever the name may be: the name may be
+// another's in one region, and ours in the next.
+func (p *Provider) delete(ctx context.Context, name, id string, progress providers.Progress) error {
+	places, err := p.places(name)
+	if err != nil {
+		return err
+	}
+	var refused error
+	var empty []holding
+	for _, set := range places {
+		a, err := p.enter(ctx, set)
+		if err != nil {
+			return err
+		}
+		h, err := p.settled(ctx, a, mark{name: name, id: id})
+		h.set = set
+		switch {
+		case err == nil && h.id == id:
+			return p.removal(h, progress).all(ctx, h)
+		case err == nil:
+			err = &providers.TakenError{Provider: ProviderName, Name: name, Wanted: id, Have: h.id}
+		}
+		switch {
+		case errors.Is(err, providers.ErrNotFound):
+			empty = append(empty, h)
+		case errors.As(err, new(*providers.TakenError)), errors.As(err, new(*providers.ForeignError)):
+			refused = errors.Join(refused, err)
+		default:
+			return err
+		}
+	}
+	for _, h := range empty { // a delete that died may have left something that bears this id
+		h.mark = p.remembered(h.account, mark{name: name, id: id})
+		if err := p.removal(h, progress).rest(ctx, nil); err != nil {
+			return err
+		}
+	}
+	if refused != nil {
+		return refused
+	}
+	return p.forget(name, id)
+}
+
+// removal is the work of removing what holds the name.
+func (p *Provider) removal(h holding, progress providers.Progress) *removal {
+	r := &removal{
+		account: h.account, scope: scope{mark: h.mark, since: h.created, named: true}, keepLogs: h.set.KeepLogs,
+		every: p.opts.Every, now: p.opts.Now, progress: progress, mine: map[string]bool{}, said: map[string]bool{},
+		forget: func() error { return p.forget(h.name, h.id) },
+	}
+	if h.stack == nil && h.cluster == nil {
+		r.named = !h.created.IsZero() // nobody but us may say when it was made, and so what is younger
+	}
+	if c := h.cluster; c != nil {
+		if made := aws.ToTime(c.CreatedAt); !made.IsZero() {
+			r.since = made
+		}
+		if c.ResourcesVpcConfig != nil {
+			r.vpc, r.group = aws.ToString(c.ResourcesVpcConfig.VpcId), aws.ToString(c.ResourcesVpcConfig.ClusterSecurityGroupId)
+		}
+	}
+	return r
+}
+
+// all removes everything, and waits for each part where the next one needs that.
+func (r *removal) all(ctx context.Context, h holding) error {
+	if err := r.allowed(h); err != nil {
+		return err
+	}
+	if err := r.network(ctx); err != nil {
+		return err
+	}
+	var held []error
+	stages := []func(context.Context) error{r.announce, r.claim, r.removeBalancers, r.removeFurniture, r.removeInstances, r.claim, r.removeControlPlane}
+	for _, stage := range stages {
+		if h.cluster == nil {
+			break
+		}
+		if err := r.proven(ctx); err != nil {
+			return err
+		}
+		err := stage(ctx)
+		if err != nil && (!isHeld(err) || ctx.Err() != nil) {
+			return merged(append(held, err)...)
+		}
+		if err != nil {
+			held = append(held, err)
+		}
+	}
+	return r.rest(ctx, held)
+}
+
+// rest removes what stays when the control plane is gone: what hangs on its network,
+// then the network itself, and beside that what holds nothing.
+func (r *removal) rest(ctx context.Context, held []error) error {
+	if err := r.network(ctx); err != nil {
+		return err
+	}
+	if err := r.claim(ctx); err != nil { // its controllers may have made more until it went
+		return merged(append(held, err)...)
+	}
+	results := make([]error, 4)
+	var group errgroup.Group
+	group.Go(func() error {
+		results[0] = r.removeBalancers(ctx)
+		if results[0] == nil || isHeld(results[0]) && ctx.Err() == nil {
+			results[1] = r.clearNetwork(ctx)
+		}
+		return nil
+	})
+	group.Go(func() error { results[2] = r.removeLogs(ctx); return nil })
+	group.Go(func() error { results[3] = r.removeIssuers(ctx); return nil })
+	_ = group.Wait() // each has its own result
+	held = append(held, results...)
+	for _, err := range held {
+		if err != nil && !isHeld(err) {
+			return merged(held...)
+		}
+	}
+	if ctx.Err() == nil {
+		held = append(held, r.removeStack(ctx))
+	}
+	if err := merged(held...); err != nil {
+		return err
+	}
+	return r.lookAgain(ctx)
+}
+
+// ProtectedError: somebody has asked AWS not to let anybody remove the cluster.
+type ProtectedError struct{ What string }
+
+func (e *ProtectedError) Error() string { return e.What + " is protected from deletion in AWS" }
+
+// Hint says what to do next.
+func (*ProtectedError) Hint() string {
+	return "whoever set that meant it; take the protection away in AWS, and delete the cluster again"
+}
+
+// Outcome makes it a refusal.
+func (*ProtectedError) Outcome() run.Outcome { return run.Refused }
+
+// allowed refuses before anything is removed what AWS would refuse half-way.
+func (r *removal) allowed(h holding) error {
+	if h.cluster != nil && aws.ToBool(h.cluster.DeletionProtection) {
+		return &ProtectedError{What: "the EKS cluster " + aws.ToString(h.cluster.Arn)}
+	}
+	if h.stack != nil && r.bears(stackTags(h.stack)) && aws.ToBool(h.stack.EnableTerminationProtection) {
+		return &ProtectedError{What: "the CloudFormation stack " + aws.ToString(h.stack.StackId)}
+	}
+	return nil
+}
+
+// proven refuses to go on unless it is still our cluster that has the name. One that
+// is gone meanwhile is fine.
+func (r *removal) proven(ctx context.Context) error {
+	c, err := r.account.cluster(ctx, r.name)
+	if err != nil || c == nil {
+		return err
+	}
+	return r.owns(c.Tags, "the EKS cluster "+aws.ToString(c.Arn))
+}
+
+// announce marks the cluster as one that is being removed.
+func (r *removal) announce(ctx context.Context) error {
+	c, err := r.account.cluster(ctx, r.name)
+	if err != nil || c == nil || c.Status == types.ClusterStatusDeleting || c.Tags[tagPhase] == phaseDeleting {
+		return err
+	}
+	_, err = r.eks.TagResource(ctx, &awseks.TagResourceInput{ResourceArn: c.Arn, Tags: map[string]string{tagPhase: phaseDeleting}})
+	if absent(err) {
+		return nil
+	}
+	return explain(err, r.region)
+}
+
+// lookAgain looks whether anything is there that is the cluster's. What is kept is
+// told; what is left is an error.
+func (r *removal) lookAgain(ctx context.Context) error {
+	all, err := r.survey(ctx, []string{r.name}, []string{r.name})
+	if err != nil {
+		return err
+	}
+	left := r.own(all)
+	for _, c := range r.claims(all) {
+		left = append(left, c.thing)
+	}
+	e := &HeldError{}
+	for _, t := range left {
+		switch {
+		case t.kept():
+			r.progress.Say(fmt.Sprintf("keeping %s: %s", t, whyKept(t)))
+		case t.kind == kindLogs && r.keepLogs:
+			r.progress.Say(fmt.Sprintf("keeping %s: settings.keepLogs wants that", t))
+		case t.tags[tagScaler] != "":
+			e.List = append(e.List, Held{What: t.String(), Why: fmt.Sprintf("the Auto Scaling group %s would make it again: remove that", t.tags[tagScaler])})
+		default:
+			e.List = append(e.List, Held{What: t.String(), Why: "it was there again, or still, at the end"})
+		}
+	}
+	if len(e.List) > 0 {
+		return e
+	}
+	return r.forget()
+}
+
+// settled finds what holds a name. When nothing seems to, although a cluster of this
+// id was begun, it looks some more times: AWS may not show yet what it has made.
+func (p *Provider) settled(ctx context.Context, a *account, m mark) (holding, error) {
+	for looks := 0; ; looks++ {
+		h, err := a.holds(ctx, m.name)
+		begun := !p.remembered(a, m).created.IsZero()
+		unseen := errors.Is(err, providers.ErrNotFound) || err == nil && h.cluster == nil && h.id == m.id
+		if looks >= settleLooks || !begun || !unseen {
+			return h, err
+		}
+		if err := sleep(ctx, p.opts.Every); err != nil {
+			return h, err
+		}
+	}
+}
+
+// settleLooks is how often it is looked again for what was begun and is not seen.
+const settleLooks = 3

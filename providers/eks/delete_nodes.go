@@ -1,0 +1,160 @@
+package eks
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	awseks "github.com/aws/aws-sdk-go-v2/service/eks"
+	"github.com/aws/aws-sdk-go-v2/service/eks/types"
+	"golang.org/x/sync/errgroup"
+)
+
+// removeFurniture removes pod identities, add-ons and node groups, whoever made them:
+// they are parts of the cluster, which is ours, and the control plane cannot go
+// before its node groups.
+func (r *removal) removeFurniture(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return r.removeIdentities(ctx) })
+	group.Go(func() error { return r.removeAddons(ctx) })
+	group.Go(func() error { return r.removeNodeGroups(ctx) })
+	return group.Wait()
+}
+
+func (r *removal) removeIdentities(ctx context.Context) error {
+	list, err := pages(ctx, awseks.NewListPodIdentityAssociationsPaginator(r.eks, &awseks.ListPodIdentityAssociationsInput{ClusterName: aws.String(r.name)}),
+		func(p *awseks.ListPodIdentityAssociationsOutput) []types.PodIdentityAssociationSummary {
+			return p.Associations
+		})
+	if err != nil && !absent(err) {
+		return explain(err, r.region)
+	}
+	for _, i := range list {
+		_, err := r.eks.DeletePodIdentityAssociation(ctx, &awseks.DeletePodIdentityAssociationInput{ClusterName: aws.String(r.name), AssociationId: i.AssociationId})
+		if why, err := ask(err); err != nil || why != "" {
+			if err != nil {
+				return explain(err, r.region)
+			}
+			return nil // it goes with the cluster
+		}
+	}
+	return nil
+}
+
+// removeAddons has EKS let go of its add-ons. What they put into the cluster goes with
+// the cluster: EKS would need the API server to remove it, and the network's add-on
+// has to serve the nodes until they are gone.
+func (r *removal) removeAddons(ctx context.Context) error {
+	list, err := pages(ctx, awseks.NewListAddonsPaginator(r.eks, &awseks.ListAddonsInput{ClusterName: aws.String(r.name)}),
+		func(p *awseks.ListAddonsOutput) []string { return p.Addons })
+	if err != nil && !absent(err) {
+		return explain(err, r.region)
+	}
+	for _, name := range list {
+		_, err := r.eks.DeleteAddon(ctx, &awseks.DeleteAddonInput{ClusterName: aws.String(r.name), AddonName: aws.String(name), Preserve: true})
+		if _, err := ask(err); err != nil {
+			return explain(err, r.region)
+		}
+	}
+	return nil
+}
+
+// removeNodeGroups removes all at once, and waits until none is left.
+func (r *removal) removeNodeGroups(ctx context.Context) error {
+	failed := map[string]int{}
+	return r.until(ctx, "node groups are gone", func(ctx context.Context) ([]Held, error) {
+		list, err := pages(ctx, awseks.NewListNodegroupsPaginator(r.eks, &awseks.ListNodegroupsInput{ClusterName: aws.String(r.name)}),
+			func(p *awseks.ListNodegroupsOutput) []string { return p.Nodegroups })
+		if absent(err) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		slices.Sort(list)
+		left := make([]Held, 0, len(list))
+		for _, name := range list {
+			why, err := r.removeNodeGroup(ctx, name, failed)
+			if err != nil {
+				return nil, err
+			}
+			if why != "" {
+				left = append(left, Held{What: "node group " + name, Why: why})
+			}
+		}
+		return left, nil
+	})
+}
+
+// giveUp is how often the removal of a node group may fail.
+const giveUp = 5
+
+func (r *removal) removeNodeGroup(ctx context.Context, name string, failed map[string]int) (why string, err error) {
+	out, err := r.eks.DescribeNodegroup(ctx, &awseks.DescribeNodegroupInput{ClusterName: aws.String(r.name), NodegroupName: aws.String(name)})
+	switch {
+	case absent(err):
+		return "", nil
+	case err != nil:
+		return "", err
+	case out.Nodegroup.Status == types.NodegroupStatusDeleting:
+		return "EKS is removing it", nil
+	case out.Nodegroup.Status == types.NodegroupStatusDeleteFailed:
+		if failed[name]++; failed[name] > giveUp {
+			return "", &HeldError{List: []Held{{What: "node group " + name, Why: nodeIssues(out.Nodegroup)}}}
+		}
+	}
+	r.saying(thing{kind: "node group", id: name})
+	_, err = r.eks.DeleteNodegroup(ctx, &awseks.DeleteNodegroupInput{ClusterName: aws.String(r.name), NodegroupName: aws.String(name)})
+	why, err = ask(err)
+	if why == "" {
+		why = fmt.Sprintf("it was %s, and EKS was asked to remove it", out.Nodegroup.Status)
+	}
+	return why, err
+}
+
+// nodeIssues is what EKS says is wrong with a node group.
+func nodeIssues(n *types.Nodegroup) string {
+	var why []string
+	if n.Health != nil {
+		for _, i := range n.Health.Issues {
+			why = append(why, fmt.Sprintf("%s: %s (%s)", i.Code, aws.ToString(i.Message), strings.Join(i.ResourceIds, ", ")))
+		}
+	}
+	if len(why) == 0 {
+		return "EKS could not remove it, and does not say why"
+	}
+	return strings.Join(why, "; ")
+}
+
+// removeInstances ends nodes that are in no group, such as Karpenter's, which nobody
+// else does once the cluster is gone.
+func (r *removal) removeInstances(ctx context.Context) error {
+	byTag := []ec2types.Filter{filter("tag-key", tagKeys([]string{r.name})...)}
+	return r.until(ctx, "nodes are gone", func(ctx context.Context) ([]Held, error) {
+		list, err := r.instances(ctx, byTag)
+		if err != nil {
+			return nil, err
+		}
+		var left []Held
+		for _, t := range r.own(list) {
+			if t.tags[tagScaler] != "" {
+				continue
+			}
+			r.saying(t)
+			_, err := r.ec2.TerminateInstances(ctx, &ec2.TerminateInstancesInput{InstanceIds: []string{t.id}})
+			why, err := ask(err)
+			if err != nil {
+				return nil, err
+			}
+			if why == "" {
+				why = "it is shutting down"
+			}
+			left = append(left, Held{What: t.String(), Why: why})
+		}
+		return left, nil
+	})
+}

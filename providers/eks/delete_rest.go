@@ -1,0 +1,137 @@
+package eks
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cftypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	awseks "github.com/aws/aws-sdk-go-v2/service/eks"
+	"github.com/aws/aws-sdk-go-v2/service/eks/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+)
+
+// removeControlPlane removes the EKS cluster and waits until it is gone.
+func (r *removal) removeControlPlane(ctx context.Context) error {
+	r.progress.Say("removing the control plane")
+	return r.until(ctx, "the control plane is gone", func(ctx context.Context) ([]Held, error) {
+		c, err := r.account.cluster(ctx, r.name)
+		if err != nil || c == nil {
+			return nil, err
+		}
+		if err := r.owns(c.Tags, "the EKS cluster "+aws.ToString(c.Arn)); err != nil {
+			return nil, err
+		}
+		held := Held{What: "the EKS cluster " + aws.ToString(c.Arn), Why: "EKS is removing it"}
+		if c.Status == types.ClusterStatusDeleting {
+			return []Held{held}, nil
+		}
+		_, err = r.eks.DeleteCluster(ctx, &awseks.DeleteClusterInput{Name: aws.String(r.name)})
+		if protected(err) {
+			return nil, &ProtectedError{What: held.What}
+		}
+		why, err := ask(err)
+		if why != "" {
+			held.Why = why
+		}
+		if c.Status == types.ClusterStatusFailed {
+			held.Why += "; it had failed: " + strings.Join(issues(c.Health), "; ")
+		}
+		return []Held{held}, err
+	})
+}
+
+// removeLogs removes the control plane's log group. What the control plane wrote last
+// may come a while after its end, and makes the group again.
+func (r *removal) removeLogs(ctx context.Context) error {
+	if r.keepLogs {
+		return nil
+	}
+	guarded := map[string]Held{}
+	err := r.until(ctx, "the log group is gone", func(ctx context.Context) ([]Held, error) {
+		list, err := r.logGroups(ctx, []string{r.name})
+		if err != nil {
+			return nil, err
+		}
+		if err := r.give(ctx, r.claims(list)); err != nil {
+			return nil, err
+		}
+		return r.each(ctx, list, guarded, func(ctx context.Context, t thing) error {
+			_, err := r.logs.DeleteLogGroup(ctx, &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: aws.String(t.id)})
+			return err
+		})
+	})
+	if err == nil && len(guarded) > 0 {
+		err = heldBy(guarded)
+	}
+	return err
+}
+
+// removeIssuers removes the OIDC provider of the cluster's issuer.
+func (r *removal) removeIssuers(ctx context.Context) error {
+	return r.until(ctx, "the OIDC provider is gone", func(ctx context.Context) ([]Held, error) {
+		list, err := r.oidcProviders(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return r.each(ctx, list, nil, func(ctx context.Context, t thing) error {
+			_, err := r.iam.DeleteOpenIDConnectProvider(ctx, &iam.DeleteOpenIDConnectProviderInput{OpenIDConnectProviderArn: aws.String(t.id)})
+			return err
+		})
+	})
+}
+
+// removeStack removes the stack, and asks again when CloudFormation could not remove
+// a part because something still held it, which AWS lets go a while later.
+func (r *removal) removeStack(ctx context.Context) error {
+	id := "" // a stack that is gone is found by this alone, and another may take its name
+	return r.until(ctx, "the stack is gone", func(ctx context.Context) ([]Held, error) {
+		s, err := r.account.stack(ctx, r.name)
+		if err != nil || s == nil || !r.bears(stackTags(s)) || id != "" && id != aws.ToString(s.StackId) {
+			return nil, err
+		}
+		id = aws.ToString(s.StackId)
+		held := Held{What: string(kindStack) + " " + stackName(r.name), Why: "CloudFormation is removing it"}
+		switch s.StackStatus {
+		case cftypes.StackStatusDeleteInProgress:
+			return []Held{held}, nil
+		case cftypes.StackStatusDeleteFailed:
+			if held.Why, err = r.whyStack(ctx, s); err != nil {
+				return nil, err
+			}
+		}
+		r.saying(thing{kind: kindStack, id: stackName(r.name)})
+		_, err = r.stacks.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: s.StackId})
+		if protected(err) || err != nil && strings.Contains(said(err), "TerminationProtection") {
+			return nil, &ProtectedError{What: held.What}
+		}
+		why, err := ask(err)
+		if why != "" {
+			held.Why = why
+		}
+		return []Held{held}, err
+	})
+}
+
+// whyStack says why CloudFormation could not remove the stack: what it says itself,
+// and what is in the network.
+func (r *removal) whyStack(ctx context.Context, s *cftypes.Stack) (string, error) {
+	why := []string{}
+	failure := r.account.stackFailed(ctx, r.name, s)
+	var e *Error
+	if errors.As(failure, &e) {
+		why = append(why, e.What)
+	}
+	if r.ownsVPC {
+		holders, err := r.networkHolders(ctx, r.vpc)
+		if err != nil {
+			return "", err
+		}
+		why = append(why, holders...)
+	}
+	return strings.Join(slices.Compact(why), "; "), nil
+}

@@ -1,0 +1,95 @@
+package eks
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
+	classictypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing/types"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+)
+
+// How many things one request may name.
+const (
+	batchEC2 = 200
+	batchELB = 20
+)
+
+// tag puts tags on things. What is gone meanwhile is no error.
+func (a *account) tag(ctx context.Context, things []thing, tags map[string]string) error {
+	byKind := map[kind][]string{}
+	for _, t := range things {
+		byKind[t.kind] = append(byKind[t.kind], t.id)
+	}
+	for _, k := range slices.Sorted(maps.Keys(byKind)) {
+		var put func(ids []string) error
+		size := batchEC2
+		switch k {
+		case kindClassic:
+			put, size = func(ids []string) error { return a.tagClassic(ctx, ids, tags) }, 1
+		case kindBalancer, kindTargets:
+			put, size = func(ids []string) error { return a.tagELB(ctx, ids, tags) }, batchELB
+		case kindLogs:
+			put, size = func(ids []string) error { return a.tagLogs(ctx, ids[0], tags) }, 1
+		default:
+			put = func(ids []string) error { return a.tagEC2(ctx, ids, tags) }
+		}
+		if err := inBatches(byKind[k], size, put); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inBatches makes requests about several things each. AWS refuses a request when one
+// of them is gone: then they are asked about one by one.
+func inBatches(ids []string, size int, put func([]string) error) error {
+	for batch := range slices.Chunk(ids, size) {
+		err := put(batch)
+		if absent(err) && len(batch) > 1 {
+			err = inBatches(batch, 1, put)
+		}
+		if err != nil && !absent(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *account) tagEC2(ctx context.Context, ids []string, tags map[string]string) error {
+	in := &ec2.CreateTagsInput{Resources: ids}
+	for _, k := range slices.Sorted(maps.Keys(tags)) {
+		in.Tags = append(in.Tags, ec2types.Tag{Key: aws.String(k), Value: aws.String(tags[k])})
+	}
+	_, err := a.ec2.CreateTags(ctx, in)
+	return err
+}
+
+func (a *account) tagClassic(ctx context.Context, names []string, tags map[string]string) error {
+	in := &elasticloadbalancing.AddTagsInput{LoadBalancerNames: names}
+	for _, k := range slices.Sorted(maps.Keys(tags)) {
+		in.Tags = append(in.Tags, classictypes.Tag{Key: aws.String(k), Value: aws.String(tags[k])})
+	}
+	_, err := a.classic.AddTags(ctx, in)
+	return err
+}
+
+func (a *account) tagELB(ctx context.Context, arns []string, tags map[string]string) error {
+	in := &elasticloadbalancingv2.AddTagsInput{ResourceArns: arns}
+	for _, k := range slices.Sorted(maps.Keys(tags)) {
+		in.Tags = append(in.Tags, elbtypes.Tag{Key: aws.String(k), Value: aws.String(tags[k])})
+	}
+	_, err := a.elb.AddTags(ctx, in)
+	return err
+}
+
+func (a *account) tagLogs(ctx context.Context, name string, tags map[string]string) error {
+	_, err := a.logs.TagResource(ctx, &cloudwatchlogs.TagResourceInput{ResourceArn: aws.String(a.logARN(name)), Tags: tags})
+	return err
+}
