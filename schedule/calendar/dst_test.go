@@ -19,32 +19,6 @@ func list(events []Event) []string {
 
 // TestNightsOfChange: a time in the skipped hour happens right after it, one in
 // the repeated hour once, at its first occurrence.
-// TestAt: a time that people say is the first instant at which the clock shows it
-// or, where the zone skips it, a later one.
-func TestAt(t *testing.T) {
-	for _, test := range []struct {
-		zone         string
-		year, day    int
-		month        time.Month
-		hour, minute int
-		want         string
-	}{
-		{"Europe/Berlin", 2026, 23, 11, 23, 0, "2026-11-23T23:00:00+01:00"},
-		{"Europe/Berlin", 2026, 30, 11, 24, 0, "2026-12-01T00:00:00+01:00"},
-		{"Europe/Berlin", 2027, 28, 3, 2, 30, "2027-03-28T03:00:00+02:00"},
-		{"Europe/Berlin", 2027, 31, 10, 2, 30, "2027-10-31T02:30:00+02:00"},
-		{"America/Sao_Paulo", 2017, 15, 10, 0, 30, "2017-10-15T01:00:00-02:00"},
-		{"Pacific/Apia", 2011, 30, 12, 12, 0, "2011-12-31T00:00:00+14:00"},
-		{"UTC", 2027, 28, 3, 2, 30, "2027-03-28T02:30:00Z"},
-		{"Europe/Berlin", 9999, 31, 12, 12, 0, "9999-12-31T12:00:00+01:00"},
-	} {
-		have := At(location(t, test.zone), test.year, test.month, test.day, test.hour, test.minute)
-		if have.Format(time.RFC3339) != test.want {
-			t.Errorf("%+v: have %s", test, have.Format(time.RFC3339))
-		}
-	}
-}
-
 func TestNightsOfChange(t *testing.T) {
 	for name, test := range map[string]struct {
 		zone               string

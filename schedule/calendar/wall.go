@@ -124,15 +124,6 @@ func (c *clock) at(t int64) period {
 	return c.periods[i]
 }
 
-// At is the first instant at which the clock of a zone shows a time of day, or a
-// later one where the zone skips it. An hour of 24 is midnight of the day after.
-func At(zone *time.Location, year int, month time.Month, day, hour, minute int) time.Time {
-	w := wallOf(time.Date(year, month, day, hour, minute, 0, 0, time.UTC))
-	c := &clock{zone: zone}
-	c.periods = []period{c.find(int64(w))}
-	return c.instant(w)
-}
-
 // reached is the latest wall time that the clock has shown up to t.
 func (c *clock) reached(t time.Time) wall {
 	now := t.Unix()

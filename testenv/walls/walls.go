@@ -28,7 +28,7 @@ const module = "github.com/rekindle-io/rekindle"
 // layer, or in its own folder.
 func layers() [][]string {
 	return [][]string{
-		{"recover/nearest"},
+		{"recover/nearest", "schedule/moment"},
 		{"recover/object", "recover/run", "recover/sops"},
 		{"recover/convert", "recover/kube", "recover/source", "recover/render", "recover/plan", "snapshot", "providers"},
 		{"recover/rebuild", "recover/teardown", "recover/drill", "recover/api"},

@@ -87,7 +87,7 @@ func (a *app) decide(ctx context.Context, name string, kind calendar.WordKind, f
 	}
 	asked := api.WordRequest{Kind: api.WordKind(kind), Why: f.why}
 	if f.until != "" {
-		if asked.Until, err = moment(f.until, a.Now(), zoneOf(zone)); err != nil {
+		if asked.Until, err = untilWhen(f.until, a.Now(), zoneOf(zone)); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,10 @@
 package schedule
 
-import "time"
+import (
+	"time"
+
+	"github.com/rekindle-io/rekindle/schedule/moment"
+)
 
 // cell is one column of the grid: a span of time that begins on a full hour of
 // the clock on the wall. All last as long as the grid's step says, but for those
@@ -30,10 +34,10 @@ func daysFrom(t time.Time, n, step int) []day {
 // newDay cuts one day where its clock shows a multiple of step, or where it first
 // shows more because it skips that.
 func newDay(y int, m time.Month, d, step int, zone *time.Location) day {
-	out := day{from: wall(y, m, d, 0, 0, zone), to: wall(y, m, d+1, 0, 0, zone)}
+	out := day{from: moment.At(zone, y, m, d, 0, 0), to: moment.At(zone, y, m, d+1, 0, 0)}
 	from := out.from
 	for hour := step; hour <= 24; hour += step {
-		to := wall(y, m, d, hour, 0, zone)
+		to := moment.At(zone, y, m, d, hour, 0)
 		if hour+step > 24 {
 			to = out.to
 		}
@@ -55,36 +59,6 @@ func split(from, to time.Time, step time.Duration) []cell {
 		from = from.Add(step)
 	}
 	return append(list, cell{from, to})
-}
-
-// wall is the first instant at which the clock of a zone shows a time of a day, or a
-// later one where it skips that.
-func wall(y int, m time.Month, d, hour, minute int, zone *time.Location) time.Time {
-	t := time.Date(y, m, d, hour, minute, 0, 0, zone)
-	meant := time.Date(y, m, d, hour, minute, 0, 0, time.UTC)
-	start, end := t.ZoneBounds()
-	switch shows := shown(t); {
-	case shows.Before(meant): // the clock skips it at the end of t's time
-		return end.In(zone)
-	case shows.After(meant): // it skipped it when t's time began
-		return start.In(zone)
-	}
-	if start.IsZero() {
-		return t
-	}
-	// The clock may have shown it before it was turned back.
-	_, before := start.Add(-time.Second).Zone()
-	_, now := t.Zone()
-	if first := t.Add(time.Duration(now-before) * time.Second); first.Before(start) {
-		return first.In(zone)
-	}
-	return t
-}
-
-// shown is what the clock shows at t, as if it were UTC.
-func shown(t time.Time) time.Time {
-	_, offset := t.Zone()
-	return t.UTC().Add(time.Duration(offset) * time.Second)
 }
 
 // daysShown is how many days the grid has.

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
 
 	"github.com/rekindle-io/rekindle/recover/api"
+	"github.com/rekindle-io/rekindle/schedule/moment"
 	"github.com/rekindle-io/rekindle/tui/ui"
 )
 
@@ -129,7 +129,7 @@ func (s Screen) answered(msg tea.KeyMsg) (ui.Screen, tea.Cmd) {
 		if typed == "" && d.kind == api.Pause {
 			return s, s.say(d.cluster, api.WordRequest{Kind: d.kind})
 		}
-		until, err := moment(typed, s.env.Now().In(s.env.Zone))
+		until, err := untilWhen(typed, s.env.Now().In(s.env.Zone))
 		if err != nil {
 			d.wrong = err.Error()
 			s.ask = &d
@@ -180,69 +180,17 @@ func (s Screen) said(msg said) (ui.Screen, tea.Cmd) {
 	return next, tea.Batch(cmd, ui.Tell(ui.Good, msg.cluster+": "+msg.decision.Reason))
 }
 
-// moment reads a time to come as people type it, in now's zone: how long from now
-// (3h, 2d, 1w), a time of day (the next one), a day with or without one, or all of
-// RFC 3339.
-func moment(text string, now time.Time) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, errors.New("until when? " + howTimes)
-	}
-	t := later(text, now)
-	if t.IsZero() {
-		t = named(strings.ToLower(text), now)
-	}
-	if t.IsZero() {
-		t, _ = time.Parse(time.RFC3339, text)
-	}
-	switch {
-	case t.IsZero():
-		return t, fmt.Errorf("%q is no time: write %s", text, howTimes)
-	case !t.After(now):
-		return t, fmt.Errorf("%s is over already", t.Format("Mon 2 Jan 15:04"))
-	}
-	return t, nil
-}
-
+// howTimes is how people write times.
 const howTimes = "23:00, tomorrow 09:00, 2026-12-24 09:00, 3h or 2d"
 
-// later reads a length of time from now on; zero when it is none.
-func later(text string, now time.Time) time.Time {
-	for unit, days := range map[string]int{"d": 1, "w": 7} {
-		if number, is := strings.CutSuffix(text, unit); is && len(number) < 4 {
-			if n, err := strconv.Atoi(number); err == nil {
-				return now.AddDate(0, 0, n*days)
-			}
-		}
+// untilWhen reads the time at which a word ends, in the zone that now is shown in.
+func untilWhen(typed string, now time.Time) (time.Time, error) {
+	if typed == "" {
+		return time.Time{}, errors.New("until when? " + howTimes)
 	}
-	if d, err := time.ParseDuration(text); err == nil {
-		return now.Add(d)
+	at, err := moment.Read(typed, now)
+	if errors.As(err, new(*moment.UnreadableError)) {
+		err = fmt.Errorf("%w: write %s", err, howTimes)
 	}
-	return time.Time{}
-}
-
-// named reads a day, a time of day, or both; zero when it is none.
-func named(text string, now time.Time) time.Time {
-	text = strings.Replace(text, "t", " ", strings.Count(text, "-")/2) // 2026-12-24T09:00
-	date, clock, _ := strings.Cut(text, " ")
-	y, m, d := now.Date()
-	free := false // day, as long as it is to come
-	if day, err := time.Parse(time.DateOnly, date); err == nil {
-		y, m, d = day.Date()
-	} else if date == "tomorrow" {
-		d++
-	} else if date != "today" {
-		free, clock = true, text
-	}
-	if clock == "" {
-		clock = "00:00"
-	}
-	at, err := time.Parse("15:04", strings.TrimSpace(clock))
-	if err != nil {
-		return time.Time{}
-	}
-	t := wall(y, m, d, at.Hour(), at.Minute(), now.Location())
-	if free && !t.After(now) {
-		t = wall(y, m, d+1, at.Hour(), at.Minute(), now.Location())
-	}
-	return t
+	return at, err
 }
