@@ -48,6 +48,9 @@ func connect(config *rest.Config, opts Options) (*Cluster, error) {
 	if opts.Wrap != nil {
 		config.Wrap(opts.Wrap)
 	}
+	if opts.Token != nil {
+		identify(config, opts)
+	}
 	if config.ExecProvider != nil {
 		config.ExecProvider.StdinUnavailable = true
 		config.ExecProvider.StdinUnavailableMessage = "rekindle does not let credential plugins ask at the terminal: log in with the plugin's own command first"

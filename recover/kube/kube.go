@@ -47,6 +47,11 @@ type Options struct {
 	Patience time.Duration
 	// Wrap, when set, wraps the transport below authentication.
 	Wrap func(http.RoundTripper) http.RoundTripper
+	// Token, when set, returns what the server takes for who we are, in place of the
+	// credentials of the kubeconfig: its exec plugin is not run. It is asked when a
+	// token expires or is refused, by one request at a time; when it fails it is asked
+	// again for some seconds.
+	Token func(ctx context.Context) (Credential, error)
 }
 
 // Cluster is a connection to one API server. It is safe for use by any number

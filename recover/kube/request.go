@@ -178,6 +178,9 @@ func (c *Cluster) open(ctx context.Context, r call) (*http.Response, error) {
 		req.Header.Set("Content-Type", r.contentType)
 	}
 	res, err := c.client.Do(req)
+	if token := (*tokenError)(nil); errors.As(err, &token) {
+		return nil, token
+	}
 	if err != nil {
 		return nil, &unansweredError{host: c.host.Host, cause: err}
 	}
@@ -275,7 +278,10 @@ func (b *backoff) next(r call, err error, c *Cluster) (time.Duration, bool) {
 	}
 	var broken *brokenError
 	var unanswered *unansweredError
+	var token *tokenError
 	switch {
+	case errors.As(err, &token):
+		return wait, spent < faultPatience
 	case errors.As(err, &broken):
 		return wait, b.tries < conflictTries
 	case errors.As(err, &unanswered):
@@ -285,9 +291,9 @@ func (b *backoff) next(r call, err error, c *Cluster) (time.Duration, bool) {
 	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err):
 		b.conflicts++
 		return wait, r.method == http.MethodPatch && b.conflicts < conflictTries
-	case apierrors.IsUnauthorized(err): // an exec plugin gets new credentials after a 401
+	case apierrors.IsUnauthorized(err): // who takes tokens, or an exec plugin, gets new ones after a 401
 		b.logins++
-		return wait, c.config.ExecProvider != nil && b.logins == 1
+		return wait, (c.opts.Token != nil || c.config.ExecProvider != nil) && b.logins == 1
 	}
 	s := apierrors.APIStatus(nil)
 	if !errors.As(err, &s) {

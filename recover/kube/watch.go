@@ -61,7 +61,8 @@ func (c *Cluster) follow(ctx context.Context, kind object.Kind, opts ListOptions
 	for tries := 0; ; tries++ {
 		f.begin()
 		version, err := c.list(ctx, kind, opts, func(u *unstructured.Unstructured) error { return stopped(f.seen(u)) })
-		if err == nil {
+		listed := err == nil
+		if listed {
 			tries = 0
 			if err := f.listed(); err != nil {
 				return err
@@ -74,7 +75,9 @@ func (c *Cluster) follow(ctx context.Context, kind object.Kind, opts ListOptions
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if !mayHeal(err) {
+		// A refused token is replaced: whether the next one does, the list tells.
+		replaced := listed && c.opts.Token != nil && apierrors.IsUnauthorized(err)
+		if !replaced && !mayHeal(err) {
 			return err
 		}
 		f.lost(err)

@@ -149,13 +149,21 @@ func (e *Engine) forgetCluster(ctx context.Context, provider, name, id string) e
 }
 
 // Reach opens a connection to a cluster that its provider has found; nothing is
-// sent yet.
+// sent yet. Where the provider makes short-lived tokens it is asked for them by this
+// process, for as long as the connection is used.
 func (e *Engine) Reach(ctx context.Context, p providers.Provider, name string) (*kube.Cluster, error) {
 	kubeconfig, err := p.Connect(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	return kube.Connect(kubeconfig, "", kube.Options{UserAgent: "rekindle/" + e.Version, Log: e.Log, Now: e.Now})
+	opts := kube.Options{UserAgent: "rekindle/" + e.Version, Log: e.Log, Now: e.Now}
+	if makes, ok := p.(providers.Tokener); ok {
+		opts.Token = func(ctx context.Context) (kube.Credential, error) {
+			t, err := makes.Token(ctx, name)
+			return kube.Credential{Value: t.Value, Expires: t.Expires}, err
+		}
+	}
+	return kube.Connect(kubeconfig, "", opts)
 }
 
 // StepsOf are the steps of a run with what each of them took.

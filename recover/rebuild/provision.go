@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/rekindle-io/rekindle/providers"
-	"github.com/rekindle-io/rekindle/recover/kube"
 	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/recover/run"
 	"github.com/rekindle-io/rekindle/snapshot/capture"
@@ -225,17 +224,8 @@ func progress(s *run.Scope) providers.Progress {
 }
 
 // connect opens a connection to the cluster.
-func (r *restore) connect(ctx context.Context) error {
-	kubeconfig, err := r.provider.Connect(ctx, r.req.Cluster)
-	if err != nil {
-		return err
-	}
-	r.cluster, err = kube.Connect(kubeconfig, "", kube.Options{
-		UserAgent: "rekindle/" + r.e.Version,
-		Log:       r.e.Log,
-		Now:       r.e.Now,
-	})
-	if err != nil {
+func (r *restore) connect(ctx context.Context) (err error) {
+	if r.cluster, err = r.e.Reach(ctx, r.provider, r.req.Cluster); err != nil {
 		return err
 	}
 	return r.assure(ctx)

@@ -85,11 +85,7 @@ func (d *Desk) connect(ctx context.Context, req rebuild.Request) (*kube.Cluster,
 	if err != nil {
 		return nil, err
 	}
-	kubeconfig, err := p.Connect(ctx, req.Cluster)
-	if err != nil {
-		return nil, err
-	}
-	return kube.Connect(kubeconfig, "", kube.Options{UserAgent: "rekindle/" + d.rebuild.Version, Log: d.rebuild.Log, Now: d.rebuild.Now})
+	return d.rebuild.Reach(ctx, p, req.Cluster)
 }
 
 func shown(look api.ObjectLook, g kube.Glimpse) api.ObjectLook {
