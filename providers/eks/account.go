@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	awseks "github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -41,6 +42,12 @@ type account struct {
 // the SDK waits longer each time, 20 s at most.
 const maxAttempts = 8
 
+func retryer() aws.Retryer {
+	return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
+		o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) { o.MaxAttempts = maxAttempts })
+	})
+}
+
 // enter asks AWS who we are, and refuses to work anywhere but where the settings
 // allow it. Nothing else is asked before.
 func (p *Provider) enter(ctx context.Context, set settings) (*account, error) {
@@ -49,10 +56,8 @@ func (p *Provider) enter(ctx context.Context, set settings) (*account, error) {
 		return nil, explain(err, set.Region)
 	}
 	cfg.Region = set.Region
-	cfg.Retryer = func() aws.Retryer {
-		return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
-			o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) { o.MaxAttempts = maxAttempts })
-		})
+	if cfg.Retryer == nil {
+		cfg.Retryer = retryer
 	}
 	a := &account{region: set.Region, config: cfg, sts: sts.NewFromConfig(cfg)}
 	who, err := a.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
@@ -62,9 +67,6 @@ func (p *Provider) enter(ctx context.Context, set settings) (*account, error) {
 	a.number, a.caller = aws.ToString(who.Account), aws.ToString(who.Arn)
 	if !slices.Contains(set.Allow.Accounts, a.number) {
 		return nil, &AccountError{Account: a.number, Caller: a.caller, Allowed: set.Allow.Accounts}
-	}
-	if len(set.Allow.Regions) > 0 && !slices.Contains(set.Allow.Regions, set.Region) {
-		return nil, fmt.Errorf("region %s is none of settings.allow.regions", set.Region)
 	}
 	a.eks, a.ec2, a.iam = awseks.NewFromConfig(cfg), ec2.NewFromConfig(cfg), iam.NewFromConfig(cfg)
 	a.classic, a.elb = elasticloadbalancing.NewFromConfig(cfg), elasticloadbalancingv2.NewFromConfig(cfg)
@@ -79,13 +81,38 @@ type AccountError struct {
 }
 
 func (e *AccountError) Error() string {
-	return fmt.Sprintf("the credentials are for AWS account %s (%s), and settings.allow.accounts has %s", e.Account, e.Caller, strings.Join(e.Allowed, ", "))
+	return fmt.Sprintf("the credentials are for AWS account %s (%s), and only %s may be worked in", e.Account, e.Caller, strings.Join(e.Allowed, ", "))
 }
 
 // Hint says what to do next.
 func (*AccountError) Hint() string {
-	return "use the credentials of an allowed account (AWS_PROFILE), or allow this one in rekindle.yaml"
+	return "use the credentials of an allowed account (AWS_PROFILE), or allow this one in rekindle.yaml (providers.eks.allow.accounts)"
 }
 
 // Outcome makes it a refusal.
 func (*AccountError) Outcome() run.Outcome { return run.Refused }
+
+// unusedZones are zones in which EKS makes no control planes, by their IDs (EKS user
+// guide, "Amazon EKS networking requirements for VPC and subnets").
+var unusedZones = []string{"use1-az3", "usw1-az2", "cac1-az3"}
+
+// zones are the names of the availability zones that a VPC of ours has subnets in.
+func (a *account) zones(ctx context.Context) ([]string, error) {
+	out, err := a.ec2.DescribeAvailabilityZones(ctx, &ec2.DescribeAvailabilityZonesInput{})
+	if err != nil {
+		return nil, explain(err, a.region)
+	}
+	var names []string
+	for _, z := range out.AvailabilityZones {
+		own := z.ZoneType == nil || *z.ZoneType == "availability-zone"
+		if own && z.State == ec2types.AvailabilityZoneStateAvailable && !slices.Contains(unusedZones, aws.ToString(z.ZoneId)) {
+			names = append(names, aws.ToString(z.ZoneName))
+		}
+	}
+	slices.Sort(names)
+	if len(names) < zones {
+		return nil, &Error{What: fmt.Sprintf("region %s has %d availability zones that EKS can use (%s), and it wants %d", a.region, len(names), strings.Join(names, ", "), zones),
+			Remedy: "take another region (settings.region), or name subnets that are there (settings.network.subnets)"}
+	}
+	return names[:zones], nil
+}

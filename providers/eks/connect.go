@@ -5,16 +5,19 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awseks "github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
 
 	"github.com/rekindle-io/rekindle/providers"
+	"github.com/rekindle-io/rekindle/recover/kube"
+	"github.com/rekindle-io/rekindle/recover/object"
 )
 
 // Connect returns a kubeconfig that holds no credentials: it names the command that
@@ -33,16 +36,20 @@ func (p *Provider) Connect(ctx context.Context, name string) ([]byte, error) {
 	if state, reason := h.state(); state != providers.StateRunning {
 		return nil, &providers.NotRunningError{Provider: ProviderName, Name: name, State: state, Reason: reason}
 	}
-	return p.kubeconfig(h)
+	if len(p.opts.Token) == 0 {
+		return nil, about(ctx, name, errors.New("no command is known that makes tokens (Options.Token)"))
+	}
+	config, err := h.kubeconfig(map[string]any{"exec": map[string]any{
+		"apiVersion": "client.authentication.k8s.io/v1", "command": p.opts.Token[0], "args": append(p.opts.Token[1:len(p.opts.Token):len(p.opts.Token)], h.name),
+		"interactiveMode": "Never", "provideClusterInfo": false,
+	}})
+	return config, about(ctx, name, err)
 }
 
-// kubeconfig is one cluster, user and context, with a token by command.
-func (p *Provider) kubeconfig(h holding) ([]byte, error) {
+// kubeconfig is one cluster, user and context; user says how to get in.
+func (h holding) kubeconfig(user map[string]any) ([]byte, error) {
 	if h.cluster.CertificateAuthority == nil || aws.ToString(h.cluster.Endpoint) == "" {
-		return nil, errors.New("EKS gives no address and no certificate authority for it yet")
-	}
-	if len(p.opts.Token) == 0 {
-		return nil, errors.New("no command is known that makes tokens (Options.Token)")
+		return nil, &Error{What: "EKS gives no address and no certificate authority for it yet", Remedy: busy}
 	}
 	called := "eks-" + h.name
 	return yaml.Marshal(map[string]any{
@@ -50,61 +57,125 @@ func (p *Provider) kubeconfig(h holding) ([]byte, error) {
 		"clusters": []any{map[string]any{"name": called, "cluster": map[string]any{
 			"server": aws.ToString(h.cluster.Endpoint), "certificate-authority-data": aws.ToString(h.cluster.CertificateAuthority.Data),
 		}}},
-		"users": []any{map[string]any{"name": called, "user": map[string]any{"exec": map[string]any{
-			"apiVersion": "client.authentication.k8s.io/v1", "command": p.opts.Token[0], "args": append(p.opts.Token[1:len(p.opts.Token):len(p.opts.Token)], h.name),
-			"interactiveMode": "Never", "provideClusterInfo": false,
-		}}}},
+		"users":    []any{map[string]any{"name": called, "user": user}},
 		"contexts": []any{map[string]any{"name": called, "context": map[string]any{"cluster": called, "user": called}}},
 	})
 }
 
-// Token is what an API server of EKS takes for who we are.
-type Token struct {
-	Value string
-	// Expires is when it is to be made anew.
-	Expires time.Time
-}
-
-// tokenLife is how long a token is taken by EKS, and the margin before its end.
 const (
+	// tokenLife is how long EKS takes a token, tokenMargin how long before that another
+	// one is wanted.
 	tokenLife   = 15 * time.Minute
 	tokenMargin = time.Minute
+	tokenStart  = "k8s-aws-v1."
+	// headerCluster is the header that ties a token to one cluster, headerLife how long
+	// the signature lasts, in seconds; EKS goes by the token's age instead.
+	headerCluster = "x-k8s-aws-id"
+	headerLife    = "X-Amz-Expires"
 )
 
 // Token makes a token for a cluster: a request to STS that is signed and not sent.
-func (p *Provider) Token(ctx context.Context, name string) (Token, error) {
+// AWS is not asked, and nothing is kept.
+func (p *Provider) Token(ctx context.Context, name string) (providers.Token, error) {
 	if err := providers.CheckName(ProviderName, name); err != nil {
-		return Token{}, err
+		return providers.Token{}, err
 	}
 	ctx, cancel := bounded(ctx, p.opts.Timeout, "making a token for cluster "+name)
 	defer cancel()
 	places, err := p.places(name)
 	if err != nil {
-		return Token{}, about(ctx, name, err)
+		return providers.Token{}, about(ctx, name, err)
 	}
-	if len(places) != 1 {
-		h, err := p.find(ctx, name)
-		if err != nil {
-			return Token{}, about(ctx, name, err)
-		}
-		places = []settings{h.set}
+	if len(places) == 0 {
+		return providers.Token{}, providers.ErrNotFound
 	}
-	cfg, err := p.opts.Load(ctx, places[0].Region)
+	token, err := p.sign(ctx, places[0], name) // API servers take those of all regions
+	return token, about(ctx, name, err)
+}
+
+func (p *Provider) sign(ctx context.Context, set settings, name string) (providers.Token, error) {
+	cfg, err := p.opts.Load(ctx, set.Region)
 	if err != nil {
-		return Token{}, about(ctx, name, explain(err, places[0].Region))
+		return providers.Token{}, explain(err, set.Region)
 	}
-	cfg.Region = places[0].Region
+	cfg.Region = set.Region
+	now := p.opts.Now()
 	signed, err := sts.NewPresignClient(sts.NewFromConfig(cfg)).PresignGetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}, func(o *sts.PresignOptions) {
 		o.ClientOptions = append(o.ClientOptions, sts.WithAPIOptions(
-			smithyhttp.AddHeaderValue("x-k8s-aws-id", name), smithyhttp.AddHeaderValue("X-Amz-Expires", "60")))
+			smithyhttp.SetHeaderValue(headerCluster, name), smithyhttp.SetHeaderValue(headerLife, "60")))
 	})
 	if err != nil {
-		return Token{}, about(ctx, name, explain(err, places[0].Region))
+		return providers.Token{}, explain(err, set.Region)
 	}
-	return Token{
-		Value:   "k8s-aws-v1." + base64.RawURLEncoding.EncodeToString([]byte(signed.URL)),
-		Expires: p.opts.Now().Add(tokenLife - tokenMargin),
-	}, nil
+	t := providers.Token{Value: tokenStart + base64.RawURLEncoding.EncodeToString([]byte(signed.URL)), Expires: now.Add(tokenLife - tokenMargin)}
+	if keys, err := cfg.Credentials.Retrieve(ctx); err == nil && keys.CanExpire && keys.Expires.Before(t.Expires) {
+		t.Expires = keys.Expires // it ends with the credentials that signed it
+	}
+	return t, nil
+}
+
+// awaitReady returns when the API server is ready for the first apply.
+func (p *Provider) awaitReady(ctx context.Context, h holding, progress providers.Progress) error {
+	progress.Say("waiting for the API server")
+	config, err := h.kubeconfig(map[string]any{})
+	if err != nil {
+		return err
+	}
+	bearer := func(next http.RoundTripper) http.RoundTripper { return &bearer{next: next, provider: p, held: h} }
+	c, err := kube.Connect(config, "", kube.Options{Now: p.opts.Now, Wrap: bearer})
+	if err != nil {
+		return err
+	}
+	if err := c.Ready(ctx); err != nil {
+		return h.unreachable(err)
+	}
+	return p.awaitServiceAccount(ctx, c)
+}
+
+// unreachable says why an API server may not answer us.
+func (h holding) unreachable(err error) error {
+	e := &Error{What: err.Error(), Err: err, Remedy: "look at the cluster in the EKS console; running the same again goes on where this one was"}
+	switch text := err.Error(); {
+	case strings.Contains(text, "does not let us in"):
+		e.Remedy = fmt.Sprintf("whoever made the cluster is in, and %s is not: run this with the credentials that made it, or let this role in (settings.access)", h.account.caller)
+	case !h.set.Endpoint.public():
+		e.Remedy = "its API server is reached from its own network alone (settings.endpoint.public: false): run rekindle there, or make it public for some addresses (settings.endpoint.cidrs)"
+	case len(h.set.Endpoint.CIDRs) > 0:
+		e.Remedy = "look whether this machine's public address is one of settings.endpoint.cidrs"
+	}
+	return e
+}
+
+// awaitServiceAccount waits until the default ServiceAccount is there: pods are refused
+// before.
+func (p *Provider) awaitServiceAccount(ctx context.Context, c *kube.Cluster) error {
+	accounts := object.Kind{GroupVersionKind: schema.GroupVersionKind{Version: "v1", Kind: "ServiceAccount"}, Resource: "serviceaccounts", Namespaced: true}
+	for {
+		_, err := c.Get(ctx, accounts, "default", "default")
+		if err == nil {
+			return nil
+		}
+		if ended := sleep(ctx, min(p.opts.Every, time.Second)); ended != nil {
+			return fmt.Errorf("waiting for the default ServiceAccount: %w (%w)", err, ended)
+		}
+	}
+}
+
+// bearer puts a fresh token on each request, in this process.
+type bearer struct {
+	next     http.RoundTripper
+	provider *Provider
+	held     holding
+}
+
+func (b *bearer) RoundTrip(r *http.Request) (*http.Response, error) {
+	token, err := b.provider.sign(r.Context(), settings{Region: b.held.account.region}, b.held.name)
+	if err != nil {
+		return nil, err
+	}
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", "Bearer "+token.Value)
+	return b.next.RoundTrip(r)
 }
 
 // partition is the part of AWS that the account lies in: "aws", "aws-cn".
@@ -114,17 +185,4 @@ func (a *account) partition() string {
 		return "aws"
 	}
 	return parts[1]
-}
-
-// issuerOf is who signs the tokens of a cluster's service accounts: "" when unknown.
-func issuerOf(c *awseks.Cluster) string {
-	if c == nil || c.Identity == nil || c.Identity.Oidc == nil {
-		return ""
-	}
-	return aws.ToString(c.Identity.Oidc.Issuer)
-}
-
-// providerARN is the ARN of the OIDC provider of an issuer.
-func (a *account) providerARN(issuer string) string {
-	return fmt.Sprintf("arn:%s:iam::%s:oidc-provider/%s", a.partition(), a.number, strings.TrimPrefix(issuer, "https://"))
 }

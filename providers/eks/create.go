@@ -6,18 +6,15 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	awseks "github.com/aws/aws-sdk-go-v2/service/eks"
-	"github.com/aws/aws-sdk-go-v2/service/eks/types"
-
 	"github.com/rekindle-io/rekindle/providers"
-	"github.com/rekindle-io/rekindle/recover/kube"
 )
 
 // Create makes the cluster, or finishes one of the same id: the stack it stands on,
-// the control plane, node groups, access, add-ons and pod identities, in this order;
-// each is looked for before it is made. It returns when the API server is ready and
-// everything is active; what does not become active is named with what EKS says.
+// the control plane, access, node groups, add-ons and pod identities, in this order;
+// each is looked for before it is made, so that what appears in the settings later is
+// made then. It returns when the API server is ready and everything is active; what
+// does not become active is named with what EKS says. When AWS refuses what was
+// asked for, what was made for it is removed again.
 func (p *Provider) Create(ctx context.Context, s providers.Spec, progress providers.Progress) (providers.Cluster, error) {
 	if err := errors.Join(providers.CheckName(ProviderName, s.Name), providers.CheckID(ProviderName, s.ID)); err != nil {
 		return providers.Cluster{}, err
@@ -43,118 +40,114 @@ func (p *Provider) create(ctx context.Context, s providers.Spec, set settings, p
 	if err != nil {
 		return holding{}, err
 	}
+	if err := p.elsewhere(ctx, a, s); err != nil {
+		return holding{}, err
+	}
+	h, err := p.claim(ctx, a, s)
+	if err != nil {
+		return h, err
+	}
+	h.set = set
+	m := &making{account: a, mark: h.mark, pace: p.pace(progress), set: set, held: h, keep: p.keep, record: *h.record}
+	if h.cluster == nil {
+		if err := m.fits(ctx); err != nil {
+			return h, err
+		}
+	}
+	if err := p.keep(m.record); err != nil {
+		return h, err
+	}
+	if err := m.all(ctx); err != nil {
+		return h, p.undo(ctx, m, err)
+	}
+	if err := p.awaitReady(ctx, m.held, progress); err != nil {
+		return h, err
+	}
+	return m.held, m.ready(ctx)
+}
+
+// elsewhere refuses when a cluster of that name is where an earlier create made it,
+// and not where the settings say now. Where we may not look any more we have no say.
+func (p *Provider) elsewhere(ctx context.Context, a *account, s providers.Spec) error {
+	records, err := p.recorded(s.Name)
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		if r.Account == a.number && r.Region == a.region {
+			continue
+		}
+		other, err := p.enter(ctx, r.place())
+		if errors.As(err, new(*AccountError)) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		h, err := other.holds(ctx, s.Name)
+		switch {
+		case errors.Is(err, providers.ErrNotFound) || errors.As(err, new(*providers.ForeignError)):
+			continue
+		case err != nil:
+			return err
+		case h.id != s.ID:
+			return &providers.TakenError{Provider: ProviderName, Name: s.Name, Wanted: s.ID, Have: h.id}
+		}
+		return &Error{What: fmt.Sprintf("it is in account %s, region %s, and the settings say %s, region %s", r.Account, r.Region, a.number, a.region),
+			Remedy: "delete it first (rekindle clusters delete " + s.Name + "), or set the settings back"}
+	}
+	return nil
+}
+
+// claim looks who holds the name. What is returned has our mark and a record, and is
+// not being deleted.
+func (p *Provider) claim(ctx context.Context, a *account, s providers.Spec) (holding, error) {
+	before, known, err := p.recordOf(s.Name, s.ID)
+	if err != nil {
+		return holding{}, err
+	}
 	h, err := a.holds(ctx, s.Name)
 	switch {
 	case errors.Is(err, providers.ErrNotFound):
 		h.mark = mark{name: s.Name, id: s.ID, created: p.opts.Now().UTC().Truncate(time.Second)}
+		if known && before.Account == a.number && before.Region == a.region {
+			h.created = before.Created // the tags of what AWS does not show yet
+		}
 	case err != nil:
 		return h, err
 	case h.id != s.ID:
 		return h, &providers.TakenError{Provider: ProviderName, Name: s.Name, Wanted: s.ID, Have: h.id}
 	}
-	h.set = set
-	if state, _ := h.state(); state == providers.StateDeleting {
-		return h, fmt.Errorf("it is being deleted: wait until it is gone, or delete it again")
+	if state, _ := h.state(); h.cluster != nil && state == providers.StateDeleting {
+		return h, deleting(s.Name)
 	}
-	g, err := a.prepare(ctx, h.mark, set, p.opts.Every, progress)
-	if err != nil {
-		return h, err
-	}
-	if h.cluster, err = p.controlPlane(ctx, h, g, progress); err != nil {
-		return h, err
-	}
-	w := &work{account: a, mark: h.mark, set: set, ground: g, every: p.opts.Every, progress: progress, issuer: issuerOf(h.cluster)}
-	if err := w.furnish(ctx); err != nil {
-		return h, err
-	}
-	if err := p.awaitReady(ctx, h, progress); err != nil {
-		return h, err
-	}
-	if _, err := a.eks.TagResource(ctx, &awseks.TagResourceInput{ResourceArn: h.cluster.Arn, Tags: map[string]string{tagPhase: phaseReady}}); err != nil {
-		return h, explain(err, a.region)
-	}
-	h.cluster.Tags[tagPhase] = phaseReady
+	h.record = &record{Name: h.name, ID: h.id, Account: a.number, Region: a.region, Created: h.created, Asked: before.Asked,
+		VPC: before.VPC, Issuer: before.Issuer}
 	return h, nil
 }
 
-
-// controlPlane makes the EKS cluster unless it is there, and waits until it is active.
-func (p *Provider) controlPlane(ctx context.Context, h holding, g ground, progress providers.Progress) (*types.Cluster, error) {
-	if h.cluster == nil {
-		progress.Say("making the control plane, which takes EKS about ten minutes")
-		if err := h.account.makeCluster(ctx, h.mark, h.set, g); err != nil {
-			return nil, err
-		}
-	}
-	for {
-		c, err := h.account.cluster(ctx, h.name)
-		if err != nil {
-			return nil, err
-		}
-		if c == nil { // not seen yet, by an eventually consistent API
-			c = &types.Cluster{Status: types.ClusterStatusCreating, Tags: h.tags(nil)}
-		}
-		if err := h.owns(c.Tags, "the EKS cluster "+aws.ToString(c.Arn)); err != nil {
-			return nil, err
-		}
-		switch c.Status {
-		case types.ClusterStatusActive, types.ClusterStatusUpdating:
-			return c, nil
-		case types.ClusterStatusFailed, types.ClusterStatusDeleting:
-			return nil, &Error{What: fmt.Sprintf("the control plane is %s: %v", c.Status, issues(c.Health)),
-				Remedy: "remove it (rekindle clusters delete " + h.name + "), mend what it names, and restore again"}
-		}
-		if err := sleep(ctx, p.opts.Every); err != nil {
-			return nil, fmt.Errorf("waiting for the control plane (%s): %w", c.Status, err)
-		}
-	}
+func deleting(name string) error {
+	return &Error{What: "it is being deleted", Remedy: "wait until it is gone, or end that: rekindle clusters delete " + name + "; then make it anew"}
 }
 
-func (a *account) makeCluster(ctx context.Context, m mark, set settings, g ground) error {
-	in := &awseks.CreateClusterInput{
-		Name: aws.String(m.name), RoleArn: aws.String(g.role), Tags: m.tags(set.Tags), ClientRequestToken: aws.String(m.token("cluster")),
-		AccessConfig: &types.CreateAccessConfigRequest{
-			AuthenticationMode: types.AuthenticationModeApi, BootstrapClusterCreatorAdminPermissions: aws.Bool(true),
-		},
-		ResourcesVpcConfig: &types.VpcConfigRequest{
-			SubnetIds: g.subnets, EndpointPublicAccess: aws.Bool(set.Endpoint.public()), EndpointPrivateAccess: aws.Bool(set.Endpoint.private()),
-			PublicAccessCidrs: set.Endpoint.CIDRs,
-		},
+// undo removes what was made for a cluster that AWS refused to make, or that somebody
+// else made at the same moment. From the moment that a control plane of ours is there
+// nothing is removed: the next create finishes it, or a delete removes it.
+func (p *Provider) undo(ctx context.Context, m *making, failed error) error {
+	lost := errors.As(failed, new(*providers.ForeignError)) || errors.As(failed, new(*providers.TakenError))
+	hopeless := refused(failed) || errors.Is(failed, errStack)
+	if ctx.Err() != nil || !lost && (m.accepted || !hopeless) {
+		return failed
 	}
-	if set.Network != nil {
-		in.ResourcesVpcConfig.SecurityGroupIds = set.Network.SecurityGroups
-	}
-	if set.Version != "" {
-		in.Version = aws.String(set.Version)
-	}
-	if len(set.Logging) > 0 {
-		kinds := make([]types.LogType, len(set.Logging))
-		for i, l := range set.Logging {
-			kinds[i] = types.LogType(l)
+	s, err := m.account.stack(ctx, m.name)
+	if err == nil && s != nil && m.owns(stackTags(s), "") == nil {
+		m.progress.Say("removing stack " + stackName(m.name) + " again, as nothing will stand on it")
+		if err = m.removeStack(ctx, s); err == nil && !lost {
+			failed = fmt.Errorf("%w (the stack that was made for it is removed again)", failed)
 		}
-		in.Logging = &types.Logging{ClusterLogging: []types.LogSetup{{Enabled: aws.Bool(true), Types: kinds}}}
 	}
-	if set.EncryptionKey != "" {
-		in.EncryptionConfig = []types.EncryptionConfig{{Provider: &types.Provider{KeyArn: aws.String(set.EncryptionKey)}, Resources: []string{"secrets"}}}
-	}
-	_, err := a.eks.CreateCluster(ctx, in)
-	var there *types.ResourceInUseException
-	if errors.As(err, &there) {
-		return nil // whose it is is looked at while it is waited for
-	}
-	return explain(err, a.region)
-}
-
-// awaitReady returns when the API server is ready for the first apply.
-func (p *Provider) awaitReady(ctx context.Context, h holding, progress providers.Progress) error {
-	progress.Say("waiting for the API server")
-	config, err := p.kubeconfig(h)
 	if err != nil {
-		return err
+		return errors.Join(failed, fmt.Errorf("and what was made for it is still there (rekindle clusters delete %s removes it): %w", m.name, err))
 	}
-	c, err := kube.Connect(config, "", kube.Options{Now: p.opts.Now})
-	if err != nil {
-		return err
-	}
-	return c.Ready(ctx)
+	return errors.Join(failed, p.forget(m.name, m.id))
 }

@@ -3,7 +3,7 @@
 // clusters as the contract of package providers wants them.
 //
 // AWS itself holds all that is known of a cluster, so that nothing is lost with our
-// state directory: everything that is made bears tags with the cluster's name and
+// state directory, which holds but a hint where to look (record.go): everything that is made bears tags with the cluster's name and
 // unique id (tags.go), requests that make something carry tokens derived from the
 // id, so that a create that died is found and finished, and what bears no tag of
 // ours is never changed or removed, whatever its name. Before anything else the
@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -30,29 +31,42 @@ type Options struct {
 	// HTTP client. It reads the environment and the shared files.
 	Load func(ctx context.Context, region string) (aws.Config, error)
 	// Declared returns the settings of the clusters that rekindle.yaml declares, by
-	// name: they say in which accounts and regions to look for clusters.
+	// name, and under "" those that all clusters of this provider share: they say in
+	// which accounts and regions to look for clusters.
 	Declared func() (map[string]providers.Settings, error)
+	// Root is the directory of the records of clusters (record.go): an absolute path,
+	// made when it is not there.
+	Root string
 	// Now is the clock that stamps clusters.
 	Now func() time.Time
 	// Every is how often AWS is asked whether it is done; 15 s when 0.
 	Every time.Duration
+	// Settle is how long AWS may not know, or not tell all of its services, what was
+	// just made; 2 min when 0.
+	Settle time.Duration
 	// Timeout bounds what asks and returns: Find, List, Connect, Leftovers,
 	// Diagnose; a minute when 0.
 	Timeout time.Duration
 	// DeleteTimeout bounds Delete; 45 min when 0.
 	DeleteTimeout time.Duration
 	// Token is the command line that prints a token for a cluster: the exec plugin
-	// of the kubeconfigs that are handed out, without the cluster's name.
+	// of the kubeconfigs that are handed out, without the cluster's name. Its first
+	// word is an absolute path.
 	Token []string
 }
 
-// Provider is the EKS provider. It keeps no state: its methods may be called from
-// several goroutines and processes at once.
+// Provider is the EKS provider. It keeps nothing but its records: its methods may be
+// called from several goroutines and processes at once.
 type Provider struct{ opts Options }
 
 // Compile-time statement of what this provider can do.
 var (
-	_ providers.Planner = (*Provider)(nil)
+	_ providers.Provider  = (*Provider)(nil)
+	_ providers.Lister    = (*Provider)(nil)
+	_ providers.Planner   = (*Provider)(nil)
+	_ providers.Estimator = (*Provider)(nil)
+	_ providers.Tokener   = (*Provider)(nil)
+	_ providers.Doctor    = (*Provider)(nil)
 )
 
 // New returns the provider. It touches nothing yet.
@@ -60,10 +74,16 @@ func New(opts Options) (*Provider, error) {
 	if opts.Load == nil || opts.Declared == nil || opts.Now == nil {
 		return nil, errors.New("provider eks: Options.Load, Declared and Now are required")
 	}
+	if !filepath.IsAbs(opts.Root) {
+		return nil, fmt.Errorf("provider eks: Options.Root %q is no absolute path", opts.Root)
+	}
+	if len(opts.Token) > 0 && !filepath.IsAbs(opts.Token[0]) {
+		return nil, fmt.Errorf("provider eks: Options.Token %q is no absolute path", opts.Token[0])
+	}
 	for _, d := range []struct {
 		value    *time.Duration
 		fallback time.Duration
-	}{{&opts.Every, 15 * time.Second}, {&opts.Timeout, time.Minute}, {&opts.DeleteTimeout, 45 * time.Minute}} {
+	}{{&opts.Every, 15 * time.Second}, {&opts.Settle, 2 * time.Minute}, {&opts.Timeout, time.Minute}, {&opts.DeleteTimeout, 45 * time.Minute}} {
 		if *d.value == 0 {
 			*d.value = d.fallback
 		}

@@ -24,72 +24,161 @@ const (
 	phaseDeleting = "deleting"
 )
 
-// holding is what AWS has under a cluster's name: the cluster, the stack, or both.
+// holding is what AWS has under a cluster's name: the cluster, the stack, or both. When
+// it is neither, AWS was asked a moment ago and may not show it yet.
 type holding struct {
 	mark
 	account *account
 	set     settings
 	cluster *types.Cluster
 	stack   *awscf.Stack
+	// record is what is on disk of this cluster; nil when there is nothing.
+	record *record
 }
 
-// places are the settings that say where a cluster may be: its own when it is
-// declared, or else one for each region and account that any cluster names. A
-// throwaway cluster of a drill is declared by nobody.
+// places are the settings that say where a cluster may be: where its records say, then
+// where rekindle.yaml says. For one of which neither knows, such as a throwaway cluster
+// of a drill when the state directory is lost, and for "", they are all places that are
+// known.
 func (p *Provider) places(name string) ([]settings, error) {
-	declared, err := p.opts.Declared()
+	records, err := p.recorded(name)
 	if err != nil {
 		return nil, err
 	}
-	if own, ok := declared[name]; ok {
+	declared, err := p.opts.Declared()
+	if err != nil && len(records) == 0 {
+		return nil, err
+	}
+	var found []settings
+	for _, r := range records {
+		if name != "" {
+			found = append(found, r.place())
+		}
+	}
+	if own, ok := declared[name]; ok && name != "" {
 		set, err := decode(own)
-		if err != nil {
-			return nil, fmt.Errorf("cluster %s: %w", name, err)
+		if err != nil && len(records) == 0 {
+			return nil, err
 		}
-		return []settings{set}, nil
+		if err == nil {
+			found = slices.Insert(found, 0, set) // it says more than a record does
+		}
 	}
-	byPlace := map[string]settings{}
+	if len(found) == 0 {
+		if found, err = p.everywhere(declared); err != nil {
+			return nil, err
+		}
+	}
+	return distinct(found, records), nil
+}
+
+// everywhere are all places that anything is known of.
+func (p *Provider) everywhere(declared map[string]providers.Settings) ([]settings, error) {
+	records, err := p.recorded("")
+	if err != nil {
+		return nil, err
+	}
+	var found []settings
 	for _, s := range declared {
-		set, err := decode(s)
-		if err != nil {
-			continue // it is told where it is declared
+		if set, err := decode(s); err == nil { // what is wrong with it is told where it is declared
+			found = append(found, set)
 		}
-		byPlace[set.Region+"/"+strings.Join(set.Allow.Accounts, ",")] = set
 	}
-	found := make([]settings, 0, len(byPlace))
-	for _, set := range byPlace {
-		found = append(found, set)
+	slices.SortFunc(found, func(a, b settings) int { return cmp.Compare(a.where(), b.where()) })
+	for _, r := range records {
+		found = append(found, r.place())
 	}
-	slices.SortFunc(found, func(a, b settings) int {
-		return cmp.Or(cmp.Compare(a.Region, b.Region), cmp.Compare(strings.Join(a.Allow.Accounts, ","), strings.Join(b.Allow.Accounts, ",")))
-	})
 	return found, nil
 }
 
+// where tells places apart.
+func (s settings) where() string { return s.Region + " " + strings.Join(s.Allow.Accounts, ",") }
+
+// distinct drops places that are named twice, and puts those first that a record names:
+// that of the latest cluster before all.
+func distinct(all []settings, records []record) []settings {
+	var out []settings
+	for _, set := range all {
+		if !slices.ContainsFunc(out, func(s settings) bool { return s.covers(set) }) {
+			out = append(out, set)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b settings) int { return cmp.Compare(a.age(records), b.age(records)) })
+	return out
+}
+
+// covers tells that whoever looks in s looks in other, too.
+func (s settings) covers(other settings) bool {
+	return s.Region == other.Region && !slices.ContainsFunc(other.Allow.Accounts, func(a string) bool { return !slices.Contains(s.Allow.Accounts, a) })
+}
+
+// age is which of the records is the first that a place has.
+func (s settings) age(records []record) int {
+	if at := slices.IndexFunc(records, func(r record) bool { return s.covers(r.place()) }); at >= 0 {
+		return at
+	}
+	return len(records)
+}
+
 // find looks for what holds a name: ErrNotFound when it is free everywhere, a
-// *ForeignError when something without our mark holds it.
+// *ForeignError when something without our mark holds it. Where the credentials do not
+// let us in something may be, so that this is an error unless it is found elsewhere.
 func (p *Provider) find(ctx context.Context, name string) (holding, error) {
 	places, err := p.places(name)
 	if err != nil {
 		return holding{}, err
 	}
+	var elsewhere error
 	for _, set := range places {
 		a, err := p.enter(ctx, set)
+		if errors.As(err, new(*AccountError)) {
+			elsewhere = cmp.Or(elsewhere, err)
+			continue
+		}
 		if err != nil {
 			return holding{}, err
 		}
-		h, err := a.holds(ctx, name)
-		if err == nil {
-			h.set = set
-		}
+		h, err := p.holding(ctx, a, set, name)
 		if !errors.Is(err, providers.ErrNotFound) {
 			return h, err
 		}
 	}
-	return holding{}, providers.ErrNotFound
+	return holding{}, cmp.Or(elsewhere, providers.ErrNotFound)
 }
 
-// holds looks for what holds a name in one place.
+// holding looks for what holds a name in one place, by what AWS says and, for as long as
+// AWS may not say all, by our record.
+func (p *Provider) holding(ctx context.Context, a *account, set settings, name string) (holding, error) {
+	h, err := a.holds(ctx, name)
+	h.set = set
+	if err != nil && !errors.Is(err, providers.ErrNotFound) {
+		return h, err
+	}
+	records, unread := p.recorded(name)
+	if unread != nil {
+		return h, unread
+	}
+	for _, r := range records {
+		if r.Account != a.number || r.Region != a.region {
+			continue
+		}
+		if err == nil && r.ID == h.id {
+			h.record = &r
+			return h, nil
+		}
+		if err != nil && p.young(r) {
+			h.mark, h.record = r.mark(), &r
+			return h, nil
+		}
+	}
+	return h, err
+}
+
+// young tells that AWS was asked so lately to make something of a cluster that it may
+// not show it yet.
+func (p *Provider) young(r record) bool { return p.opts.Now().Sub(r.Asked) < p.opts.Settle }
+
+// holds looks for what holds a name in one place, as AWS says.
 func (a *account) holds(ctx context.Context, name string) (holding, error) {
 	h := holding{account: a}
 	var err error
@@ -104,9 +193,9 @@ func (a *account) holds(ctx context.Context, name string) (holding, error) {
 	}
 	tags, holder := map[string]string(nil), ""
 	if h.cluster != nil {
-		tags, holder = h.cluster.Tags, "the EKS cluster "+aws.ToString(h.cluster.Arn)
+		tags, holder = h.cluster.Tags, clusterHolder(h.cluster)
 	} else {
-		tags, holder = stackTags(h.stack), "the CloudFormation stack "+stackName(name)
+		tags, holder = stackTags(h.stack), stackHolder(name)
 	}
 	m, ours := markOf(tags)
 	if !ours || m.name != name {
@@ -119,8 +208,7 @@ func (a *account) holds(ctx context.Context, name string) (holding, error) {
 // cluster finds the cluster of a name, whoever made it; nil when there is none.
 func (a *account) cluster(ctx context.Context, name string) (*types.Cluster, error) {
 	out, err := a.eks.DescribeCluster(ctx, &awseks.DescribeClusterInput{Name: aws.String(name)})
-	var gone *types.ResourceNotFoundException
-	if errors.As(err, &gone) {
+	if gone(err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -133,36 +221,26 @@ func (a *account) cluster(ctx context.Context, name string) (*types.Cluster, err
 func (h holding) state() (providers.State, string) {
 	if h.cluster == nil {
 		switch {
-		case h.stack == nil: // nothing holds the name
-			return providers.StateCreating, ""
+		case h.stack == nil:
+			return providers.StateCreating, "AWS was asked to make it, and does not show it yet"
 		case strings.HasPrefix(string(h.stack.StackStatus), "DELETE"):
-			return providers.StateDeleting, ""
+			return providers.StateDeleting, fmt.Sprintf("its stack is %s", h.stack.StackStatus)
 		case unusable(h.stack.StackStatus):
 			return providers.StateBroken, fmt.Sprintf("its stack is %s: %s", h.stack.StackStatus, aws.ToString(h.stack.StackStatusReason))
 		}
-		return providers.StateCreating, ""
+		return providers.StateCreating, "its stack is there, and its control plane not yet"
 	}
 	switch phase := h.cluster.Tags[tagPhase]; {
 	case h.cluster.Status == types.ClusterStatusDeleting || phase == phaseDeleting:
 		return providers.StateDeleting, ""
 	case h.cluster.Status == types.ClusterStatusFailed:
 		return providers.StateBroken, strings.Join(issues(h.cluster.Health), "; ")
-	case h.cluster.Status == types.ClusterStatusCreating || phase != phaseReady:
-		return providers.StateCreating, ""
+	case h.cluster.Status == types.ClusterStatusCreating:
+		return providers.StateCreating, "EKS makes its control plane"
+	case phase != phaseReady:
+		return providers.StateCreating, "its control plane is there, and not yet all that belongs to it: restore again to finish it"
 	}
 	return providers.StateRunning, ""
-}
-
-// issues are what EKS says is wrong with a cluster.
-func issues(h *types.ClusterHealth) []string {
-	if h == nil {
-		return []string{"EKS says that it has failed, and not why"}
-	}
-	said := make([]string, len(h.Issues))
-	for i, issue := range h.Issues {
-		said[i] = fmt.Sprintf("%s: %s", issue.Code, aws.ToString(issue.Message))
-	}
-	return said
 }
 
 func (h holding) describe() providers.Cluster {
@@ -170,7 +248,7 @@ func (h holding) describe() providers.Cluster {
 	c := providers.Cluster{Provider: ProviderName, Name: h.name, ID: h.id, State: state, Created: h.created,
 		Detail: map[string]string{"account": h.account.number, "region": h.account.region}}
 	if h.cluster != nil {
-		c.Endpoint, c.Detail["arn"] = aws.ToString(h.cluster.Endpoint), aws.ToString(h.cluster.Arn)
+		c.Endpoint, c.Detail["arn"], c.Issuer = aws.ToString(h.cluster.Endpoint), aws.ToString(h.cluster.Arn), issuerOf(h.cluster)
 		if v := aws.ToString(h.cluster.Version); v != "" {
 			c.Version = "v" + v
 		}
@@ -193,18 +271,4 @@ func (p *Provider) Find(ctx context.Context, name string) (providers.Cluster, er
 		return providers.Cluster{}, about(ctx, name, err)
 	}
 	return h.describe(), nil
-}
-
-// about says which cluster an error is about, and whose deadline ended a call.
-func about(ctx context.Context, name string, err error) error {
-	if err == nil || errors.Is(err, providers.ErrNotFound) {
-		return err
-	}
-	if errors.As(err, new(*providers.ForeignError)) || errors.As(err, new(*providers.TakenError)) || errors.As(err, new(*providers.NotRunningError)) {
-		return err
-	}
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
-		err = fmt.Errorf("%w (%w)", cause, err)
-	}
-	return fmt.Errorf("provider %s: cluster %q: %w", ProviderName, name, err)
 }

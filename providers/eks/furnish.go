@@ -6,186 +6,184 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awseks "github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"golang.org/x/sync/errgroup"
-
-	"github.com/rekindle-io/rekindle/providers"
 )
-
-// work puts into a cluster what belongs into it beside the control plane.
-type work struct {
-	*account
-	mark
-	set      settings
-	ground   ground
-	issuer   string
-	every    time.Duration
-	progress providers.Progress
-}
 
 // agent is the add-on that pod identities need.
 const agent = "eks-pod-identity-agent"
 
 // furnish makes what is not there yet, and waits until all of it is active. Node
-// groups and add-ons come up side by side: some add-ons need nodes to do so.
-func (w *work) furnish(ctx context.Context) error {
-	for _, entry := range w.set.Access {
-		if err := w.letIn(ctx, entry); err != nil {
+// groups and add-ons come up side by side: some add-ons need nodes to do so. When one
+// of them fails the others are still waited for, so that all that is wrong is named.
+func (m *making) furnish(ctx context.Context) error {
+	for _, entry := range m.set.Access {
+		if err := m.letIn(ctx, entry); err != nil {
 			return err
 		}
 	}
-	if w.set.IRSA {
-		if err := w.trustIssuer(ctx); err != nil {
+	if m.set.IRSA {
+		if err := m.trustIssuer(ctx, issuerOf(m.held.cluster)); err != nil {
 			return err
 		}
 	}
-	addons := w.set.Addons
-	if len(w.set.PodIdentities) > 0 && !slices.ContainsFunc(addons, func(a addon) bool { return a.Name == agent }) {
+	for _, id := range m.set.PodIdentities {
+		if err := m.identify(ctx, id); err != nil {
+			return err
+		}
+	}
+	addons := m.set.Addons
+	if len(m.set.PodIdentities) > 0 && !slices.ContainsFunc(addons, func(a addon) bool { return a.Name == agent }) {
 		addons = append(slices.Clone(addons), addon{Name: agent})
 	}
-	for _, id := range w.set.PodIdentities {
-		if err := w.identify(ctx, id); err != nil {
-			return err
-		}
+	nodes := make(chan struct{}) // closed once no more nodes are to be expected
+	errs := make([]error, 1+len(addons))
+	var all errgroup.Group
+	all.Go(func() error {
+		defer close(nodes)
+		errs[0] = m.allNodes(ctx)
+		return nil
+	})
+	for i, a := range addons {
+		all.Go(func() error { errs[1+i] = m.addOn(ctx, a, nodes); return nil })
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	for _, g := range w.set.NodeGroups {
-		group.Go(func() error { return w.nodes(ctx, g) })
-	}
-	for _, a := range addons {
-		group.Go(func() error { return w.addOn(ctx, a) })
-	}
-	return group.Wait()
+	return errors.Join(all.Wait(), errors.Join(errs...))
 }
 
-// nodes makes a node group and waits until it is active.
-func (w *work) nodes(ctx context.Context, g nodeGroup) error {
-	for asked := false; ; {
-		n, err := w.nodeGroup(ctx, g.Name)
+func (m *making) allNodes(ctx context.Context) error {
+	errs := make([]error, len(m.set.NodeGroups))
+	var all errgroup.Group
+	for i, g := range m.set.NodeGroups {
+		all.Go(func() error { errs[i] = m.nodes(ctx, g); return nil })
+	}
+	return errors.Join(all.Wait(), errors.Join(errs...))
+}
+
+// addOn makes an add-on and waits until it is active. One that failed while there were
+// no nodes for it is made again once they are there.
+func (m *making) addOn(ctx context.Context, wanted addon, nodes <-chan struct{}) error {
+	again, complete := "", false
+	for {
+		a, err := m.findAddOn(ctx, wanted.Name)
 		if err != nil {
 			return err
 		}
-		switch {
-		case n == nil && !asked:
-			w.progress.Say("making node group " + g.Name)
-			if err := w.makeNodes(ctx, g); err != nil {
+		if a == nil {
+			m.progress.Say("making add-on " + wanted.Name)
+			if err := m.makeAddOn(ctx, wanted, again); err != nil {
 				return err
 			}
-			asked = true
-			continue
-		case n == nil:
-		case w.owns(n.Tags, "the node group "+aws.ToString(n.NodegroupArn)) != nil:
-			return w.owns(n.Tags, "the node group "+aws.ToString(n.NodegroupArn))
-		case n.Status == types.NodegroupStatusActive:
+		}
+		switch a, err = m.awaitAddOn(ctx, wanted.Name, nodes); {
+		case errors.Is(err, errUnseen) && again == "":
+		case err != nil:
+			return err
+		case a.Status == types.AddonStatusDegraded && len(m.set.NodeGroups) == 0:
+			m.progress.Say(fmt.Sprintf("add-on %s waits for nodes, and the settings have none: %s", wanted.Name, addonIssues(a)))
 			return nil
-		case n.Status == types.NodegroupStatusCreateFailed || n.Status == types.NodegroupStatusDegraded:
-			return nodesFailed(g, n)
+		case a.Status != types.AddonStatusCreateFailed:
+			return nil
+		case complete:
+			return addOnFailed(a)
+		default:
+			select {
+			case <-nodes:
+			case <-ctx.Done():
+				return errors.Join(context.Cause(ctx), addOnFailed(a))
+			}
+			complete = true
+			if err := m.removeAddOn(ctx, wanted.Name); err != nil {
+				return err
+			}
 		}
-		if err := sleep(ctx, w.every); err != nil {
-			return fmt.Errorf("waiting for node group %s: %w", g.Name, err)
-		}
+		again = m.now().String()
 	}
 }
 
-// nodeGroup finds a node group of the cluster; nil when there is none.
-func (w *work) nodeGroup(ctx context.Context, name string) (*types.Nodegroup, error) {
-	out, err := w.eks.DescribeNodegroup(ctx, &awseks.DescribeNodegroupInput{ClusterName: aws.String(w.name), NodegroupName: aws.String(name)})
-	if errors.As(err, new(*types.ResourceNotFoundException)) {
+// findAddOn finds an add-on of the cluster; nil when there is none.
+func (m *making) findAddOn(ctx context.Context, name string) (*types.Addon, error) {
+	out, err := m.eks.DescribeAddon(ctx, &awseks.DescribeAddonInput{ClusterName: aws.String(m.name), AddonName: aws.String(name)})
+	if gone(err) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, explain(err, w.region)
+		return nil, explain(err, m.region)
 	}
-	return out.Nodegroup, nil
+	return out.Addon, nil
 }
 
-func (w *work) makeNodes(ctx context.Context, g nodeGroup) error {
-	least, size, most := g.scaling()
-	in := &awseks.CreateNodegroupInput{
-		ClusterName: aws.String(w.name), NodegroupName: aws.String(g.Name), NodeRole: aws.String(w.ground.nodeRole), Subnets: w.ground.subnets,
-		InstanceTypes: g.InstanceTypes, Labels: g.Labels, AmiType: types.AMITypes(g.AMI), Tags: w.tags(w.set.Tags),
-		ScalingConfig:      &types.NodegroupScalingConfig{MinSize: aws.Int32(least), DesiredSize: aws.Int32(size), MaxSize: aws.Int32(most)},
-		ClientRequestToken: aws.String(w.token("nodes/" + g.Name)),
-	}
-	if g.Capacity == capacitySpot {
-		in.CapacityType = types.CapacityTypesSpot
-	}
-	if g.Disk > 0 {
-		in.DiskSize = aws.Int32(g.Disk)
-	}
-	for _, t := range g.Taints {
-		effect := map[string]types.TaintEffect{"NoSchedule": types.TaintEffectNoSchedule, "NoExecute": types.TaintEffectNoExecute, "PreferNoSchedule": types.TaintEffectPreferNoSchedule}[t.Effect]
-		in.Taints = append(in.Taints, types.Taint{Key: aws.String(t.Key), Value: aws.String(t.Value), Effect: effect})
-	}
-	_, err := w.eks.CreateNodegroup(ctx, in)
-	if errors.As(err, new(*types.ResourceInUseException)) {
-		return nil
-	}
-	return explain(err, w.region)
-}
-
-// nodesFailed says why nodes do not come up.
-func nodesFailed(g nodeGroup, n *types.Nodegroup) error {
-	var why []string
-	remedy := "mend what it names, and run the same again"
-	if n.Health != nil {
-		for _, i := range n.Health.Issues {
-			why = append(why, fmt.Sprintf("%s: %s", i.Code, aws.ToString(i.Message)))
-			if i.Code == types.NodegroupIssueCodeAsgInstanceLaunchFailures || i.Code == types.NodegroupIssueCodeInstanceLimitExceeded {
-				remedy = "AWS has no such machines now, or the account's quota is used up: add other types to settings.nodeGroups[].instanceTypes, " +
-					"take capacity: on-demand, or ask AWS for more"
+// awaitAddOn waits until an add-on is active or has failed. A degraded one may wait for
+// nodes: it is waited for as long as nodes are to be expected, and where there are some.
+func (m *making) awaitAddOn(ctx context.Context, name string, nodes <-chan struct{}) (*types.Addon, error) {
+	unseen, tell := m.unseen(), m.telling("add-on "+name)
+	var last *types.Addon
+	waiter := awseks.NewAddonActiveWaiter(m.eks, func(o *awseks.AddonActiveWaiterOptions) {
+		o.MinDelay, o.MaxDelay = m.every, m.every
+		o.Retryable = func(_ context.Context, _ *awseks.DescribeAddonInput, out *awseks.DescribeAddonOutput, err error) (bool, error) {
+			switch {
+			case gone(err) && unseen():
+				return true, nil
+			case gone(err):
+				return false, errUnseen
+			case err != nil:
+				return false, err
 			}
+			last = out.Addon
+			switch last.Status {
+			case types.AddonStatusActive, types.AddonStatusCreateFailed, types.AddonStatusUpdateFailed, types.AddonStatusDeleteFailed:
+				return false, nil
+			case types.AddonStatusDegraded:
+				tell("DEGRADED, " + addonIssues(last))
+				return len(m.set.NodeGroups) > 0 || !closed(nodes), nil
+			}
+			tell(string(last.Status))
+			return true, nil
 		}
+	})
+	_, err := waiter.WaitForOutput(ctx, &awseks.DescribeAddonInput{ClusterName: aws.String(m.name), AddonName: aws.String(name)}, patient)
+	switch {
+	case errors.Is(err, errUnseen):
+		return nil, fmt.Errorf("add-on %s: %w", name, errUnseen)
+	case err != nil && last != nil && last.Status == types.AddonStatusDegraded && ctx.Err() != nil:
+		return nil, errors.Join(whileWaiting(ctx, "add-on "+name, err, m.region), addOnFailed(last))
+	case err != nil:
+		return nil, whileWaiting(ctx, "add-on "+name, err, m.region)
 	}
-	return &Error{What: fmt.Sprintf("node group %s is %s: %s", g.Name, n.Status, strings.Join(why, "; ")), Remedy: remedy}
+	return last, nil
 }
 
-// addOn makes an add-on and waits until it is active.
-func (w *work) addOn(ctx context.Context, wanted addon) error {
-	for asked := false; ; {
-		out, err := w.eks.DescribeAddon(ctx, &awseks.DescribeAddonInput{ClusterName: aws.String(w.name), AddonName: aws.String(wanted.Name)})
-		switch {
-		case errors.As(err, new(*types.ResourceNotFoundException)) && !asked:
-			w.progress.Say("making add-on " + wanted.Name)
-			if err := w.makeAddOn(ctx, wanted); err != nil {
-				return err
-			}
-			asked = true
-			continue
-		case errors.As(err, new(*types.ResourceNotFoundException)):
-		case err != nil:
-			return explain(err, w.region)
-		case out.Addon.Status == types.AddonStatusActive:
-			return nil
-		case out.Addon.Status == types.AddonStatusCreateFailed:
-			return addOnFailed(out.Addon)
-		}
-		if err := sleep(ctx, w.every); err != nil {
-			return fmt.Errorf("waiting for add-on %s: %w", wanted.Name, err)
-		}
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
 
 func addOnFailed(a *types.Addon) error {
-	var why []string
-	if a.Health != nil {
-		for _, i := range a.Health.Issues {
-			why = append(why, fmt.Sprintf("%s: %s", i.Code, aws.ToString(i.Message)))
-		}
-	}
-	return &Error{What: fmt.Sprintf("add-on %s: %s", aws.ToString(a.AddonName), strings.Join(why, "; ")),
-		Remedy: "look at its version and configuration (settings.addons)"}
+	return &Error{What: fmt.Sprintf("add-on %s is %s: %s", aws.ToString(a.AddonName), a.Status, addonIssues(a)),
+		Remedy: "look at its version and configuration (settings.addons) and whether there are nodes for it, and run the same again"}
 }
 
-func (w *work) makeAddOn(ctx context.Context, a addon) error {
+// removeAddOn removes an add-on that failed, and waits until it is gone.
+func (m *making) removeAddOn(ctx context.Context, name string) error {
+	m.progress.Say("removing add-on " + name + ", which has failed, to make it again")
+	in := &awseks.DeleteAddonInput{ClusterName: aws.String(m.name), AddonName: aws.String(name)}
+	if _, err := m.eks.DeleteAddon(ctx, in); err != nil && !gone(err) && !inUse(err) {
+		return explain(err, m.region)
+	}
+	waiter := awseks.NewAddonDeletedWaiter(m.eks, func(o *awseks.AddonDeletedWaiterOptions) { o.MinDelay, o.MaxDelay = m.every, m.every })
+	err := waiter.Wait(ctx, &awseks.DescribeAddonInput{ClusterName: in.ClusterName, AddonName: in.AddonName}, patient)
+	return whileWaiting(ctx, "the end of add-on "+name, err, m.region)
+}
+
+func (m *making) makeAddOn(ctx context.Context, a addon, again string) error {
 	in := &awseks.CreateAddonInput{
-		ClusterName: aws.String(w.name), AddonName: aws.String(a.Name), ResolveConflicts: types.ResolveConflictsOverwrite,
-		Tags: w.tags(w.set.Tags), ClientRequestToken: aws.String(w.token("addon/" + a.Name)),
+		ClusterName: aws.String(m.name), AddonName: aws.String(a.Name), ResolveConflicts: types.ResolveConflictsOverwrite, Tags: m.tags(m.set.Tags),
 	}
 	if a.Version != "" {
 		in.AddonVersion = aws.String(a.Version)
@@ -193,48 +191,68 @@ func (w *work) makeAddOn(ctx context.Context, a addon) error {
 	if len(a.Configuration) > 0 {
 		text, err := json.Marshal(a.Configuration)
 		if err != nil {
-			return fmt.Errorf("add-on %s: its configuration: %w", a.Name, err)
+			return fmt.Errorf("settings.addons: the configuration of %s cannot be written as JSON: %w", a.Name, err)
 		}
 		in.ConfigurationValues = aws.String(string(text))
 	}
-	_, err := w.eks.CreateAddon(ctx, in)
-	if errors.As(err, new(*types.ResourceInUseException)) {
-		return nil
+	text, err := json.Marshal(in)
+	if err != nil {
+		return err
 	}
-	return explain(err, w.region)
+	in.ClientRequestToken = aws.String(m.token("addon", string(text), again))
+	err = m.settling(ctx, "add-on "+a.Name, func() error {
+		_, err := m.eks.CreateAddon(ctx, in)
+		return ignoring(err, inUse)
+	})
+	return explain(err, m.region)
 }
 
 // letIn lets a principal into the cluster.
-func (w *work) letIn(ctx context.Context, a access) error {
-	_, err := w.eks.CreateAccessEntry(ctx, &awseks.CreateAccessEntryInput{
-		ClusterName: aws.String(w.name), PrincipalArn: aws.String(a.Principal), KubernetesGroups: a.Groups,
-		Tags: w.tags(w.set.Tags), ClientRequestToken: aws.String(w.token("access/" + a.Principal)),
-	})
-	if err != nil && !errors.As(err, new(*types.ResourceInUseException)) { // whoever made the cluster is in already
-		return explain(err, w.region)
+func (m *making) letIn(ctx context.Context, a access) error {
+	in := &awseks.CreateAccessEntryInput{
+		ClusterName: aws.String(m.name), PrincipalArn: aws.String(a.Principal), KubernetesGroups: a.Groups,
+		Tags: m.tags(m.set.Tags),
 	}
-	if a.Policy == "" {
-		return nil
+	text, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	in.ClientRequestToken = aws.String(m.token("access", string(text)))
+	err = m.settling(ctx, "the access of "+a.Principal, func() error {
+		_, err := m.eks.CreateAccessEntry(ctx, in)
+		return ignoring(err, inUse) // whoever made the cluster is in already
+	})
+	if err != nil || a.Policy == "" {
+		return explain(err, m.region)
 	}
 	scope := &types.AccessScope{Type: types.AccessScopeTypeCluster}
 	if len(a.Namespaces) > 0 {
 		scope = &types.AccessScope{Type: types.AccessScopeTypeNamespace, Namespaces: a.Namespaces}
 	}
-	_, err = w.eks.AssociateAccessPolicy(ctx, &awseks.AssociateAccessPolicyInput{
-		ClusterName: aws.String(w.name), PrincipalArn: aws.String(a.Principal), AccessScope: scope,
-		PolicyArn: aws.String(fmt.Sprintf("arn:%s:eks::aws:cluster-access-policy/%s", w.partition(), a.Policy)),
+	err = m.settling(ctx, "the policy of "+a.Principal, func() error {
+		_, err := m.eks.AssociateAccessPolicy(ctx, &awseks.AssociateAccessPolicyInput{
+			ClusterName: aws.String(m.name), PrincipalArn: aws.String(a.Principal), AccessScope: scope,
+			PolicyArn: aws.String(fmt.Sprintf("arn:%s:eks::aws:cluster-access-policy/%s", m.partition(), a.Policy)),
+		})
+		return err
 	})
-	return explain(err, w.region)
+	return explain(err, m.region)
 }
 
 // identify gives the pods of a service account their role.
-func (w *work) identify(ctx context.Context, id podIdentity) error {
-	_, err := w.eks.CreatePodIdentityAssociation(ctx, &awseks.CreatePodIdentityAssociationInput{
-		ClusterName: aws.String(w.name), Namespace: aws.String(id.Namespace), ServiceAccount: aws.String(id.ServiceAccount), RoleArn: aws.String(id.Role),
-		Tags: w.tags(w.set.Tags), ClientRequestToken: aws.String(w.token("identity/" + id.Namespace + "/" + id.ServiceAccount)),
-	})
-	if errors.As(err, new(*types.ResourceInUseException)) {
-		return nil
+func (m *making) identify(ctx context.Context, id podIdentity) error {
+	in := &awseks.CreatePodIdentityAssociationInput{
+		ClusterName: aws.String(m.name), Namespace: aws.String(id.Namespace), ServiceAccount: aws.String(id.ServiceAccount), RoleArn: aws.String(id.Role),
+		Tags: m.tags(m.set.Tags),
 	}
-	return explain(err, w.region)
+	text, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	in.ClientRequestToken = aws.String(m.token("identity", string(text)))
+	err = m.settling(ctx, "the pod identity of "+id.Namespace+"/"+id.ServiceAccount, func() error {
+		_, err := m.eks.CreatePodIdentityAssociation(ctx, in)
+		return ignoring(err, inUse)
+	})
+	return explain(err, m.region)
 }

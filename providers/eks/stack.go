@@ -5,14 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/smithy-go"
-
-	"github.com/rekindle-io/rekindle/providers"
 )
 
 // stackName is what a cluster's stack is called: it holds the name while there is no
@@ -22,8 +19,7 @@ func stackName(cluster string) string { return "rekindle-" + cluster }
 // stack finds the cluster's stack; nil when there is none.
 func (a *account) stack(ctx context.Context, cluster string) (*types.Stack, error) {
 	out, err := a.stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(stackName(cluster))})
-	var said smithy.APIError
-	if errors.As(err, &said) && said.ErrorCode() == "ValidationError" && strings.Contains(said.ErrorMessage(), "does not exist") {
+	if noStack(err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -33,6 +29,13 @@ func (a *account) stack(ctx context.Context, cluster string) (*types.Stack, erro
 		return nil, nil
 	}
 	return &out.Stacks[0], nil
+}
+
+// noStack tells that CloudFormation knows no such stack: it has no error of its own
+// for that.
+func noStack(err error) bool {
+	var said smithy.APIError
+	return errors.As(err, &said) && said.ErrorCode() == "ValidationError" && strings.Contains(said.ErrorMessage(), "does not exist")
 }
 
 func stackTags(s *types.Stack) map[string]string {
@@ -45,42 +48,34 @@ func stackTags(s *types.Stack) map[string]string {
 
 // ground is what a cluster stands on.
 type ground struct {
+	// vpc is that of our stack; empty when the settings name subnets.
 	vpc            string
 	subnets        []string
 	role, nodeRole string
+	// made: a stack of ours is part of it.
+	made bool
 }
 
 // prepare sees to it that there is what the cluster stands on: what the settings
 // name, and a stack of ours for the rest, whose creation it waits for.
-func (a *account) prepare(ctx context.Context, m mark, set settings, every time.Duration, progress providers.Progress) (ground, error) {
-	g := ground{role: set.Role, nodeRole: set.NodeRole}
-	if set.Network != nil {
-		g.subnets = set.Network.Subnets
+func (m *making) prepare(ctx context.Context) (ground, error) {
+	g := ground{role: m.set.Role, nodeRole: m.set.NodeRole}
+	if m.set.Network != nil {
+		g.subnets = m.set.Network.Subnets
 	}
-	text := template(m, set)
-	if text == "" {
+	s := m.held.stack
+	if c := m.held.cluster; c != nil && s == nil { // it stands on something else, whatever the settings say now
+		g.role = aws.ToString(c.RoleArn)
 		return g, nil
 	}
-	s, err := a.stack(ctx, m.name)
+	if s == nil && !wantsStack(m.set) {
+		return g, nil
+	}
+	s, err := m.standing(ctx, s)
 	if err != nil {
 		return g, err
 	}
-	if s != nil && unusable(s.StackStatus) {
-		progress.Say(fmt.Sprintf("removing stack %s, whose creation failed before (%s)", stackName(m.name), s.StackStatus))
-		if err := a.removeStack(ctx, m, every); err != nil {
-			return g, err
-		}
-		s = nil
-	}
-	if s == nil {
-		progress.Say("making stack " + stackName(m.name) + ": network and roles")
-		if err := a.makeStack(ctx, m, set, text); err != nil {
-			return g, err
-		}
-	}
-	if s, err = a.awaitStack(ctx, m, every); err != nil {
-		return g, err
-	}
+	g.made = true
 	for _, o := range s.Outputs {
 		switch v := aws.ToString(o.OutputValue); aws.ToString(o.OutputKey) {
 		case outVPC:
@@ -96,61 +91,122 @@ func (a *account) prepare(ctx context.Context, m mark, set settings, every time.
 	return g, nil
 }
 
-// unusable tells that a stack is what is left of a creation that failed.
+// standing returns the stack once it is made. What is left of a creation that failed
+// is removed before.
+func (m *making) standing(ctx context.Context, s *types.Stack) (*types.Stack, error) {
+	again := ""
+	if s != nil && unusable(s.StackStatus) {
+		m.progress.Say(fmt.Sprintf("removing stack %s, whose creation ended before (%s)", stackName(m.name), s.StackStatus))
+		again = aws.ToString(s.StackId)
+		if err := m.removeStack(ctx, s); err != nil {
+			return nil, err
+		}
+		s = nil
+	}
+	for tries := 0; ; tries++ {
+		if s == nil {
+			if err := m.makeStack(ctx, again); err != nil {
+				return nil, err
+			}
+		}
+		made, err := m.awaitStack(ctx)
+		if !errors.Is(err, errUnseen) || tries == 2 {
+			return made, err
+		}
+		s, again = nil, m.now().String()
+	}
+}
+
+// unusable tells that a stack is what is left of a creation that failed, or of one
+// that was removed.
 func unusable(s types.StackStatus) bool {
 	switch s {
 	case types.StackStatusCreateFailed, types.StackStatusRollbackComplete, types.StackStatusRollbackFailed, types.StackStatusRollbackInProgress,
-		types.StackStatusDeleteInProgress, types.StackStatusDeleteFailed:
+		types.StackStatusDeleteInProgress, types.StackStatusDeleteFailed, types.StackStatusDeleteComplete:
 		return true
 	}
 	return false
 }
 
-func (a *account) makeStack(ctx context.Context, m mark, set settings, text string) error {
+func (m *making) makeStack(ctx context.Context, again string) error {
+	zones, err := m.zones(ctx)
+	if err != nil {
+		return err
+	}
+	m.progress.Say("making stack " + stackName(m.name) + ": network and roles")
+	text := template(m.mark, m.set, zones)
 	in := &cloudformation.CreateStackInput{
-		StackName: aws.String(stackName(m.name)), TemplateBody: aws.String(text), ClientRequestToken: aws.String(m.token("stack")),
+		StackName: aws.String(stackName(m.name)), TemplateBody: aws.String(text), ClientRequestToken: aws.String(m.token("stack", text, again)),
 		Capabilities: []types.Capability{types.CapabilityCapabilityIam}, OnFailure: types.OnFailureRollback,
 	}
-	for k, v := range m.tags(set.Tags) {
+	for k, v := range m.tags(m.set.Tags) {
 		in.Tags = append(in.Tags, types.Tag{Key: aws.String(k), Value: aws.String(v)})
 	}
-	_, err := a.stacks.CreateStack(ctx, in)
-	var there *types.AlreadyExistsException
-	if errors.As(err, &there) {
-		return nil // by an attempt of which we did not hear; whose it is was looked at before, and is again
+	if err := m.asking(); err != nil {
+		return err
 	}
-	return explain(err, a.region)
+	_, err = m.stacks.CreateStack(ctx, in)
+	if errors.As(err, new(*types.AlreadyExistsException)) || errors.As(err, new(*types.TokenAlreadyExistsException)) {
+		return nil // by an attempt of which we did not hear; whose it is is looked at while it is waited for
+	}
+	return explain(err, m.region)
 }
 
 // awaitStack waits until the stack is made. Whose it is, it looks at each time.
-func (a *account) awaitStack(ctx context.Context, m mark, every time.Duration) (*types.Stack, error) {
-	for {
-		s, err := a.stack(ctx, m.name)
-		if err != nil {
-			return nil, err
+func (m *making) awaitStack(ctx context.Context) (*types.Stack, error) {
+	var last *types.Stack
+	name, unseen := stackName(m.name), m.unseen()
+	tell := m.telling("stack " + name)
+	waiter := cloudformation.NewStackCreateCompleteWaiter(m.stacks, func(o *cloudformation.StackCreateCompleteWaiterOptions) {
+		o.MinDelay, o.MaxDelay = m.every, m.every
+		o.Retryable = func(_ context.Context, _ *cloudformation.DescribeStacksInput, out *cloudformation.DescribeStacksOutput, err error) (bool, error) {
+			switch {
+			case noStack(err) || err == nil && len(out.Stacks) == 0:
+				if last == nil && unseen() {
+					return true, nil
+				}
+				return false, errUnseen
+			case err != nil:
+				return false, err
+			}
+			last = &out.Stacks[0]
+			if err := m.owns(stackTags(last), stackHolder(m.name)); err != nil {
+				return false, err
+			}
+			tell(string(last.StackStatus))
+			return !unusable(last.StackStatus) && !standing(last.StackStatus), nil
 		}
-		if s == nil {
-			return nil, fmt.Errorf("stack %s is gone: somebody removed it while it was made", stackName(m.name))
-		}
-		if err := m.owns(stackTags(s), "the stack "+stackName(m.name)); err != nil {
-			return nil, err
-		}
-		switch {
-		case s.StackStatus == types.StackStatusCreateComplete || s.StackStatus == types.StackStatusUpdateComplete:
-			return s, nil
-		case unusable(s.StackStatus):
-			return nil, a.stackFailed(ctx, m.name, s)
-		}
-		if err := sleep(ctx, every); err != nil {
-			return nil, fmt.Errorf("waiting for stack %s (%s): %w", stackName(m.name), s.StackStatus, err)
-		}
+	})
+	_, err := waiter.WaitForOutput(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(name)}, patient)
+	switch {
+	case errors.Is(err, errUnseen) && last != nil:
+		return nil, &Error{What: fmt.Sprintf("stack %s is gone: somebody removed it while it was made", name), Remedy: "run the same again: it is made anew"}
+	case errors.Is(err, errUnseen):
+		return nil, &Error{What: fmt.Sprintf("stack %s: %v", name, err), Remedy: "run the same again; AWS may have trouble (https://health.aws.amazon.com)", Err: err}
+	case err != nil:
+		return nil, whileWaiting(ctx, "stack "+name, err, m.region)
+	case unusable(last.StackStatus):
+		return nil, m.stackFailed(ctx, m.name, last)
 	}
+	return last, nil
 }
+
+// standing tells that a stack is done.
+func standing(s types.StackStatus) bool {
+	switch s {
+	case types.StackStatusCreateComplete, types.StackStatusUpdateComplete, types.StackStatusUpdateRollbackComplete, types.StackStatusImportComplete:
+		return true
+	}
+	return false
+}
+
+func stackHolder(cluster string) string { return "the CloudFormation stack " + stackName(cluster) }
 
 // stackFailed tells what failed first in a stack.
 func (a *account) stackFailed(ctx context.Context, cluster string, s *types.Stack) error {
-	e := &Error{What: fmt.Sprintf("stack %s: %s: %s", stackName(cluster), s.StackStatus, aws.ToString(s.StackStatusReason)),
-		Remedy: "mend what it names, and run the same again: the stack is removed and made anew"}
+	name := stackName(cluster)
+	e := &Error{What: fmt.Sprintf("stack %s is %s: %s", name, s.StackStatus, aws.ToString(s.StackStatusReason)),
+		Remedy: "mend what it names, and run the same again", Err: errStack}
 	pages := cloudformation.NewDescribeStackEventsPaginator(a.stacks, &cloudformation.DescribeStackEventsInput{StackName: s.StackId})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -158,50 +214,64 @@ func (a *account) stackFailed(ctx context.Context, cluster string, s *types.Stac
 			return errors.Join(e, explain(err, a.region))
 		}
 		for _, ev := range page.StackEvents { // newest first: the last that is found was the first to fail
-			if strings.HasSuffix(string(ev.ResourceStatus), "_FAILED") && !strings.Contains(aws.ToString(ev.ResourceStatusReason), "Resource creation cancelled") {
-				e.What = fmt.Sprintf("stack %s: %s %s: %s", stackName(cluster), aws.ToString(ev.ResourceType), aws.ToString(ev.LogicalResourceId), aws.ToString(ev.ResourceStatusReason))
+			reason := aws.ToString(ev.ResourceStatusReason)
+			if !strings.HasSuffix(string(ev.ResourceStatus), "_FAILED") || strings.Contains(reason, "cancelled") {
+				continue
+			}
+			e.What = fmt.Sprintf("stack %s: %s %s: %s", name, aws.ToString(ev.ResourceType), aws.ToString(ev.LogicalResourceId), reason)
+			if action := deniedIn(reason); action != "" {
+				e.Action, e.Remedy = action, grant(action)
+			} else if remedy := quotaIn(reason); remedy != "" {
+				e.Remedy = remedy
 			}
 		}
 	}
 	return e
 }
 
-// removeStack removes the stack and waits until it is gone.
-func (a *account) removeStack(ctx context.Context, m mark, every time.Duration) error {
-	asked := false
-	for {
-		s, err := a.stack(ctx, m.name)
-		if err != nil || s == nil {
-			return err
-		}
-		if err := m.owns(stackTags(s), "the stack "+stackName(m.name)); err != nil {
-			return err
-		}
-		switch {
-		case asked && s.StackStatus == types.StackStatusDeleteFailed:
-			return a.stackFailed(ctx, m.name, s)
-		case s.StackStatus != types.StackStatusDeleteInProgress && !asked:
-			if _, err := a.stacks.DeleteStack(ctx, &cloudformation.DeleteStackInput{
-				StackName: s.StackId, ClientRequestToken: aws.String(m.token("delete-stack")),
-			}); err != nil {
-				return explain(err, a.region)
-			}
-			asked = true
-		case s.StackStatus == types.StackStatusDeleteInProgress:
-			asked = true
-		}
-		if err := sleep(ctx, every); err != nil {
-			return fmt.Errorf("waiting until stack %s is gone (%s): %w", stackName(m.name), s.StackStatus, err)
-		}
-	}
-}
+// errStack: the creation of a stack failed for a reason that stands in its events.
+var errStack = errors.New("the stack failed")
 
-// sleep waits, or returns why ctx ended.
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(d):
-		return nil
+// removeStack removes one stack of ours and waits until it is gone.
+func (m *making) removeStack(ctx context.Context, s *types.Stack) error {
+	if err := m.owns(stackTags(s), stackHolder(m.name)); err != nil {
+		return err
 	}
+	id := s.StackId // what is made meanwhile under the same name is another stack
+	if s.StackStatus != types.StackStatusDeleteInProgress {
+		if _, err := m.stacks.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: id}); err != nil {
+			return explain(err, m.region)
+		}
+	}
+	var last *types.Stack
+	tell := m.telling("the end of stack " + stackName(m.name))
+	began := m.unseen()
+	waiter := cloudformation.NewStackDeleteCompleteWaiter(m.stacks, func(o *cloudformation.StackDeleteCompleteWaiterOptions) {
+		o.MinDelay, o.MaxDelay = m.every, m.every
+		o.Retryable = func(_ context.Context, _ *cloudformation.DescribeStacksInput, out *cloudformation.DescribeStacksOutput, err error) (bool, error) {
+			if noStack(err) || err == nil && len(out.Stacks) == 0 {
+				return false, nil
+			}
+			if err != nil {
+				return false, err
+			}
+			last = &out.Stacks[0]
+			tell(string(last.StackStatus))
+			switch last.StackStatus {
+			case types.StackStatusDeleteComplete:
+				return false, nil
+			case types.StackStatusDeleteFailed: // perhaps of the time before, and not told anew yet
+				if s.StackStatus == types.StackStatusDeleteFailed && began() {
+					return true, nil
+				}
+				return false, errStack
+			}
+			return true, nil
+		}
+	})
+	_, err := waiter.WaitForOutput(ctx, &cloudformation.DescribeStacksInput{StackName: id}, patient)
+	if errors.Is(err, errStack) {
+		return m.stackFailed(ctx, m.name, last)
+	}
+	return whileWaiting(ctx, "the end of stack "+stackName(m.name), err, m.region)
 }

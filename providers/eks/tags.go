@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/rekindle-io/rekindle/providers"
@@ -39,9 +40,9 @@ func markOf(tags map[string]string) (mark, bool) {
 }
 
 // token is the idempotency token of one request for the cluster: AWS takes the same
-// request with the same token for one.
-func (m mark) token(what string) string {
-	sum := sha256.Sum256([]byte(m.id + "/" + what))
+// request with the same token for one. Requests that differ in more are others.
+func (m mark) token(what string, more ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(append([]string{m.id, what}, more...), "\x00")))
 	return hex.EncodeToString(sum[:16])
 }
 

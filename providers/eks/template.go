@@ -15,31 +15,33 @@ const (
 	outNodes   = "NodeRole"
 )
 
-// zones is in how many availability zones subnets are made.
+// zones is in how many availability zones subnets are made: EKS wants two or more.
 const zones = 2
 
 // part is one JSON object of a template.
 type part map[string]any
 
+// wantsStack tells whether the settings leave something to a stack of ours.
+func wantsStack(set settings) bool {
+	return set.Network == nil || set.Role == "" || set.NodeRole == "" && len(set.NodeGroups) > 0
+}
+
 // template is the CloudFormation template of what the settings do not name: a VPC
-// with a public subnet in two availability zones (no NAT gateway: that is what costs
-// when nothing runs), and the roles of the control plane and of the nodes. It is ""
-// when nothing is wanted.
-func template(m mark, set settings) string {
+// with a public subnet in each of these availability zones (no NAT gateway: that is
+// what costs when nothing runs), and the roles of the control plane and of the nodes,
+// also when there are no nodes yet: a role costs nothing, and nodes may come later.
+func template(m mark, set settings, zones []string) string {
 	resources, outputs := part{}, part{}
 	if set.Network == nil {
-		vpc(resources, outputs, m, set)
+		vpc(resources, outputs, m, set, zones)
 	}
 	if set.Role == "" {
 		resources[outRole] = role("eks.amazonaws.com", "AmazonEKSClusterPolicy")
 		outputs[outRole] = value(attribute(outRole, "Arn"))
 	}
-	if set.NodeRole == "" && len(set.NodeGroups) > 0 {
+	if set.NodeRole == "" {
 		resources[outNodes] = role("ec2.amazonaws.com", "AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryPullOnly")
 		outputs[outNodes] = value(attribute(outNodes, "Arn"))
-	}
-	if len(resources) == 0 {
-		return ""
 	}
 	text, err := json.MarshalIndent(part{
 		"AWSTemplateFormatVersion": "2010-09-09",
@@ -52,7 +54,7 @@ func template(m mark, set settings) string {
 	return string(text)
 }
 
-func vpc(resources, outputs part, m mark, set settings) {
+func vpc(resources, outputs part, m mark, set settings, zones []string) {
 	resources["VPC"] = resource("AWS::EC2::VPC", part{
 		"CidrBlock": set.cidr(), "EnableDnsSupport": true, "EnableDnsHostnames": true, "Tags": named(m, "vpc"),
 	})
@@ -63,12 +65,12 @@ func vpc(resources, outputs part, m mark, set settings) {
 	route["DependsOn"] = "Attachment"
 	resources["Route"] = route
 	var subnets []any
-	for i, cidr := range subnetRanges(set.cidr(), zones) {
+	for i, cidr := range subnetRanges(set.cidr(), len(zones)) {
 		name := fmt.Sprintf("Subnet%d", i+1)
 		tags := append(named(m, strings.ToLower(name)), part{"Key": "kubernetes.io/role/elb", "Value": "1"})
 		resources[name] = resource("AWS::EC2::Subnet", part{
 			"VpcId": ref("VPC"), "CidrBlock": cidr, "MapPublicIpOnLaunch": true, "Tags": tags,
-			"AvailabilityZone": part{"Fn::Select": []any{i, part{"Fn::GetAZs": ""}}},
+			"AvailabilityZone": zones[i],
 		})
 		resources[name+"Routes"] = resource("AWS::EC2::SubnetRouteTableAssociation", part{"SubnetId": ref(name), "RouteTableId": ref("Routes")})
 		subnets = append(subnets, ref(name))
