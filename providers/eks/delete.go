@@ -1,6 +1,7 @@
 package eks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,10 +36,14 @@ func (p *Provider) delete(ctx context.Context, name, id string, progress provide
 	if err != nil {
 		return err
 	}
-	var refused error
+	var refusal, elsewhere error
 	var empty []holding
 	for _, set := range places {
 		a, err := p.enter(ctx, set)
+		if errors.As(err, new(*AccountError)) { // where these credentials lead is another place
+			elsewhere = cmp.Or(elsewhere, err)
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -54,19 +59,25 @@ func (p *Provider) delete(ctx context.Context, name, id string, progress provide
 		case errors.Is(err, providers.ErrNotFound):
 			empty = append(empty, h)
 		case errors.As(err, new(*providers.TakenError)), errors.As(err, new(*providers.ForeignError)):
-			refused = errors.Join(refused, err)
+			refusal = cmp.Or(refusal, err)
 		default:
 			return err
 		}
 	}
 	for _, h := range empty { // a delete that died may have left something that bears this id
-		h.mark = p.remembered(h.account, mark{name: name, id: id})
-		if err := p.removal(h, progress).rest(ctx, nil); err != nil {
+		known, _, err := p.remembered(h.account, mark{name: name, id: id})
+		if err != nil {
+			return err
+		}
+		h.mark = mark{name: name, id: id, created: known.Created} // the zero time when it is not known: nothing is younger than that
+		r := p.removal(h, progress)
+		r.vpc = known.VPC
+		if err := r.rest(ctx); err != nil {
 			return err
 		}
 	}
-	if refused != nil {
-		return refused
+	if err := cmp.Or(refusal, elsewhere); err != nil {
+		return err
 	}
 	return p.forget(name, id)
 }
@@ -75,7 +86,7 @@ func (p *Provider) delete(ctx context.Context, name, id string, progress provide
 func (p *Provider) removal(h holding, progress providers.Progress) *removal {
 	r := &removal{
 		account: h.account, scope: scope{mark: h.mark, since: h.created, named: true}, keepLogs: h.set.KeepLogs,
-		every: p.opts.Every, now: p.opts.Now, progress: progress, mine: map[string]bool{}, said: map[string]bool{},
+		every: p.opts.Every, settle: p.opts.Settle, now: p.opts.Now, progress: progress, mine: map[string]bool{}, said: map[string]bool{},
 		forget: func() error { return p.forget(h.name, h.id) },
 	}
 	if h.stack == nil && h.cluster == nil {
@@ -101,59 +112,69 @@ func (r *removal) all(ctx context.Context, h holding) error {
 		return err
 	}
 	var held []error
-	stages := []func(context.Context) error{r.announce, r.claim, r.removeBalancers, r.removeFurniture, r.removeInstances, r.claim, r.removeControlPlane}
-	for _, stage := range stages {
+	for _, stage := range r.stages() {
 		if h.cluster == nil {
 			break
 		}
 		if err := r.proven(ctx); err != nil {
 			return err
 		}
-		err := stage(ctx)
-		if err != nil && (!isHeld(err) || ctx.Err() != nil) {
-			return merged(append(held, err)...)
-		}
+		err := stage.do(ctx)
 		if err != nil {
 			held = append(held, err)
 		}
+		if err != nil && (stage.vital || !isHeld(err) || ctx.Err() != nil) {
+			return merged(held...)
+		}
 	}
-	return r.rest(ctx, held)
+	return r.rest(ctx, held...)
+}
+
+// stage is a part of a removal. Others go on when something held it up, unless it is
+// vital to them.
+type stage struct {
+	do    func(context.Context) error
+	vital bool
+}
+
+// stages are what goes before the control plane does, and that.
+func (r *removal) stages() []stage {
+	return []stage{
+		{do: r.announce, vital: true}, {do: r.claim, vital: true}, {do: r.removeBalancers}, {do: r.removeFurniture, vital: true},
+		{do: r.removeInstances}, {do: r.claim, vital: true}, {do: r.removeControlPlane, vital: true},
+	}
 }
 
 // rest removes what stays when the control plane is gone: what hangs on its network,
 // then the network itself, and beside that what holds nothing.
-func (r *removal) rest(ctx context.Context, held []error) error {
+func (r *removal) rest(ctx context.Context, held ...error) error {
 	if err := r.network(ctx); err != nil {
 		return err
 	}
 	if err := r.claim(ctx); err != nil { // its controllers may have made more until it went
 		return merged(append(held, err)...)
 	}
-	results := make([]error, 4)
+	results := make([]error, 3)
 	var group errgroup.Group
-	group.Go(func() error {
-		results[0] = r.removeBalancers(ctx)
-		if results[0] == nil || isHeld(results[0]) && ctx.Err() == nil {
-			results[1] = r.clearNetwork(ctx)
-		}
-		return nil
-	})
-	group.Go(func() error { results[2] = r.removeLogs(ctx); return nil })
-	group.Go(func() error { results[3] = r.removeIssuers(ctx); return nil })
+	group.Go(func() error { results[0] = r.removeNetwork(ctx); return nil })
+	group.Go(func() error { results[1] = r.removeLogs(ctx); return nil })
+	group.Go(func() error { results[2] = r.removeIssuers(ctx); return nil })
 	_ = group.Wait() // each has its own result
-	held = append(held, results...)
-	for _, err := range held {
-		if err != nil && !isHeld(err) {
-			return merged(held...)
-		}
-	}
-	if ctx.Err() == nil {
-		held = append(held, r.removeStack(ctx))
-	}
-	if err := merged(held...); err != nil {
+	if err := merged(append(held, results...)...); err != nil {
 		return err
 	}
 	return r.lookAgain(ctx)
+}
+
+// removeNetwork removes what lies in the network, and the network when it is ours.
+// When a load balancer stays, so does what that lies in.
+func (r *removal) removeNetwork(ctx context.Context) error {
+	for _, do := range []func(context.Context) error{r.removeBalancers, r.removeInstances, r.clearNetwork, r.removeStack} {
+		if err := do(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ProtectedError: somebody has asked AWS not to let anybody remove the cluster.
@@ -203,44 +224,76 @@ func (r *removal) announce(ctx context.Context) error {
 	return explain(err, r.region)
 }
 
-// lookAgain looks whether anything is there that is the cluster's. What is kept is
-// told; what is left is an error.
+// lookAgain looks whether anything is there that is the cluster's, for as long as AWS
+// may show what is gone. What is kept is told; what is left is an error.
 func (r *removal) lookAgain(ctx context.Context) error {
-	all, err := r.survey(ctx, []string{r.name}, []string{r.name})
-	if err != nil {
-		return err
-	}
-	left := r.own(all)
-	for _, c := range r.claims(all) {
-		left = append(left, c.thing)
-	}
-	e := &HeldError{}
-	for _, t := range left {
-		switch {
-		case t.kept():
-			r.progress.Say(fmt.Sprintf("keeping %s: %s", t, whyKept(t)))
-		case t.kind == kindLogs && r.keepLogs:
-			r.progress.Say(fmt.Sprintf("keeping %s: settings.keepLogs wants that", t))
-		case t.tags[tagScaler] != "":
-			e.List = append(e.List, Held{What: t.String(), Why: fmt.Sprintf("the Auto Scaling group %s would make it again: remove that", t.tags[tagScaler])})
-		default:
-			e.List = append(e.List, Held{What: t.String(), Why: "it was there again, or still, at the end"})
+	for begun := r.now(); ; {
+		left, kept, err := r.left(ctx)
+		if err != nil {
+			return err
+		}
+		if len(left) == 0 {
+			for _, k := range kept {
+				r.progress.Say(fmt.Sprintf("keeping %s: %s", k.What, k.Why))
+			}
+			return r.forget()
+		}
+		if r.now().Sub(begun) >= r.settle {
+			return &HeldError{List: left}
+		}
+		if err := sleep(ctx, r.every); err != nil {
+			return fmt.Errorf("%w (%w)", &HeldError{List: left}, err)
 		}
 	}
-	if len(e.List) > 0 {
-		return e
-	}
-	return r.forget()
 }
 
-// settled finds what holds a name. When nothing seems to, although a cluster of this
-// id was begun, it looks some more times: AWS may not show yet what it has made.
+// left is what is the cluster's, and still there: against our will, or kept.
+func (r *removal) left(ctx context.Context) (left, kept []Held, err error) {
+	all, err := r.survey(ctx, []string{r.name}, []string{r.name})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, c := range r.claims(all) {
+		if !r.has(c.thing) {
+			left, kept = r.sort(c.thing, left, kept)
+		}
+	}
+	for _, t := range r.own(all) {
+		left, kept = r.sort(t, left, kept)
+	}
+	return left, kept, nil
+}
+
+// sort puts a thing to what is left or to what is kept, and says why.
+func (r *removal) sort(t thing, left, kept []Held) (newLeft, newKept []Held) {
+	switch {
+	case t.kept():
+		return left, append(kept, Held{What: t.String(), Why: whyKept(t)})
+	case t.kind == kindLogs && r.keepLogs:
+		return left, append(kept, Held{What: t.String(), Why: whyLogs})
+	case t.tags[tagScaler] != "":
+		return append(left, Held{What: t.String(), Why: fmt.Sprintf("the Auto Scaling group %s would make it again: remove that", t.tags[tagScaler])}), kept
+	}
+	return append(left, Held{What: t.String(), Why: "it was there again, or still, at the end"}), kept
+}
+
+// whyLogs is why a log group is kept.
+const whyLogs = "settings.keepLogs wants it to stay"
+
+// settled finds what holds a name. When nothing seems to, although AWS was asked for a
+// cluster of this id, it looks again for as long as AWS may not show what it makes.
 func (p *Provider) settled(ctx context.Context, a *account, m mark) (holding, error) {
-	for looks := 0; ; looks++ {
+	for {
 		h, err := a.holds(ctx, m.name)
-		begun := !p.remembered(a, m).created.IsZero()
-		unseen := errors.Is(err, providers.ErrNotFound) || err == nil && h.cluster == nil && h.id == m.id
-		if looks >= settleLooks || !begun || !unseen {
+		seen := err == nil && (h.cluster != nil || h.id != m.id)
+		if seen || err != nil && !errors.Is(err, providers.ErrNotFound) {
+			return h, err
+		}
+		known, there, failed := p.remembered(a, m)
+		if failed != nil {
+			return h, failed
+		}
+		if !there || !p.young(known) {
 			return h, err
 		}
 		if err := sleep(ctx, p.opts.Every); err != nil {
@@ -248,6 +301,3 @@ func (p *Provider) settled(ctx context.Context, a *account, m mark) (holding, er
 		}
 	}
 }
-
-// settleLooks is how often it is looked again for what was begun and is not seen.
-const settleLooks = 3

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -114,20 +113,6 @@ func (r *removal) removeNodeGroup(ctx context.Context, name string, failed map[s
 		why = fmt.Sprintf("it was %s, and EKS was asked to remove it", out.Nodegroup.Status)
 	}
 	return why, err
-}
-
-// nodeIssues is what EKS says is wrong with a node group.
-func nodeIssues(n *types.Nodegroup) string {
-	var why []string
-	if n.Health != nil {
-		for _, i := range n.Health.Issues {
-			why = append(why, fmt.Sprintf("%s: %s (%s)", i.Code, aws.ToString(i.Message), strings.Join(i.ResourceIds, ", ")))
-		}
-	}
-	if len(why) == 0 {
-		return "EKS could not remove it, and does not say why"
-	}
-	return strings.Join(why, "; ")
 }
 
 // removeInstances ends nodes that are in no group, such as Karpenter's, which nobody

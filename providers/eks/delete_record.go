@@ -1,31 +1,27 @@
 package eks
 
-import (
-	"maps"
-	"slices"
-)
-
-// remembered is the mark of a cluster of this id that was begun in this account and
-// region, as this machine remembers: with the zero time when it does not.
-func (p *Provider) remembered(_ *account, m mark) mark { return m }
+// remembered is the mark of a cluster of this id, with the time that it was made when
+// this machine remembers that it was begun in this account and region; and whether it
+// does.
+func (p *Provider) remembered(a *account, m mark) (record, bool, error) {
+	r, there, err := p.recordOf(m.name, m.id)
+	if err != nil || !there || r.Account != a.number || r.Region != a.region {
+		return record{}, false, err
+	}
+	return r, true, nil
+}
 
 // rememberedIn are the clusters that this machine remembers in an account and region.
-func (p *Provider) rememberedIn(*account) ([]scope, error) { return nil, nil }
-
-// forget is called once nothing of a cluster is left.
-func (p *Provider) forget(string, string) error { return nil }
-
-// everywhere is where clusters may be, as far as is known.
-func (p *Provider) everywhere() ([]settings, error) {
-	declared, err := p.opts.Declared()
+func (p *Provider) rememberedIn(a *account) ([]scope, error) {
+	all, err := p.recorded("")
 	if err != nil {
 		return nil, err
 	}
-	var all []settings
-	for _, name := range slices.Sorted(maps.Keys(declared)) {
-		if set, err := decode(declared[name]); err == nil { // a fault is told where it is declared
-			all = append(all, set)
+	var found []scope
+	for _, r := range all {
+		if r.Account == a.number && r.Region == a.region {
+			found = append(found, scope{mark: r.mark(), named: true, since: r.Created, vpc: r.VPC})
 		}
 	}
-	return all, nil
+	return found, nil
 }

@@ -2,8 +2,7 @@ package eks
 
 import (
 	"context"
-	"errors"
-	"slices"
+	"fmt"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -117,14 +116,12 @@ func (r *removal) removeStack(ctx context.Context) error {
 	})
 }
 
-// whyStack says why CloudFormation could not remove the stack: what it says itself,
-// and what is in the network.
+// whyStack says why CloudFormation could not remove the stack: what it says itself of
+// the last time that it tried, and what is in the network.
 func (r *removal) whyStack(ctx context.Context, s *cftypes.Stack) (string, error) {
-	why := []string{}
-	failure := r.account.stackFailed(ctx, r.name, s)
-	var e *Error
-	if errors.As(failure, &e) {
-		why = append(why, e.What)
+	why, err := r.lastFailures(ctx, s)
+	if err != nil {
+		return "", err
 	}
 	if r.ownsVPC {
 		holders, err := r.networkHolders(ctx, r.vpc)
@@ -133,5 +130,34 @@ func (r *removal) whyStack(ctx context.Context, s *cftypes.Stack) (string, error
 		}
 		why = append(why, holders...)
 	}
-	return strings.Join(slices.Compact(why), "; "), nil
+	if len(why) == 0 {
+		why = []string{aws.ToString(s.StackStatusReason)}
+	}
+	return strings.Join(why, "; "), nil
+}
+
+// lastFailures are what could not be removed when a stack was removed last.
+func (r *removal) lastFailures(ctx context.Context, s *cftypes.Stack) ([]string, error) {
+	var why []string
+	pages := cloudformation.NewDescribeStackEventsPaginator(r.stacks, &cloudformation.DescribeStackEventsInput{StackName: s.StackId})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range page.StackEvents { // newest first
+			whole := aws.ToString(e.PhysicalResourceId) == aws.ToString(s.StackId)
+			switch e.ResourceStatus {
+			case cftypes.ResourceStatusDeleteInProgress:
+				if whole {
+					return why, nil
+				}
+			case cftypes.ResourceStatusDeleteFailed:
+				if !whole {
+					why = append(why, fmt.Sprintf("%s %s: %s", aws.ToString(e.ResourceType), aws.ToString(e.PhysicalResourceId), aws.ToString(e.ResourceStatusReason)))
+				}
+			}
+		}
+	}
+	return why, nil
 }

@@ -32,7 +32,11 @@ func (p *Provider) Leftovers(ctx context.Context) ([]providers.Leftover, error) 
 }
 
 func (p *Provider) leftovers(ctx context.Context) ([]providers.Leftover, error) {
-	places, err := p.everywhere()
+	declared, err := p.opts.Declared()
+	if err != nil {
+		return nil, err
+	}
+	places, err := p.everywhere(declared)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +98,7 @@ func (p *Provider) leftIn(ctx context.Context, a *account) ([]providers.Leftover
 			l.Kept, l.Why = true, whyKept(t)
 		}
 		if t.kind == kindLogs && p.keepsLogs(m.name) {
-			l.Kept, l.Why = true, "settings.keepLogs wants it to stay"
+			l.Kept, l.Why = true, whyLogs
 		}
 		left = append(left, l)
 	}

@@ -22,9 +22,11 @@ type removal struct {
 	*account
 	scope
 	keepLogs bool
-	every    time.Duration
-	now      func() time.Time
-	progress providers.Progress
+	// every is the time between two looks, settle how long AWS may still show what is
+	// gone.
+	every, settle time.Duration
+	now           func() time.Time
+	progress      providers.Progress
 	// forget is called when nothing is left.
 	forget func() error
 
@@ -87,7 +89,11 @@ func merged(errs ...error) error {
 	for _, err := range errs {
 		var h *HeldError
 		if errors.As(err, &h) && error(h) == err { //nolint:errorlint // one that is wrapped says more, and stays whole
-			all.List = append(all.List, h.List...)
+			for _, one := range h.List {
+				if !slices.ContainsFunc(all.List, func(have Held) bool { return have.What == one.What }) {
+					all.List = append(all.List, one)
+				}
+			}
 		} else if err != nil {
 			others = append(others, err)
 		}
@@ -96,6 +102,14 @@ func merged(errs ...error) error {
 		others = append(others, all)
 	}
 	return errors.Join(others...)
+}
+
+// told explains what AWS says; what we say ourselves needs no explanation.
+func (r *removal) told(err error) error {
+	if !errors.As(err, new(*smithy.OperationError)) {
+		return err
+	}
+	return explain(err, r.region)
 }
 
 // until looks again and again, until nothing is left. Every look removes what it can,
@@ -118,7 +132,7 @@ func (r *removal) until(ctx context.Context, what string, look func(context.Cont
 			}
 		}
 		if ctx.Err() == nil {
-			return explain(err, r.region)
+			return r.told(err)
 		}
 		if len(last) == 0 {
 			return fmt.Errorf("waiting until %s: %w", what, err)
@@ -133,7 +147,7 @@ func ask(err error) (why string, failed error) {
 	switch {
 	case err == nil, absent(err):
 		return "", nil
-	case busy(err):
+	case inTheWay(err):
 		return said(err), nil
 	}
 	return "", err
@@ -163,8 +177,8 @@ func absent(err error) bool {
 	return strings.Contains(c, "NotFound") || strings.Contains(c, "NoSuchEntity")
 }
 
-// busy tells that something is still used, or changing: it can be removed later.
-func busy(err error) bool {
+// inTheWay tells that something is still used, or changing: it can be removed later.
+func inTheWay(err error) bool {
 	switch c := code(err); c {
 	case "DependencyViolation", "DeleteConflict", "ResourceInUse", "ResourceInUseException", "InvalidGroup.InUse", "InvalidNetworkInterface.InUse",
 		"InvalidStateException", "OperationAbortedException", "ResourceConflict":
