@@ -26,19 +26,16 @@ func (a *account) classicBalancers(ctx context.Context) ([]thing, error) {
 	for i, b := range list {
 		found[i] = thing{kind: kindClassic, id: aws.ToString(b.LoadBalancerName), vpc: aws.ToString(b.VPCId), created: aws.ToTime(b.CreatedTime), groups: b.SecurityGroups}
 	}
-	return tagged(found, func(names []string, put func(string, map[string]string)) error {
+	return tagged(found, func(names []string) (map[string]map[string]string, error) {
 		out, err := a.classic.DescribeTags(ctx, &elasticloadbalancing.DescribeTagsInput{LoadBalancerNames: names})
 		if err != nil {
-			return err
+			return nil, err
 		}
+		byName := map[string]map[string]string{}
 		for _, d := range out.TagDescriptions {
-			tags := map[string]string{}
-			for _, t := range d.Tags {
-				tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
-			}
-			put(aws.ToString(d.LoadBalancerName), tags)
+			byName[aws.ToString(d.LoadBalancerName)] = tagMap(d.Tags, func(t classictypes.Tag) (key, value *string) { return t.Key, t.Value })
 		}
-		return nil
+		return byName, nil
 	})
 }
 
@@ -77,32 +74,31 @@ func (a *account) targetGroups(ctx context.Context) ([]thing, error) {
 }
 
 func (a *account) taggedELB(ctx context.Context, found []thing) ([]thing, error) {
-	return tagged(found, func(arns []string, put func(string, map[string]string)) error {
+	return tagged(found, func(arns []string) (map[string]map[string]string, error) {
 		out, err := a.elb.DescribeTags(ctx, &elasticloadbalancingv2.DescribeTagsInput{ResourceArns: arns})
 		if err != nil {
-			return err
+			return nil, err
 		}
+		byARN := map[string]map[string]string{}
 		for _, d := range out.TagDescriptions {
-			tags := map[string]string{}
-			for _, t := range d.Tags {
-				tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
-			}
-			put(aws.ToString(d.ResourceArn), tags)
+			byARN[aws.ToString(d.ResourceArn)] = tagMap(d.Tags, func(t elbtypes.Tag) (key, value *string) { return t.Key, t.Value })
 		}
-		return nil
+		return byARN, nil
 	})
 }
 
 // tagged adds their tags to things that AWS lists without. What is gone meanwhile is
 // left out.
-func tagged(list []thing, look func(ids []string, put func(string, map[string]string)) error) ([]thing, error) {
+func tagged(list []thing, look func(ids []string) (map[string]map[string]string, error)) ([]thing, error) {
 	ids := make([]string, len(list))
 	for i, t := range list {
 		ids[i] = t.id
 	}
 	tags := map[string]map[string]string{}
 	err := inBatches(ids, batchELB, func(batch []string) error {
-		return look(batch, func(id string, of map[string]string) { tags[id] = of })
+		found, err := look(batch)
+		maps.Copy(tags, found)
+		return err
 	})
 	if err != nil {
 		return nil, err

@@ -97,14 +97,6 @@ func groupIDs(list []types.GroupIdentifier) []string {
 	return ids
 }
 
-func tagsOfEC2(list []types.Tag) map[string]string {
-	tags := make(map[string]string, len(list))
-	for _, t := range list {
-		tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
-	}
-	return tags
-}
-
 // logGroups are those of EKS' control planes: of these clusters, or all of them when
 // none is named.
 func (a *account) logGroups(ctx context.Context, clusters []string) ([]thing, error) {

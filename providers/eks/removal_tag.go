@@ -63,33 +63,47 @@ func inBatches(ids []string, size int, put func([]string) error) error {
 }
 
 func (a *account) tagEC2(ctx context.Context, ids []string, tags map[string]string) error {
-	in := &ec2.CreateTagsInput{Resources: ids}
-	for _, k := range slices.Sorted(maps.Keys(tags)) {
-		in.Tags = append(in.Tags, ec2types.Tag{Key: aws.String(k), Value: aws.String(tags[k])})
-	}
-	_, err := a.ec2.CreateTags(ctx, in)
+	_, err := a.ec2.CreateTags(ctx, &ec2.CreateTagsInput{Resources: ids,
+		Tags: tagList(tags, func(key, value *string) ec2types.Tag { return ec2types.Tag{Key: key, Value: value} })})
 	return err
 }
 
 func (a *account) tagClassic(ctx context.Context, names []string, tags map[string]string) error {
-	in := &elasticloadbalancing.AddTagsInput{LoadBalancerNames: names}
-	for _, k := range slices.Sorted(maps.Keys(tags)) {
-		in.Tags = append(in.Tags, classictypes.Tag{Key: aws.String(k), Value: aws.String(tags[k])})
-	}
-	_, err := a.classic.AddTags(ctx, in)
+	_, err := a.classic.AddTags(ctx, &elasticloadbalancing.AddTagsInput{LoadBalancerNames: names,
+		Tags: tagList(tags, func(key, value *string) classictypes.Tag { return classictypes.Tag{Key: key, Value: value} })})
 	return err
 }
 
 func (a *account) tagELB(ctx context.Context, arns []string, tags map[string]string) error {
-	in := &elasticloadbalancingv2.AddTagsInput{ResourceArns: arns}
-	for _, k := range slices.Sorted(maps.Keys(tags)) {
-		in.Tags = append(in.Tags, elbtypes.Tag{Key: aws.String(k), Value: aws.String(tags[k])})
-	}
-	_, err := a.elb.AddTags(ctx, in)
+	_, err := a.elb.AddTags(ctx, &elasticloadbalancingv2.AddTagsInput{ResourceArns: arns,
+		Tags: tagList(tags, func(key, value *string) elbtypes.Tag { return elbtypes.Tag{Key: key, Value: value} })})
 	return err
 }
 
 func (a *account) tagLogs(ctx context.Context, name string, tags map[string]string) error {
 	_, err := a.logs.TagResource(ctx, &cloudwatchlogs.TagResourceInput{ResourceArn: aws.String(a.logARN(name)), Tags: tags})
 	return err
+}
+
+// tagList are tags as one of AWS' services writes them, by their keys.
+func tagList[T any](tags map[string]string, of func(key, value *string) T) []T {
+	list := make([]T, 0, len(tags))
+	for _, k := range slices.Sorted(maps.Keys(tags)) {
+		list = append(list, of(aws.String(k), aws.String(tags[k])))
+	}
+	return list
+}
+
+// tagMap are tags without the form that one of AWS' services gives them.
+func tagMap[T any](list []T, of func(T) (key, value *string)) map[string]string {
+	tags := make(map[string]string, len(list))
+	for _, t := range list {
+		key, value := of(t)
+		tags[aws.ToString(key)] = aws.ToString(value)
+	}
+	return tags
+}
+
+func tagsOfEC2(list []ec2types.Tag) map[string]string {
+	return tagMap(list, func(t ec2types.Tag) (key, value *string) { return t.Key, t.Value })
 }
