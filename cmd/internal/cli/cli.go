@@ -158,17 +158,27 @@ func (a *app) locateSettings(c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	for name, cl := range c.Clusters {
-		p, err := a.providers.Get(cl.Provider)
+	locate := func(provider string, s providers.Settings) providers.Settings {
+		p, err := a.providers.Get(provider)
 		if err != nil {
-			continue // CheckProviders says so, with the line
+			return s // CheckProviders says so, with the line
 		}
 		if located, ok := p.(interface {
 			Absolute(dir string, s providers.Settings) providers.Settings
 		}); ok {
-			cl.Settings = located.Absolute(filepath.Dir(file), cl.Settings)
-			c.Clusters[name] = cl
+			return located.Absolute(filepath.Dir(file), s)
 		}
+		return s
+	}
+	for name, s := range c.Providers {
+		c.Providers[name] = locate(name, s)
+	}
+	for name, cl := range c.Clusters {
+		cl.Settings = locate(cl.Provider, cl.Settings)
+		if d := cl.Schedule.Drill; d != nil && d.Provider != "" {
+			d.Settings = locate(d.Provider, d.Settings)
+		}
+		c.Clusters[name] = cl
 	}
 	return nil
 }

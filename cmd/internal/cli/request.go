@@ -82,6 +82,13 @@ func (a *app) request(cmd *cobra.Command, args []string, f *requestFlags, w want
 	if err := f.override(cmd.Flags(), &q); err != nil {
 		return q, err
 	}
+	if cmd.Flags().Changed("provider") && f.provider != q.Provider {
+		file, err := a.sharing()
+		if err != nil {
+			return q, err
+		}
+		declared.Onto(file, &q.Request, f.provider)
+	}
 	if q.Source.Repo == "" {
 		return q, a.needsRepo(cmd)
 	}
@@ -103,6 +110,16 @@ func (a *app) request(cmd *cobra.Command, args []string, f *requestFlags, w want
 		return q, &usageError{message: "which cluster? --name is missing", next: "add --name NAME, or name a cluster of rekindle.yaml"}
 	}
 	return q, nil
+}
+
+// sharing is rekindle.yaml for the settings that all clusters of a provider share;
+// nil when there is none.
+func (a *app) sharing() (*config.Config, error) {
+	c, err := a.readConfig()
+	if errors.Is(err, config.ErrNone) {
+		return nil, nil
+	}
+	return c, err
 }
 
 // noProvider is the error for want of somebody who makes a cluster.
@@ -185,9 +202,6 @@ func (f *requestFlags) override(fs *pflag.FlagSet, q *asked) error {
 	override(fs, "helm-namespace", &q.Source.Helm.Namespace, f.namespace)
 	override(fs, "name", &q.Cluster, f.name)
 	override(fs, "convert", &q.Convert, f.convert)
-	if fs.Changed("provider") && f.provider != q.Provider {
-		q.Provider, q.Settings = f.provider, nil // settings are a provider's own
-	}
 	return f.overrideTrust(fs, &q.Source.Trust)
 }
 

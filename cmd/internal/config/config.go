@@ -29,6 +29,8 @@ type Config struct {
 	File     string             `yaml:"-"`
 	Clusters map[string]Cluster `yaml:"clusters" doc:"The declared clusters by name. A name is a DNS label of at most 40 characters."`
 
+	Providers map[string]providers.Settings `yaml:"providers" doc:"Settings that all clusters of a provider share, by the provider's name. A cluster's own settings win, key by key."`
+
 	Daemon Daemon          `yaml:"daemon" doc:"How rekindle daemon works."`
 	Notify []NotifyChannel `yaml:"notify" doc:"Who is told of what the daemon does."`
 
@@ -38,10 +40,11 @@ type Config struct {
 // Cluster is one declared target.
 type Cluster struct {
 	// Name is the cluster's key in the file.
-	Name     string             `yaml:"-"`
-	Source   Source             `yaml:"source" required:"true" doc:"Where the cluster's manifests come from."`
-	Provider string             `yaml:"provider" required:"true" doc:"Who makes and removes the cluster: local, kind, or existing for one of somebody else."`
-	Settings providers.Settings `yaml:"settings" doc:"The provider's own settings; rekindle doctor names the providers."`
+	Name     string `yaml:"-"`
+	Source   Source `yaml:"source" required:"true" doc:"Where the cluster's manifests come from."`
+	Provider string `yaml:"provider" required:"true" doc:"Who makes and removes the cluster: local, kind, eks, or existing for one of somebody else."`
+	// Settings are merged with what all clusters of the provider share.
+	Settings providers.Settings `yaml:"settings" doc:"The provider's own settings; they win over those below providers, key by key."`
 	Restore  Restore            `yaml:"restore" doc:"How a restore of this cluster behaves unless flags say otherwise."`
 	Drift    Drift              `yaml:"drift" doc:"How this cluster is compared with its source, and where its live state is exported to."`
 
@@ -135,10 +138,10 @@ func (c *Config) Position(path ...string) Position {
 	return Position{File: c.File}
 }
 
-// CheckProviders returns an *InvalidError when a cluster names a provider that
-// the registry does not have, or settings which that provider refuses.
+// CheckProviders returns an *InvalidError when the file names a provider that the
+// registry does not have, or settings which that provider refuses.
 func (c *Config) CheckProviders(registry *providers.Registry) error {
-	var problems []Problem
+	problems := c.sharedProblems(registry)
 	for _, name := range c.Names() {
 		cl := c.Clusters[name]
 		p, err := registry.Get(cl.Provider)
@@ -151,7 +154,11 @@ func (c *Config) CheckProviders(registry *providers.Registry) error {
 			continue
 		}
 		if err := p.Check(cl.Settings); err != nil {
-			problems = append(problems, c.settingsProblems(name, err)...)
+			for _, p := range c.settingsProblems(name, err) { // what is shared is wrong once
+				if !slices.Contains(problems, p) {
+					problems = append(problems, p)
+				}
+			}
 		}
 	}
 	return invalid(problems)

@@ -41,6 +41,7 @@ func Load(path string, data []byte) (*Config, error) {
 			cl.Name = name
 			k := checker{decoder: d, base: joinPath("clusters", name), dir: dir}
 			k.cluster(&cl)
+			cl.Settings = c.With(cl.Provider, cl.Settings)
 			c.Clusters[name] = cl
 		}
 		(&checker{decoder: d, dir: dir}).daemon(c)

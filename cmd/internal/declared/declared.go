@@ -71,15 +71,22 @@ func Teardown(c *config.Config, cluster config.Cluster) teardown.Request {
 	return req
 }
 
+// Onto has a provider make the cluster of a request that another one would make; an
+// empty one leaves it. Settings are a provider's own, so that it gets those that all
+// of its clusters share. file may be nil.
+func Onto(file *config.Config, r *rebuild.Request, provider string) {
+	if provider != "" && provider != r.Provider {
+		r.Provider, r.Settings = provider, file.With(provider, nil)
+	}
+}
+
 // Drill is the rehearsal of a declared cluster, on the provider that is named,
 // or else on the one that the drill or the cluster declares.
 func Drill(file *config.Config, c config.Cluster, provider string) drill.Request {
 	r := Request(c)
-	if s := c.Schedule.Drill; s != nil && s.Provider != "" {
-		r.Provider, r.Settings = s.Provider, s.Settings
+	if s := c.Schedule.Drill; s != nil && s.Provider != "" && (s.Provider != r.Provider || len(s.Settings) > 0) {
+		r.Provider, r.Settings = s.Provider, file.With(s.Provider, s.Settings)
 	}
-	if provider != "" && provider != r.Provider {
-		r.Provider, r.Settings = provider, nil // settings are a provider's own
-	}
+	Onto(file, &r, provider)
 	return drill.Request{Restore: r, Live: Export(file, c), Of: c.Name}
 }

@@ -29,8 +29,9 @@ func Target(file *config.Config, t api.Target) (rebuild.Request, error) {
 	if err != nil {
 		return rebuild.Request{}, err
 	}
-	req := rebuild.Request{Cluster: t.Cluster, Provider: t.Provider,
+	req := rebuild.Request{Cluster: t.Cluster,
 		Source: rebuild.Source{Repo: repo, Path: folder, Revision: cmp.Or(t.Revision, "HEAD")}}
+	Onto(file, &req, t.Provider)
 	if c, is := file.Clusters[t.Cluster]; is {
 		if c.Source.Repo != repo || c.Source.Path != folder || t.Provider != "" && t.Provider != c.Provider {
 			p := api.NewProblem(api.Refused, "cluster %s is declared in rekindle.yaml with another source or provider", t.Cluster)
@@ -57,9 +58,7 @@ func ofDeclared(file *config.Config, t api.Target) (rebuild.Request, error) {
 		}
 		req.Source.Path = folder
 	}
-	if t.Provider != "" && t.Provider != req.Provider {
-		req.Provider, req.Settings = t.Provider, nil // settings are a provider's own
-	}
+	Onto(file, &req, t.Provider)
 	return req, nil
 }
 
