@@ -90,8 +90,11 @@ func TestFallback(t *testing.T) {
 		t.Error("what the failed attempts made is still there")
 	}
 	for _, attempt := range []string{"attempt 1", "attempt 3"} {
-		if n := e.told("failure", attempt); !strings.Contains(n.Text, "1 not applied") {
-			t.Errorf("%s: told %q", attempt, n.Text)
+		n := e.told("failure", attempt)
+		for _, part := range []string{"1 not applied", "Deployment.apps shop/web", "shop.yaml:10", "selector"} {
+			if !strings.Contains(n.Text, part) {
+				t.Errorf("%s: %q is not told: %q", attempt, part, n.Text)
+			}
 		}
 	}
 	n := e.told("recovery", "awake after 4 attempts")

@@ -89,7 +89,9 @@ func (d *daemon) notice(n keeper.Notice) {
 		attrs = append(attrs, "at", n.At)
 	}
 	d.Log.Info("schedule", attrs...)
-	d.post.tell(messageOf(n, d.outlook(n.Cluster)))
+	o := d.outlook(n.Cluster)
+	o.why = d.why(n)
+	d.post.tell(messageOf(n, o))
 }
 
 // outlook is what a message says of a cluster beside what happened to it.
@@ -97,6 +99,8 @@ type outlook struct {
 	zone *time.Location
 	// branch is where its live state is exported to, revision what comes back.
 	branch, revision string
+	// why are lines about what a run failed at.
+	why []string
 }
 
 func (d *daemon) outlook(cluster string) outlook {
@@ -132,7 +136,7 @@ func messageOf(n keeper.Notice, o outlook) notify.Message {
 		}
 	default:
 		head, rest, _ := strings.Cut(n.Text, ": ")
-		m.Subject, m.Text = n.Cluster+": "+couldNot(head), rest
+		m.Subject, m.Text = n.Cluster+": "+couldNot(head), strings.Join(append([]string{rest}, o.why...), "\n")
 	}
 	return m
 }

@@ -5,6 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rekindle-io/rekindle/recover/api"
 	"github.com/rekindle-io/rekindle/schedule/keeper"
 )
 
@@ -43,5 +46,39 @@ func TestMessages(t *testing.T) {
 				t.Errorf("%s: %q is not in %q", m.Subject, want, m.Text)
 			}
 		}
+	}
+}
+
+// TestNamed: a message names what a run failed at, causes before consequences and
+// not more than anybody reads, in lines of its own.
+func TestNamed(t *testing.T) {
+	finding := func(what, object, text string) api.Finding {
+		return api.Finding{What: what, Object: object, From: "shop.yaml:9", Text: text}
+	}
+	have := named([]api.Finding{
+		finding("not applied", "Role.rbac.authorization.k8s.io shop/a", "skipped: it needs Namespace shop, which was not applied"),
+		finding("not applied", "Deployment.apps shop/web", "invalid: the selector\nmatches nothing\x1b[2J"),
+		finding("not applied", "Service shop/web", "Service shop/web was not applied (forbidden): quota"),
+		finding("kept", "ConfigMap shop/old", "it is protected"),
+		finding("not settled", "StatefulSet.apps shop/db", strings.Repeat("é", 400)),
+		{What: "leftover", Object: "disk vol-1"},
+		finding("missing", "ConfigMap shop/x", ""),
+		finding("missing", "ConfigMap shop/y", ""),
+	})
+	want := []string{
+		`- not applied: Deployment.apps shop/web (shop.yaml:9): invalid: the selector\nmatches nothing\x1b[2J`,
+		"- not applied: Service shop/web (shop.yaml:9): (forbidden): quota",
+		"- not settled: StatefulSet.apps shop/db (shop.yaml:9): " + strings.Repeat("é", 300) + "…",
+		"- leftover: disk vol-1",
+		"- missing: ConfigMap shop/x (shop.yaml:9)",
+		"- and 2 more",
+	}
+	if diff := cmp.Diff(want, have); diff != "" {
+		t.Errorf("-want +have\n%s", diff)
+	}
+	m := messageOf(keeper.Notice{Kind: keeper.NoticeFailure, Cluster: "dev", Text: "not brought up, attempt 1: step verify: 1 not applied"},
+		outlook{zone: time.UTC, why: want[:2]})
+	if m.Text != "step verify: 1 not applied\n"+want[0]+"\n"+want[1] {
+		t.Errorf("the message says %q", m.Text)
 	}
 }
