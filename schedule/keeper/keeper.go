@@ -117,7 +117,8 @@ type Options struct {
 	Tick time.Duration
 	// MaxRuns and MaxTeardowns bound what goes on at once; 0: 4 and 2.
 	MaxRuns, MaxTeardowns int
-	// Notify is told what people should know. It must not block. May be nil.
+	// Notify is told what people should know. It may take some seconds, for which
+	// nothing is done about that cluster. May be nil.
 	Notify func(Notice)
 	// Changed is called when a cluster's status is another one. It must not block
 	// nor call the Keeper. May be nil.

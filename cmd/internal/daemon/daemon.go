@@ -70,6 +70,8 @@ type daemon struct {
 	changes *touched
 	post    post
 	desk    *desk.Desk
+	// counts bounds the comparisons that are made for warnings.
+	counts chan struct{}
 	// life ends when the daemon stops; after does not, for what is told then.
 	life, after context.Context //nolint:containedctx // runs outlive the request that began them, not the daemon
 	work        sync.WaitGroup
@@ -123,7 +125,8 @@ func Run(ctx context.Context, o Options) error {
 
 func newDaemon(ctx context.Context, o Options) (d *daemon, end func()) {
 	life, end := context.WithCancel(ctx)
-	return &daemon{Options: o, life: life, after: context.WithoutCancel(ctx), facts: newFacts(o.Store), metrics: newMetrics(), changes: newTouched()}, end
+	return &daemon{Options: o, life: life, after: context.WithoutCancel(ctx), facts: newFacts(o.Store), metrics: newMetrics(), changes: newTouched(),
+		counts: make(chan struct{}, countsAtOnce)}, end
 }
 
 // prepare reads the journal, and puts a configuration in force.

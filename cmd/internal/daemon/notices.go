@@ -14,6 +14,7 @@ import (
 	"github.com/rekindle-io/rekindle/recover/teardown"
 	"github.com/rekindle-io/rekindle/schedule/keeper"
 	"github.com/rekindle-io/rekindle/schedule/notify"
+	"github.com/rekindle-io/rekindle/snapshot/show"
 )
 
 // post delivers messages by the channels that are declared now.
@@ -78,7 +79,8 @@ func webhook(w *config.Webhook, slack bool) *notify.Webhook {
 	return &notify.Webhook{URL: w.URL, URLFile: w.URLFile, SecretFile: w.SecretFile, Slack: slack}
 }
 
-// notice tells people what the schedule did, or is about to do.
+// notice tells people what the schedule did, or is about to do. Before a teardown
+// it counts live changes, which takes a while.
 func (d *daemon) notice(n keeper.Notice) {
 	d.metrics.notices.WithLabelValues(string(n.Kind)).Inc()
 	attrs := []any{"notice", n.Kind, "cluster", n.Cluster, "text", n.Text}
@@ -90,7 +92,7 @@ func (d *daemon) notice(n keeper.Notice) {
 	}
 	d.Log.Info("schedule", attrs...)
 	o := d.outlook(n.Cluster)
-	o.why = d.why(n)
+	o.why, o.live = d.why(n), d.liveChanges(d.life, n)
 	d.post.tell(messageOf(n, o))
 }
 
@@ -101,6 +103,8 @@ type outlook struct {
 	branch, revision string
 	// why are lines about what a run failed at.
 	why []string
+	// live are the live changes of a cluster that is about to go, nil: not known.
+	live *show.Counts
 }
 
 func (d *daemon) outlook(cluster string) outlook {
@@ -128,6 +132,7 @@ func messageOf(n keeper.Notice, o outlook) notify.Message {
 		if o.branch != "" {
 			m.Text += fmt.Sprintf("\nIts live state goes into branch %s first. What comes back is %s", o.branch, o.revision)
 		}
+		m.Text += liveWords(n.Cluster, cmp.Or(o.revision, "the source"), o.live)
 	case keeper.NoticeDrift:
 		m.Subject = n.Cluster + " " + n.Text
 		if o.branch != "" {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rekindle-io/rekindle/recover/api"
 	"github.com/rekindle-io/rekindle/schedule/keeper"
+	"github.com/rekindle-io/rekindle/snapshot/show"
 )
 
 // TestMessages: a subject fits on a screen, the whole error is in the text, and
@@ -19,7 +20,7 @@ func TestMessages(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := time.Date(2026, 11, 22, 20, 12, 0, 0, time.UTC)
-	o := outlook{zone: berlin, branch: "rekindle/dev", revision: "main"}
+	o := outlook{zone: berlin, branch: "rekindle/dev", revision: "main", live: &show.Counts{Changed: 2, Unexpected: 1}}
 	long := "run 20261122-201200-abcd: step open: repository /srv/deploy.git: there is no such file or folder; check the path; again at Sun 21:40 CET"
 	for _, c := range []struct {
 		keeper.Notice
@@ -32,7 +33,8 @@ func TestMessages(t *testing.T) {
 		{keeper.Notice{Kind: keeper.NoticeMissed, Text: "not taken down: the hour passed"}, "dev: not taken down", []string{"the hour passed"}},
 		{keeper.Notice{Kind: keeper.NoticeRecovery, Text: "awake after 3 attempts"}, "dev: awake after 3 attempts", []string{""}},
 		{keeper.Notice{Kind: keeper.NoticeTeardown, Text: "the window ends", At: at}, "dev goes down at 21:12 CET",
-			[]string{"the window ends\n", "rekindle keep dev --until TIME", "goes into branch rekindle/dev first", "What comes back is main"}},
+			[]string{"the window ends\n", "rekindle keep dev --until TIME", "goes into branch rekindle/dev first", "What comes back is main\n",
+				"come back only as far as main has them: 2 changed, 0 missing, 1 unexpected.", "rekindle drift adopt dev"}},
 		{keeper.Notice{Kind: keeper.NoticeDrift, Text: "differs from its commit: 2 changed, 1 unexpected"}, "dev differs from its commit: 2 changed, 1 unexpected",
 			[]string{"go into branch rekindle/dev", "brings back main, without them", "rekindle drift adopt dev", "rekindle restore dev --at rekindle/dev --path live"}},
 	} {
@@ -80,5 +82,15 @@ func TestNamed(t *testing.T) {
 		outlook{zone: time.UTC, why: want[:2]})
 	if m.Text != "step verify: 1 not applied\n"+want[0]+"\n"+want[1] {
 		t.Errorf("the message says %q", m.Text)
+	}
+}
+
+// A cluster without live changes says so, one whose changes are not known nothing.
+func TestLiveWords(t *testing.T) {
+	if have := liveWords("dev", "main", &show.Counts{Compared: 9}); !strings.Contains(have, "no live changes") {
+		t.Errorf("without changes: %q", have)
+	}
+	if have := liveWords("dev", "main", nil); have != "" {
+		t.Errorf("without a count: %q", have)
 	}
 }
