@@ -29,7 +29,7 @@ func (r *removal) passing(ctx context.Context) ([]Held, error) {
 	var left []Held
 	for _, n := range list {
 		what := aws.ToString(n.Description)
-		if aws.ToBool(n.RequesterManaged) && (strings.HasPrefix(what, balancersInterface) || what == clustersInterface+r.name) {
+		if aws.ToBool(n.RequesterManaged) && strings.HasPrefix(what, balancersInterface) || what == clustersInterface+r.name {
 			left = append(left, Held{What: interfaceThing(n).String(), Why: "AWS is removing it"})
 		}
 	}
