@@ -166,7 +166,7 @@ func (r *removal) each(ctx context.Context, all []thing, guarded map[string]Held
 			guarded[t.id] = Held{What: t.String(), Why: "it is protected from deletion: " + said(err)}
 			continue
 		}
-		why, err := ask(err)
+		why, err := r.answer(t.id, err)
 		if err != nil {
 			return nil, explain(err, r.region)
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awseks "github.com/aws/aws-sdk-go-v2/service/eks"
@@ -86,7 +87,7 @@ func (p *Provider) delete(ctx context.Context, name, id string, progress provide
 func (p *Provider) removal(h holding, progress providers.Progress) *removal {
 	r := &removal{
 		account: h.account, scope: scope{mark: h.mark, since: h.created, named: true}, keepLogs: h.set.KeepLogs,
-		every: p.opts.Every, settle: p.opts.Settle, now: p.opts.Now, progress: progress, mine: map[string]bool{}, said: map[string]bool{},
+		every: p.opts.Every, settle: p.opts.Settle, now: p.opts.Now, progress: progress, mine: map[string]bool{}, said: map[string]bool{}, denied: map[string]time.Time{},
 		forget: func() error { return p.forget(h.name, h.id) },
 	}
 	if h.stack == nil && h.cluster == nil {

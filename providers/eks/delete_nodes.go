@@ -34,14 +34,20 @@ func (r *removal) removeIdentities(ctx context.Context) error {
 	}
 	for _, i := range list {
 		_, err := r.eks.DeletePodIdentityAssociation(ctx, &awseks.DeletePodIdentityAssociationInput{ClusterName: aws.String(r.name), AssociationId: i.AssociationId})
-		if why, err := ask(err); err != nil || why != "" {
-			if err != nil {
-				return explain(err, r.region)
-			}
-			return nil // it goes with the cluster
+		if err := parting(err); err != nil {
+			return explain(err, r.region)
 		}
 	}
 	return nil
+}
+
+// parting is what is wrong with a request to remove a part of the cluster that goes
+// with it at the latest.
+func parting(err error) error {
+	if absent(err) || inTheWay(err) {
+		return nil
+	}
+	return err
 }
 
 // removeAddons has EKS let go of its add-ons. What they put into the cluster goes with
@@ -55,7 +61,7 @@ func (r *removal) removeAddons(ctx context.Context) error {
 	}
 	for _, name := range list {
 		_, err := r.eks.DeleteAddon(ctx, &awseks.DeleteAddonInput{ClusterName: aws.String(r.name), AddonName: aws.String(name), Preserve: true})
-		if _, err := ask(err); err != nil {
+		if err := parting(err); err != nil {
 			return explain(err, r.region)
 		}
 	}
@@ -66,6 +72,9 @@ func (r *removal) removeAddons(ctx context.Context) error {
 func (r *removal) removeNodeGroups(ctx context.Context) error {
 	failed := map[string]int{}
 	return r.until(ctx, "node groups are gone", func(ctx context.Context) ([]Held, error) {
+		if err := r.proven(ctx); err != nil {
+			return nil, err
+		}
 		list, err := pages(ctx, awseks.NewListNodegroupsPaginator(r.eks, &awseks.ListNodegroupsInput{ClusterName: aws.String(r.name)}),
 			func(p *awseks.ListNodegroupsOutput) []string { return p.Nodegroups })
 		if absent(err) {
@@ -108,7 +117,7 @@ func (r *removal) removeNodeGroup(ctx context.Context, name string, failed map[s
 	}
 	r.saying(thing{kind: "node group", id: name})
 	_, err = r.eks.DeleteNodegroup(ctx, &awseks.DeleteNodegroupInput{ClusterName: aws.String(r.name), NodegroupName: aws.String(name)})
-	why, err = ask(err)
+	why, err = r.answer(name, err)
 	if why == "" {
 		why = fmt.Sprintf("it was %s, and EKS was asked to remove it", out.Nodegroup.Status)
 	}
@@ -131,7 +140,7 @@ func (r *removal) removeInstances(ctx context.Context) error {
 			}
 			r.saying(t)
 			_, err := r.ec2.TerminateInstances(ctx, &ec2.TerminateInstancesInput{InstanceIds: []string{t.id}})
-			why, err := ask(err)
+			why, err := r.answer(t.id, err)
 			if err != nil {
 				return nil, err
 			}

@@ -33,7 +33,7 @@ func (r *removal) removeControlPlane(ctx context.Context) error {
 		if protected(err) {
 			return nil, &ProtectedError{What: held.What}
 		}
-		why, err := ask(err)
+		why, err := r.answer(held.What, err)
 		if why != "" {
 			held.Why = why
 		}
@@ -108,7 +108,7 @@ func (r *removal) removeStack(ctx context.Context) error {
 		if protected(err) || err != nil && strings.Contains(said(err), "TerminationProtection") {
 			return nil, &ProtectedError{What: held.What}
 		}
-		why, err := ask(err)
+		why, err := r.answer(held.What, err)
 		if why != "" {
 			held.Why = why
 		}

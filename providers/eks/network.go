@@ -120,7 +120,7 @@ func (r *removal) removeInterfaces(ctx context.Context, all []thing) ([]Held, er
 		if t.free {
 			r.saying(t)
 			_, err := r.ec2.DeleteNetworkInterface(ctx, &ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: aws.String(t.id)})
-			if why, err = ask(err); err != nil {
+			if why, err = r.answer(t.id, err); err != nil {
 				return nil, err
 			}
 		}
@@ -150,7 +150,7 @@ func (r *removal) removeGroups(ctx context.Context, all []types.SecurityGroup) (
 		t := groupThing(g)
 		r.saying(t)
 		_, err := r.ec2.DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: g.GroupId})
-		why, err := ask(err)
+		why, err := r.answer(t.id, err)
 		if err != nil {
 			return nil, err
 		}

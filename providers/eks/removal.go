@@ -35,6 +35,8 @@ type removal struct {
 	mine map[string]bool
 	// said are the ids of what people were told about.
 	said map[string]bool
+	// denied is when the removal of something was denied first.
+	denied map[string]time.Time
 }
 
 // saying tells people, once, that a thing is being removed.
@@ -141,16 +143,28 @@ func (r *removal) until(ctx context.Context, what string, look func(context.Cont
 	}
 }
 
-// ask makes a request that removes something: nil when it is gone already, why when
-// something still holds it, so that it is to be asked again.
-func ask(err error) (why string, failed error) {
+// answer reads what AWS answered to a request that removes something: nothing when it
+// is gone already, why when it is to be asked again, or what failed. A policy that
+// allows to remove what bears our tags does not allow it for what is gone and has none:
+// a denial counts once AWS still shows the thing when it must know better.
+func (r *removal) answer(id string, err error) (why string, failed error) {
 	switch {
 	case err == nil, absent(err):
 		return "", nil
 	case inTheWay(err):
 		return said(err), nil
+	case deniedIn(said(err)) == "":
+		return "", err
 	}
-	return "", err
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	since, before := r.denied[id]
+	if !before {
+		r.denied[id] = r.now()
+	} else if r.now().Sub(since) >= r.settle {
+		return "", err
+	}
+	return said(err), nil
 }
 
 // code is what AWS calls an error; empty when AWS did not say it.
