@@ -5,7 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,11 +39,16 @@ func (p *Provider) Connect(ctx context.Context, name string) ([]byte, error) {
 	if len(p.opts.Token) == 0 {
 		return nil, about(ctx, name, errors.New("no command is known that makes tokens (Options.Token)"))
 	}
-	config, err := h.kubeconfig(map[string]any{"exec": map[string]any{
-		"apiVersion": "client.authentication.k8s.io/v1", "command": p.opts.Token[0], "args": append(p.opts.Token[1:len(p.opts.Token):len(p.opts.Token)], h.name),
-		"interactiveMode": "Never", "provideClusterInfo": false,
-	}})
+	config, err := h.kubeconfig(p.plugin(name))
 	return config, about(ctx, name, err)
+}
+
+// plugin is the user of a kubeconfig whose tokens a command makes.
+func (p *Provider) plugin(name string) map[string]any {
+	return map[string]any{"exec": map[string]any{
+		"apiVersion": "client.authentication.k8s.io/v1", "command": p.opts.Token[0], "args": append(slices.Clone(p.opts.Token[1:]), name),
+		"interactiveMode": "Never", "provideClusterInfo": false,
+	}}
 }
 
 // kubeconfig is one cluster, user and context; user says how to get in.
@@ -121,8 +126,11 @@ func (p *Provider) awaitReady(ctx context.Context, h holding, progress providers
 	if err != nil {
 		return err
 	}
-	bearer := func(next http.RoundTripper) http.RoundTripper { return &bearer{next: next, provider: p, held: h} }
-	c, err := kube.Connect(config, "", kube.Options{Now: p.opts.Now, Wrap: bearer})
+	token := func(ctx context.Context) (kube.Credential, error) {
+		t, err := p.sign(ctx, h.set, h.name)
+		return kube.Credential{Value: t.Value, Expires: t.Expires}, err
+	}
+	c, err := kube.Connect(config, "", kube.Options{Now: p.opts.Now, Token: token})
 	if err != nil {
 		return err
 	}
@@ -159,23 +167,6 @@ func (p *Provider) awaitServiceAccount(ctx context.Context, c *kube.Cluster) err
 			return fmt.Errorf("waiting for the default ServiceAccount: %w (%w)", err, ended)
 		}
 	}
-}
-
-// bearer puts a fresh token on each request, in this process.
-type bearer struct {
-	next     http.RoundTripper
-	provider *Provider
-	held     holding
-}
-
-func (b *bearer) RoundTrip(r *http.Request) (*http.Response, error) {
-	token, err := b.provider.sign(r.Context(), settings{Region: b.held.account.region}, b.held.name)
-	if err != nil {
-		return nil, err
-	}
-	r = r.Clone(r.Context())
-	r.Header.Set("Authorization", "Bearer "+token.Value)
-	return b.next.RoundTrip(r)
 }
 
 // partition is the part of AWS that the account lies in: "aws", "aws-cn".

@@ -49,13 +49,15 @@ func (p *Provider) places(name string) ([]settings, error) {
 	if err != nil && len(records) == 0 {
 		return nil, err
 	}
+	if name == "" {
+		found, err := p.everywhere(declared)
+		return distinct(found, nil), err
+	}
 	var found []settings
 	for _, r := range records {
-		if name != "" {
-			found = append(found, r.place())
-		}
+		found = append(found, r.place())
 	}
-	if own, ok := declared[name]; ok && name != "" {
+	if own, ok := declared[name]; ok {
 		set, err := decode(own)
 		if err != nil && len(records) == 0 {
 			return nil, err
