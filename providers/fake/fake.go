@@ -52,6 +52,10 @@ type World struct {
 	clusters map[string]providers.Cluster
 	foreign  map[string]bool
 	calls    []string
+	left     []providers.Leftover
+	trusts   []providers.Trust
+	tokenErr error
+	tokens   int
 }
 
 // NewWorld returns an empty world with that clock.
@@ -231,9 +235,11 @@ func (p *Provider) Connect(ctx context.Context, name string) ([]byte, error) {
 	return p.world.Kubeconfig(c), nil
 }
 
-// Leftovers finds nothing: what exists is a cluster.
+// Leftovers finds what the world was told of: whatever else exists is a cluster.
 func (p *Provider) Leftovers(ctx context.Context) ([]providers.Leftover, error) {
-	return nil, ctx.Err()
+	p.world.mu.Lock()
+	defer p.world.mu.Unlock()
+	return slices.Clone(p.world.left), ctx.Err()
 }
 
 func (p *Provider) at(ctx context.Context, step Step, name string) error {

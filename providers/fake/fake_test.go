@@ -3,6 +3,8 @@ package fake_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -25,19 +27,28 @@ func (d *dying) at(_ context.Context, _ fake.Step, _ string) error {
 }
 
 func TestConformance(t *testing.T) {
+	conforms(t, func(w *fake.World) providers.Provider { return fake.New(w) })
+}
+
+func TestConformanceOfTheCloud(t *testing.T) {
+	conforms(t, func(w *fake.World) providers.Provider { return fake.NewCloud(w) })
+}
+
+func conforms(t *testing.T, makes func(*fake.World) providers.Provider) {
+	t.Helper()
 	providertest.Run(t, func(*testing.T) providertest.World {
 		w := fake.NewWorld(time.Now)
 		crash := func(t *testing.T, moment int, call func(p providers.Provider) error) bool {
 			w.At = (&dying{left: moment}).at
 			defer func() { w.At = nil }()
-			err := call(fake.New(w))
+			err := call(makes(w))
 			if err != nil && !errors.Is(err, errDied) {
 				t.Fatal(err)
 			}
 			return err != nil
 		}
 		return providertest.World{
-			New:         func(*testing.T) providers.Provider { return fake.New(w) },
+			New:         func(*testing.T) providers.Provider { return makes(w) },
 			Settings:    providers.Settings{"flavour": "plain"},
 			BadSettings: providers.Settings{"flavor": "plain"},
 			Foreign: func(_ *testing.T, name string) func(*testing.T) {
@@ -115,5 +126,41 @@ func TestNothingIsMadeTwice(t *testing.T) {
 	}
 	if calls := w.Calls(); len(calls) != 1 || calls[0] != "create dev 1" {
 		t.Errorf("made %v", calls)
+	}
+}
+
+// Who trusted the last cluster of a name does not trust the next one until it is told
+// to.
+func TestTrustIsUpdated(t *testing.T) {
+	w := fake.NewWorld(time.Now)
+	c := fake.NewCloud(w)
+	made, err := c.Create(t.Context(), providers.Spec{Name: "dev", ID: "2"}, nil)
+	if err != nil || made.Issuer != fake.IssuerOf("2") {
+		t.Fatalf("made %+v, %v", made, err)
+	}
+	w.AddTrust(providers.Trust{What: "role app", Accounts: []string{"shop/app"}, Issuer: fake.IssuerOf("1")})
+	w.AddTrust(providers.Trust{What: "locked role", Issuer: fake.IssuerOf("1")})
+	w.AddTrust(providers.Trust{What: "role of others", Issuer: fake.IssuerOf("x")})
+	trusts := func(update bool) (words []string) {
+		list, err := c.Trusts(t.Context(), "dev", "2", []string{fake.IssuerOf("1"), fake.IssuerOf("2")}, update)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, one := range list {
+			words = append(words, fmt.Sprint(one.What, " ", one.Issuer, " ", one.Updated, " ", one.Why))
+		}
+		return words
+	}
+	for _, tc := range []struct {
+		update bool
+		want   []string
+	}{
+		{false, []string{"role app https://issuer.invalid/1 false ", "locked role https://issuer.invalid/1 false "}},
+		{true, []string{"role app https://issuer.invalid/2 true ", "locked role https://issuer.invalid/1 false it may not be changed"}},
+		{true, []string{"locked role https://issuer.invalid/1 false it may not be changed"}},
+	} {
+		if have := trusts(tc.update); !slices.Equal(have, tc.want) {
+			t.Errorf("have %q\nwant %q", have, tc.want)
+		}
 	}
 }

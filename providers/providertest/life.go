@@ -19,6 +19,7 @@ func (s *suite) life() {
 	before := s.credentials(sp.Name)
 	s.part("its credentials outlive who asked", func(s *suite) { s.reach(before) })
 	s.part("another id is refused", func(s *suite) { s.otherID(sp) })
+	s.abilities(sp)
 	s.part("it sleeps and wakes", func(s *suite) { s.hibernation(sp, before) })
 	s.part("it breaks and is repaired", func(s *suite) { s.repair(sp, before) })
 	s.part("several delete it", func(s *suite) { s.deletedTogether(sp) })
@@ -98,6 +99,12 @@ func (s *suite) optional(sp providers.Spec, refused func(what string, err error)
 	if h, ok := p.(providers.Hibernator); ok {
 		refused("stop", s.call(func(ctx context.Context) error { return h.Stop(ctx, sp.Name, sp.ID, nil) }))
 		refused("start", s.call(func(ctx context.Context) error { return h.Start(ctx, sp.Name, sp.ID, nil) }))
+	}
+	if t, ok := p.(providers.Truster); ok {
+		refused("trusts", s.call(func(ctx context.Context) error {
+			_, err := t.Trusts(ctx, sp.Name, sp.ID, []string{"https://nobody.invalid/life"}, true)
+			return err
+		}))
 	}
 	if l, ok := p.(providers.ImageLoader); ok {
 		refused("load images", s.call(func(ctx context.Context) error {

@@ -1,8 +1,10 @@
 package teardown
 
 import (
+	"slices"
 	"testing"
 
+	"github.com/rekindle-io/rekindle/providers"
 	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
 )
@@ -70,4 +72,15 @@ func plain(s string) bool {
 		}
 	}
 	return true
+}
+
+func TestEachThingStaysOnce(t *testing.T) {
+	r := Report{
+		Retained: []Retained{{Volume: "pv-1", Claim: "shop/db", Handle: "vol-1", Why: "its reclaim policy is Retain"}, {Volume: "pv-2", Claim: "shop/cache", Why: "so"}},
+		Kept:     []providers.Leftover{{What: "volume vol-1 (8 GiB)", Why: "its claim says Retain"}, {What: "snapshot snap-1"}},
+	}
+	want := []string{"volume pv-2 of shop/cache: so", "volume vol-1 (8 GiB): its claim says Retain", "snapshot snap-1"}
+	if have := r.Stays(); !slices.Equal(have, want) {
+		t.Errorf("have %q\nwant %q", have, want)
+	}
 }

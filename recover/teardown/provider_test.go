@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,20 +47,24 @@ func TestProviderTroubles(t *testing.T) {
 	if !errors.As(err, &left) || tries != 3 || !report.Deleted || len(report.Leftovers) != 1 || report.Leftovers[0] != disk {
 		t.Fatalf("%v: %s", err, words(t, report))
 	}
+	kept := providers.Leftover{What: "disk vol-1", ID: report.ID, Kept: true, Why: "it is to outlive its cluster"}
 	asked := 0
 	w.maker.leftovers = func(context.Context) ([]providers.Leftover, error) {
 		if asked++; asked == 1 {
 			return nil, errors.New("throttled")
 		}
-		return []providers.Leftover{others}, nil
+		return []providers.Leftover{others, kept}, nil
 	}
 	w.maker.remove = func(context.Context, string, string) error {
 		t.Error("deleted twice")
 		return nil
 	}
 	report, err = w.Resume(t.Context(), report.Run, nil)
-	if err != nil || len(report.Leftovers) > 0 || report.Export.Commit != exported || w.tip() != exported {
+	if err != nil || len(report.Leftovers) > 0 || !slices.Equal(report.Kept, []providers.Leftover{kept}) || report.Export.Commit != exported || w.tip() != exported {
 		t.Errorf("%v: %s", err, words(t, report))
+	}
+	if stays := report.Stays(); !slices.Equal(stays, []string{"disk vol-1: it is to outlive its cluster"}) {
+		t.Errorf("stays %q", stays)
 	}
 	w.maker.leftovers = nil
 	w.gone()

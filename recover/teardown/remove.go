@@ -54,9 +54,23 @@ func (t *teardown) again(ctx context.Context, s *run.Scope, typ string, try func
 	}
 }
 
-// lasting is what the leftovers step journals.
+// lasting is what the leftovers step journals: what should not be there any more, and
+// what stays on purpose.
 type lasting struct {
 	Leftovers []providers.Leftover `json:"leftovers,omitempty"`
+	Kept      []providers.Leftover `json:"kept,omitempty"`
+}
+
+// sorted tells what is kept on purpose from what is left.
+func sorted(all []providers.Leftover) (l lasting) {
+	for _, one := range all {
+		if one.Kept {
+			l.Kept = append(l.Kept, one)
+		} else {
+			l.Leftovers = append(l.Leftovers, one)
+		}
+	}
+	return l
 }
 
 // LeftoversError: the cluster is gone, and something of it is still there.
@@ -68,18 +82,26 @@ type LeftoversError struct {
 func (e *LeftoversError) Error() string {
 	var words []string
 	for _, l := range e.List {
-		words = append(words, l.What)
+		words = append(words, named(l))
 	}
 	return fmt.Sprintf("cluster %q is deleted, but these are left of it: %s", e.Cluster, few(words))
 }
 
 // Hint says what to do about them.
 func (e *LeftoversError) Hint() string {
-	return "remove them by hand; rekindle doctor shows what is left"
+	return "remove them by hand; rekindle clusters leftovers shows what is left"
+}
+
+// named is a leftover with why it is there.
+func named(l providers.Leftover) string {
+	if l.Why == "" {
+		return l.What
+	}
+	return l.What + " (" + l.Why + ")"
 }
 
 // awaitNothingLeft asks the provider until the cluster is not there any more, nor
-// anything of it that the provider can find.
+// anything of it that the provider can find, but for what stays on purpose.
 func (t *teardown) awaitNothingLeft(ctx context.Context, s *run.Scope) error {
 	if t.target.Absent {
 		s.Skip("there is no cluster of that name")
@@ -87,18 +109,21 @@ func (t *teardown) awaitNothingLeft(ctx context.Context, s *run.Scope) error {
 	}
 	within, cancel := context.WithTimeout(ctx, t.req.Waits.Leftovers)
 	defer cancel()
-	var left []providers.Leftover
+	var last lasting
 	err := t.again(within, s, "leftovers", func() error {
-		var err error
-		if left, err = t.left(within); err != nil {
+		all, err := t.left(within)
+		if err != nil {
 			return fmt.Errorf("what is left of cluster %s cannot be told: %w", t.req.Cluster, err)
 		}
-		if len(left) > 0 {
-			return &LeftoversError{Cluster: t.req.Cluster, List: left}
+		if last = sorted(all); len(last.Leftovers) > 0 {
+			return &LeftoversError{Cluster: t.req.Cluster, List: last.Leftovers}
 		}
 		return nil
 	})
-	return errors.Join(err, s.Made(ctx, lasting{Leftovers: left}))
+	for _, l := range last.Kept {
+		s.Eventf(run.LevelInfo, "leftovers.kept", "stays on purpose: %s", named(l))
+	}
+	return errors.Join(err, s.Made(ctx, last))
 }
 
 // left is what the provider still has of the cluster.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/rekindle-io/rekindle/providers"
 	"github.com/rekindle-io/rekindle/recover/object"
@@ -46,6 +47,9 @@ type Report struct {
 	Deleted bool `json:"deleted"`
 	// Leftovers are still there.
 	Leftovers []providers.Leftover `json:"leftovers,omitempty"`
+	// Kept is what the provider still has and never removes, because it was left on
+	// purpose: more than the volumes of Retained, or the same by other names.
+	Kept []providers.Leftover `json:"kept,omitempty"`
 
 	Steps []rebuild.Timing `json:"steps"`
 	// Seconds is the time from the beginning to the end, pauses included.
@@ -55,6 +59,22 @@ type Report struct {
 // Lost tells whether the content of a loss is gone, or may be: until something was
 // deleted, it only would be.
 func (r *Report) Lost(l Loss) bool { return r.Deleted || slices.Contains(r.Removed, l.Object) }
+
+// Stays names what outlives the cluster as it is meant to, each thing once: volumes of
+// which the provider tells more are told in its words.
+func (r *Report) Stays() []string {
+	var words []string
+	for _, v := range r.Retained {
+		told := slices.ContainsFunc(r.Kept, func(l providers.Leftover) bool { return v.Handle != "" && strings.Contains(l.What, v.Handle) })
+		if !told {
+			words = append(words, fmt.Sprintf("volume %s of %s: %s", v.Volume, v.Claim, v.Why))
+		}
+	}
+	for _, l := range r.Kept {
+		words = append(words, strings.TrimSuffix(l.What+": "+l.Why, ": "))
+	}
+	return words
+}
 
 // Loss is a claim or a Secret whose content is nowhere else.
 type Loss struct {
@@ -122,7 +142,7 @@ func ReportOf(r run.Run) (*Report, error) {
 		report.Losses = p.Losses
 	}
 	report.Export = p.Export
-	report.Suspended, report.Leftovers = s.Objects, left.Leftovers
+	report.Suspended, report.Leftovers, report.Kept = s.Objects, left.Leftovers, left.Kept
 	report.Removed, report.Retained = d.Removed, d.Retained
 	report.Stuck = slices.Concat(s.Stuck, d.Stuck)
 	if step, ok := r.Step(stepDelete); ok {

@@ -46,6 +46,8 @@ type Process struct {
 	// again. Tick is how often a daemon looks at the clock; 0: each second.
 	Hangups func() <-chan os.Signal
 	Tick    time.Duration
+	// Providers make clusters, too: those of tests.
+	Providers []providers.Provider
 }
 
 // app is one invocation: the process, the global flags, and the parts that the

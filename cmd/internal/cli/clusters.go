@@ -20,8 +20,9 @@ import (
 
 func (a *app) clustersCommand() *cobra.Command {
 	c := group("clusters", "List, show, stop, start and delete clusters",
-		a.clustersListCommand(), a.clustersShowCommand(), a.clustersKubeconfigCommand(),
-		a.clustersStopCommand(), a.clustersStartCommand(), a.clustersDeleteCommand(), a.clustersForgetCommand())
+		a.clustersListCommand(), a.clustersShowCommand(), a.clustersKubeconfigCommand(), a.clustersTokenCommand(),
+		a.clustersStopCommand(), a.clustersStartCommand(), a.clustersDeleteCommand(), a.clustersForgetCommand(),
+		a.clustersLeftoversCommand())
 	c.Aliases = []string{"cluster"}
 	return c
 }

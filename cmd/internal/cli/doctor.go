@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -234,12 +235,16 @@ func (a *app) agent(ctx context.Context) ailment {
 func leftovers(ctx context.Context, part string, finder providers.LeftoverFinder) (ailment, error) {
 	f := ailment{Part: part, Finding: providers.Finding{Subject: "leftovers", OK: true, Message: "none"}}
 	list, err := finder.Leftovers(ctx)
+	left := slices.DeleteFunc(slices.Clone(list), func(l providers.Leftover) bool { return l.Kept })
 	switch {
 	case err != nil:
 		f.OK, f.Message = false, err.Error()
-	case len(list) > 0:
-		f.OK, f.Message = false, fmt.Sprintf("%d, such as %s", len(list), list[0].What)
-		f.Remedy = "rekindle clusters list shows what is known of; the rest can be removed by hand"
+	case len(list) == 0:
+	case len(left) == 0:
+		f.Message = fmt.Sprintf("none but %d that are kept on purpose: rekindle clusters leftovers names them", len(list))
+	default:
+		f.OK, f.Message = false, fmt.Sprintf("%d, such as %s", len(left), left[0].What)
+		f.Remedy = "rekindle clusters leftovers names them, and says why they are there"
 	}
 	return f, err
 }

@@ -43,14 +43,14 @@ func (a *app) teardownAccount(ctx context.Context, r run.Run) (account, error) {
 	if n := len(report.Removed); n > 0 {
 		add("removed", count(n, "object")+" that stood for load balancers and volumes")
 	}
-	for _, v := range report.Retained {
-		add("retained", fmt.Sprintf("volume %s of %s: %s", v.Volume, v.Claim, v.Why))
+	for _, words := range report.Stays() {
+		add("retained", words)
 	}
 	for _, s := range report.Stuck {
 		add("stuck", s.String())
 	}
 	for _, l := range report.Leftovers {
-		add("left", l.What)
+		add("left", strings.TrimSuffix(l.What+": "+l.Why, ": "))
 	}
 	switch {
 	case report.Absent:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -156,14 +157,14 @@ func (a *app) printTeardown(r *teardown.Report) {
 	for _, l := range r.Losses {
 		a.fact(lossWord(r, l), fmt.Sprintf("%s: %s", l.Object, l.Why))
 	}
-	for _, v := range r.Retained {
-		a.fact("retained", "volume "+v.Volume+" of "+v.Claim)
+	for _, words := range r.Stays() {
+		a.fact("retained", words)
 	}
 	for _, s := range r.Stuck {
 		a.fact("stuck", fmt.Sprint(s))
 	}
 	for _, l := range r.Leftovers {
-		a.fact("left", l.What)
+		a.fact("left", strings.TrimSuffix(l.What+": "+l.Why, ": "))
 	}
 	a.fact("run", r.Run)
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rekindle-io/rekindle/cmd/internal/config"
 	"github.com/rekindle-io/rekindle/providers"
 	"github.com/rekindle-io/rekindle/providers/existing"
 	"github.com/rekindle-io/rekindle/providers/kind"
@@ -95,25 +93,22 @@ func (a *app) registry() (*providers.Registry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return providers.NewRegistry(onThisMachine, ofOthers, inDocker)
+	inAWS, err := a.inAWS()
+	if err != nil {
+		return nil, err
+	}
+	return providers.NewRegistry(append([]providers.Provider{onThisMachine, ofOthers, inDocker, inAWS}, a.Providers...)...)
 }
 
 // borrowed returns the settings of the clusters that rekindle.yaml declares as
 // somebody else's.
 func (a *app) borrowed() (map[string]providers.Settings, error) {
-	c, err := a.readConfig()
-	if errors.Is(err, config.ErrNone) {
-		return nil, nil
-	}
-	if err != nil {
+	c, err := a.sharing()
+	if c == nil || err != nil {
 		return nil, err
 	}
-	declared := map[string]providers.Settings{}
-	for name, cl := range c.Clusters {
-		if cl.Provider == existing.ProviderName {
-			declared[name] = cl.Settings
-		}
-	}
+	declared := settingsOf(c, existing.ProviderName)
+	delete(declared, "")
 	return declared, nil
 }
 

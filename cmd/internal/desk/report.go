@@ -185,7 +185,10 @@ func ofTeardown(to *api.RunReport, r *teardown.Report) {
 		to.Findings = append(to.Findings, api.Finding{What: "stuck", Object: s.Object, Text: s.Why})
 	}
 	for _, l := range r.Leftovers {
-		to.Findings = append(to.Findings, api.Finding{What: "leftover", Object: l.What})
+		to.Findings = append(to.Findings, api.Finding{What: "leftover", Object: l.What, Text: l.Why})
+	}
+	for _, l := range r.Kept {
+		to.Findings = append(to.Findings, api.Finding{What: "kept", Object: l.What, Text: l.Why})
 	}
 	if e := r.Export; e != nil {
 		to.Notes = append(to.Notes, fmt.Sprintf("its state is commit %.12s of branch %s of %s", e.Commit, e.Branch, e.Repo))
