@@ -9,15 +9,14 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
-	awscf "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	awseks "github.com/aws/aws-sdk-go-v2/service/eks"
 
 	"github.com/rekindle-io/rekindle/providers"
 )
 
-// List returns our clusters in all accounts and regions that are known, half-made ones
-// included, by name. Where nothing is known AWS is not asked.
+// List returns our clusters in all accounts and regions that are known and that the
+// credentials are for, half-made ones included, by name. Where nothing is known AWS is
+// not asked.
 func (p *Provider) List(ctx context.Context) ([]providers.Cluster, error) {
 	ctx, cancel := bounded(ctx, p.opts.Timeout, "asking AWS for clusters")
 	defer cancel()
@@ -37,11 +36,21 @@ func (p *Provider) list(ctx context.Context) ([]providers.Cluster, error) {
 		return nil, err
 	}
 	var list []providers.Cluster
+	var elsewhere error
+	looked := map[string]bool{}
 	for _, set := range places {
 		a, err := p.enter(ctx, set)
+		if errors.As(err, new(*AccountError)) {
+			elsewhere = err
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
+		if looked[a.region] { // with the same credentials it is the same account
+			continue
+		}
+		looked[a.region] = true
 		names, err := p.names(ctx, a)
 		if err != nil {
 			return nil, err
@@ -56,6 +65,9 @@ func (p *Provider) list(ctx context.Context) ([]providers.Cluster, error) {
 			}
 			list = append(list, h.describe())
 		}
+	}
+	if len(looked) == 0 {
+		return nil, elsewhere
 	}
 	slices.SortFunc(list, func(a, b providers.Cluster) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
 	return list, nil
@@ -73,16 +85,13 @@ func (p *Provider) names(ctx context.Context, a *account) ([]string, error) {
 		}
 		names = append(names, page.Clusters...)
 	}
-	stacks := cloudformation.NewListStacksPaginator(a.stacks, &cloudformation.ListStacksInput{})
-	for stacks.HasMorePages() {
-		page, err := stacks.NextPage(ctx)
-		if err != nil {
-			return nil, explain(err, a.region)
-		}
-		for _, s := range page.StackSummaries {
-			if name, ours := strings.CutPrefix(aws.ToString(s.StackName), stackName("")); ours && s.StackStatus != awscf.StackStatusDeleteComplete {
-				names = append(names, name)
-			}
+	stacks, err := a.ourStacks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range stacks {
+		if name, whole := strings.CutPrefix(aws.ToString(s.StackName), stackName("")); whole {
+			names = append(names, name)
 		}
 	}
 	records, err := p.recorded("")
