@@ -1,0 +1,92 @@
+package ec2
+
+import (
+	"maps"
+	"strings"
+)
+
+// maxTags is how many tags a thing may have, without those of AWS itself.
+const maxTags = 50
+
+// Tag puts tags on things of any kind, as AWS itself may: all of them, or none when one
+// is not there.
+func (p *Place) Tag(tags map[string]string, ids ...string) error {
+	p.lock()
+	defer p.unlock()
+	things := make([]*Thing, len(ids))
+	for i, id := range ids {
+		_, t, err := p.anything(id)
+		if err != nil {
+			return err
+		}
+		things[i] = t
+		merged := tagsOf(t.Tags)
+		maps.Copy(merged, tags)
+		maps.DeleteFunc(merged, func(k, _ string) bool { return strings.HasPrefix(k, "aws:") })
+		if len(merged) > maxTags {
+			return refuse("TagLimitExceeded", "You have reached the maximum number of tags for %s.", id)
+		}
+	}
+	for _, t := range things {
+		maps.Copy(t.Tags, tags)
+	}
+	return nil
+}
+
+// Untag removes tags from a thing.
+func (p *Place) Untag(id string, keys ...string) error {
+	p.lock()
+	defer p.unlock()
+	_, t, err := p.anything(id)
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		delete(t.Tags, k)
+	}
+	return nil
+}
+
+// anything finds a thing of any kind by its ID.
+func (p *Place) anything(id string) (kind, *Thing, error) {
+	prefix, _, _ := strings.Cut(id, "-")
+	for k, w := range vocabulary {
+		if w.prefix == prefix {
+			t, err := p.thing(k, id)
+			return k, t, err
+		}
+	}
+	return "", nil, refuse("InvalidID", "The ID '%s' is not valid", id)
+}
+
+// thing finds what a thing of a kind has in common with all others.
+func (p *Place) thing(k kind, id string) (*Thing, error) {
+	switch k {
+	case kindVPC:
+		return part(find(p.vpcs, k, id))
+	case kindSubnet:
+		return part(find(p.subnets, k, id))
+	case kindGateway:
+		return part(find(p.gateways, k, id))
+	case kindTable:
+		return part(find(p.tables, k, id))
+	case kindGroup:
+		return part(find(p.groups, k, id))
+	case kindInterface:
+		return part(find(p.interfaces, k, id))
+	case kindVolume:
+		return part(find(p.volumes, k, id))
+	case kindSnapshot:
+		return part(find(p.snapshots, k, id))
+	case kindInstance:
+		return part(find(p.instances, k, id))
+	}
+	return nil, refuse("InvalidID", "The ID '%s' is not valid", id)
+}
+
+func part[T thinger](t T, err error) (*Thing, error) {
+	if err != nil {
+		return nil, err
+	}
+	return t.thing(), nil
+}
