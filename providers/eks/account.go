@@ -2,7 +2,9 @@ package eks
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 
@@ -44,8 +46,19 @@ const maxAttempts = 8
 
 func retryer() aws.Retryer {
 	return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
-		o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) { o.MaxAttempts = maxAttempts })
+		o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) {
+			o.MaxAttempts = maxAttempts
+			o.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(nowhere)}, o.Retryables...)
+		})
 	})
+}
+
+// nowhere: a region that is none has no address, however often it is asked for.
+func nowhere(err error) aws.Ternary {
+	if unknown := new(net.DNSError); errors.As(err, &unknown) && unknown.IsNotFound {
+		return aws.FalseTernary
+	}
+	return aws.UnknownTernary
 }
 
 // enter asks AWS who we are, and refuses to work anywhere but where the settings

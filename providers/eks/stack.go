@@ -57,24 +57,33 @@ type ground struct {
 }
 
 // prepare sees to it that there is what the cluster stands on: what the settings
-// name, and a stack of ours for the rest, whose creation it waits for.
+// name, and a stack of ours for the rest, whose creation it waits for. A cluster that is
+// there stands on what it was made with, whatever the settings say now.
 func (m *making) prepare(ctx context.Context) (ground, error) {
 	g := ground{role: m.set.Role, nodeRole: m.set.NodeRole}
 	if m.set.Network != nil {
 		g.subnets = m.set.Network.Subnets
 	}
 	s := m.held.stack
-	if c := m.held.cluster; c != nil && s == nil { // it stands on something else, whatever the settings say now
+	if c := m.held.cluster; c != nil {
 		g.role = aws.ToString(c.RoleArn)
+		if s != nil && m.owns(stackTags(s), "") == nil {
+			g.take(s)
+		}
 		return g, nil
 	}
 	if s == nil && !wantsStack(m.set) {
 		return g, nil
 	}
 	s, err := m.standing(ctx, s)
-	if err != nil {
-		return g, err
+	if err == nil {
+		g.take(s)
 	}
+	return g, err
+}
+
+// take takes what a stack of ours gives.
+func (g *ground) take(s *types.Stack) {
 	g.made = true
 	for _, o := range s.Outputs {
 		switch v := aws.ToString(o.OutputValue); aws.ToString(o.OutputKey) {
@@ -88,7 +97,6 @@ func (m *making) prepare(ctx context.Context) (ground, error) {
 			g.nodeRole = v
 		}
 	}
-	return g, nil
 }
 
 // standing returns the stack once it is made. What is left of a creation that failed
