@@ -39,12 +39,20 @@ func (m *making) all(ctx context.Context) (err error) {
 	if err := m.controlPlane(ctx); err != nil {
 		return err
 	}
-	m.record.VPC, m.record.Issuer = m.ground.vpc, issuerOf(m.held.cluster)
+	m.record.VPC, m.record.Issuer = cmp.Or(vpcOf(m.held.cluster), m.ground.vpc), issuerOf(m.held.cluster)
 	m.record.KeepLogs = m.set.KeepLogs
 	if err := m.keep(m.record); err != nil {
 		return err
 	}
 	return m.furnish(ctx)
+}
+
+// vpcOf is the VPC that a cluster lies in, "" when EKS does not say.
+func vpcOf(c *types.Cluster) string {
+	if c.ResourcesVpcConfig == nil {
+		return ""
+	}
+	return aws.ToString(c.ResourcesVpcConfig.VpcId)
 }
 
 // asking writes down that AWS is asked for something that holds the name: until it

@@ -32,8 +32,8 @@ type record struct {
 	Asked time.Time `json:"asked"`
 	// KeepLogs is as in the settings.
 	KeepLogs bool `json:"keepLogs,omitempty"`
-	// VPC is that of our stack, empty when the settings name subnets; Issuer signs the
-	// service accounts' tokens. Both are empty until they are known.
+	// VPC is the cluster's, whoever made it; Issuer signs the service accounts' tokens.
+	// Both are empty until they are known.
 	VPC    string `json:"vpc,omitempty"`
 	Issuer string `json:"issuer,omitempty"`
 }
