@@ -11,6 +11,7 @@ import (
 
 	"github.com/rekindle-io/rekindle/cmd/internal/terminal"
 	"github.com/rekindle-io/rekindle/providers"
+	"github.com/rekindle-io/rekindle/recover/rebuild"
 )
 
 // leftoverView is something that was left, and by whose clusters.
@@ -24,6 +25,8 @@ type unaskedView struct {
 	Provider string `json:"provider"`
 	Reason   string `json:"reason"`
 	Hint     string `json:"hint,omitempty"`
+	// Concerned: it has, or had, a cluster that was asked about.
+	Concerned bool `json:"concerned,omitempty"`
 }
 
 // leftoverList is what clusters leftovers prints as JSON.
@@ -44,7 +47,8 @@ func (a *app) clustersLeftoversCommand() *cobra.Command {
 named: load balancers, disks, networks, processes. What stays on purpose, such as a
 volume that is to outlive its cluster, is marked as kept.
 
-Exit code 1 when something is left that is not kept, or when that cannot be told.`,
+Exit code 1 when something is left that is not kept, or when that cannot be told of a
+provider that is declared or has made clusters.`,
 		Example: `  rekindle clusters leftovers
   rekindle clusters leftovers prod --json | jq '.leftovers[] | select(.kept | not)'`,
 		ValidArgsFunction: a.completeDeclared,
@@ -98,8 +102,13 @@ func (a *app) leftovers(ctx context.Context, name, provider string) (leftoverLis
 			return list, context.Cause(ctx)
 		}
 		if err != nil && (provider != "" || !errors.As(err, new(*providers.MissingError))) {
-			text, hint := splitHint(err)
-			list.Unasked = append(list.Unasked, unaskedView{Provider: n, Reason: text, Hint: hint})
+			u := unaskedView{Provider: n}
+			u.Reason, u.Hint = splitHint(err)
+			if u.Concerned, err = a.concerned(ctx, n, name); err != nil {
+				return list, err
+			}
+			u.Concerned = u.Concerned || provider != ""
+			list.Unasked = append(list.Unasked, u)
 		}
 		for _, l := range found { // what was found before it failed is left, too
 			if name == "" || l.Cluster == name || id != "" && l.ID == id {
@@ -111,6 +120,22 @@ func (a *app) leftovers(ctx context.Context, name, provider string) (leftoverLis
 		return cmp.Or(cmp.Compare(x.Provider, y.Provider), cmp.Compare(x.Cluster, y.Cluster), compareBool(x.Kept, y.Kept))
 	})
 	return list, nil
+}
+
+// concerned tells whether a provider has, or had, the cluster of that name, or any for
+// an empty one, as far as rekindle.yaml and the journal know.
+func (a *app) concerned(ctx context.Context, provider, name string) (bool, error) {
+	if c, err := a.readConfig(); err == nil {
+		for _, cl := range c.Clusters {
+			if cl.Provider == provider && (name == "" || cl.Name == name) {
+				return true, nil
+			}
+		}
+	}
+	records, err := a.engine().ClusterRecords(ctx)
+	return slices.ContainsFunc(records, func(r rebuild.ClusterRecord) bool {
+		return r.Provider == provider && (name == "" || r.Name == name)
+	}), err
 }
 
 func compareBool(x, y bool) int {
@@ -145,8 +170,11 @@ func (l leftoverList) verdict() error {
 		return &hintedError{errors.New("1 thing is left"), "remove it by hand, or delete its cluster again where that is known: rekindle clusters delete NAME"}
 	case left > 1:
 		return &hintedError{fmt.Errorf("%d things are left", left), "remove them by hand, or delete their cluster again where that is known: rekindle clusters delete NAME"}
-	case len(l.Unasked) > 0:
-		return &hintedError{fmt.Errorf("what is left cannot be told of provider %s", l.Unasked[0].Provider), l.Unasked[0].Hint}
+	}
+	for _, u := range l.Unasked {
+		if u.Concerned {
+			return &hintedError{fmt.Errorf("what is left cannot be told of provider %s", u.Provider), u.Hint}
+		}
 	}
 	return nil
 }
@@ -157,7 +185,7 @@ func (a *app) printLeftovers(list leftoverList) {
 		t.Errf("%s provider %s could not be asked: %s\n", t.Paint(terminal.Warn, "warning:"), u.Provider, u.Reason)
 	}
 	if len(list.Leftovers) == 0 {
-		if len(list.Unasked) == 0 {
+		if list.verdict() == nil {
 			t.Outf("nothing is left\n")
 		}
 		return

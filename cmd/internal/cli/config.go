@@ -10,7 +10,7 @@ import (
 )
 
 func (a *app) configCommand() *cobra.Command {
-	return group("config", "Check rekindle.yaml, and describe it for editors", a.configValidateCommand(), a.configSchemaCommand())
+	return group("config", "Check and show rekindle.yaml, and describe it for editors", a.configValidateCommand(), a.configShowCommand(), a.configSchemaCommand())
 }
 
 func (a *app) configValidateCommand() *cobra.Command {
