@@ -71,6 +71,9 @@ func (m *making) addOn(ctx context.Context, wanted addon, nodes <-chan struct{})
 		if err != nil {
 			return err
 		}
+		if a != nil && a.Status == types.AddonStatusActive {
+			return nil
+		}
 		if a == nil {
 			m.progress.Say("making add-on " + wanted.Name)
 			if err := m.makeAddOn(ctx, wanted, again); err != nil {

@@ -36,6 +36,7 @@ func (m *making) all(ctx context.Context) (err error) {
 	if m.ground, err = m.prepare(ctx); err != nil {
 		return err
 	}
+	m.record.VPC = cmp.Or(m.record.VPC, m.ground.vpc) // is kept with the next thing that is asked for
 	if err := m.controlPlane(ctx); err != nil {
 		return err
 	}

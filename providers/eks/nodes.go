@@ -36,6 +36,9 @@ func (m *making) nodes(ctx context.Context, g nodeGroup) error {
 			}
 			n, again = nil, m.now().String()
 		}
+		if n != nil && n.Status == types.NodegroupStatusActive {
+			return nil
+		}
 		if n == nil {
 			m.progress.Say("making node group " + g.Name)
 			if err := m.makeNodes(ctx, g, again); err != nil {
