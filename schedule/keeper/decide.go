@@ -44,6 +44,9 @@ func (k *Keeper) consider(ctx context.Context, c *kept, now time.Time) {
 	if coming {
 		k.considerNext(ctx, c, now, next)
 	}
+	if c.job == nil {
+		k.considerMend(ctx, c, now)
+	}
 }
 
 // considerNext prepares for a change that is to come: people are warned before

@@ -35,12 +35,19 @@ func (k *Keeper) failed(ctx context.Context, c *kept, j *job, m *memory, err err
 	if t.Error, t.Told = err.Error(), true; t.Fallback == "" {
 		t.Cause = t.Error
 	}
-	t.Next = k.Now().Add(backoff(t.Attempts))
+	if t.Next = k.Now().Add(backoff(t.Attempts)); t.Mends != "" && t.Attempts <= fallbackAfter {
+		t.Next = k.Now() // what was whole is not any more
+	}
 	if err := k.remember(ctx, c.Name, *m); err != nil {
 		return err
 	}
 	k.Log.Warn("schedule: failed", "cluster", c.Name, "state", j.to, "attempt", t.Attempts, "run", t.Run, "next", t.Next, "error", t.Error)
 	if known && t.Passing {
+		return nil
+	}
+	if t.Mends != "" && t.Attempts <= fallbackAfter {
+		k.notify(Notice{Kind: NoticeFailure, Cluster: c.Name, At: j.since, Run: t.Run,
+			Text: fmt.Sprintf("the declared revision failed again: %s; it falls back again at once", t.Error)})
 		return nil
 	}
 	again := "again at " + j.cluster.clock(t.Next)
@@ -54,6 +61,9 @@ func (k *Keeper) failed(ctx context.Context, c *kept, j *job, m *memory, err err
 
 // recovery says that a change succeeded after all, and by what.
 func (t *try) recovery() string {
+	if t.Mends != "" && t.Fallback == "" {
+		return "the declared revision is back: it had fallen back on " + t.Mends[:min(len(t.Mends), 12)]
+	}
 	text := fmt.Sprintf("%s after %d attempts", t.State, t.Attempts)
 	if t.Fallback == "" {
 		return text

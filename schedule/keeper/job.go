@@ -17,6 +17,7 @@ type job struct {
 	since                   time.Time
 	decision                calendar.Decision
 	looking, warning, drill bool
+	mending                 bool
 
 	began time.Time
 	// begun: it has its place among those that go on at once.
@@ -82,6 +83,8 @@ func (k *Keeper) do(ctx context.Context, c *kept, j *job, m *memory) {
 		err = k.warn(ctx, c, j, m)
 	case j.drill:
 		err = k.rehearse(ctx, c, j, m)
+	case j.mending:
+		err = k.mend(ctx, c, j, m)
 	default:
 		err = k.bringAbout(ctx, c, j, m)
 	}
@@ -160,6 +163,7 @@ func (k *Keeper) act(ctx context.Context, c *kept, j *job, m *memory) (string, e
 		Proceed: func(context.Context) error { return k.stillWanted(c, j) }}
 	if j.to == calendar.Awake {
 		order.Fallback = j.cluster.Fallback && m.Try.Attempts > fallbackAfter
+		order.Mends = m.Try.Mends != "" && !order.Fallback
 		b, err := k.World.Bring(ctx, order)
 		m.Try.Fallback = b.Fallback
 		return b.Run, err
@@ -208,7 +212,7 @@ func (k *Keeper) settledAlready(ctx context.Context, c *kept, j *job, t *try) (E
 		return Left, fmt.Sprintf("%s made it %s by hand (run %s)", p.By, p.To, p.Run), nil
 	}
 	if j.to == calendar.Awake {
-		if sight.There && sight.Ready {
+		if sight.There && sight.Ready && t.Mends == "" {
 			return Done, "it was there already", nil
 		}
 		return "", "", nil

@@ -53,6 +53,9 @@ type World interface {
 	Bring(ctx context.Context, j Job) (Brought, error)
 	TakeDown(ctx context.Context, j Job) (runID string, err error)
 	Drill(ctx context.Context, j Job) (runID string, err error)
+	// Mended tells of a cluster that fell back whether its declared revision is
+	// another one by now than what failed.
+	Mended(ctx context.Context, cluster string) (Mended, error)
 	// Lead is how long before its hour a recreate has to begin, by how long the
 	// last ones took.
 	Lead(ctx context.Context, cluster string) (time.Duration, error)
@@ -97,6 +100,8 @@ type Job struct {
 	Attempt int
 	// Fallback: restore the last commit that verified.
 	Fallback bool
+	// Mends: the cluster fell back, is whole, and gets the declared revision.
+	Mends bool
 	// Warn: people were not told in time, so the teardown tells them and waits so
 	// long before it destroys anything.
 	Warn time.Duration
@@ -154,6 +159,8 @@ type kept struct {
 	// the earliest time to look again, after it could not be seen.
 	unseen bool
 	lookAt time.Time
+	// mendAt is when to look next whether its source was mended.
+	mendAt time.Time
 	// job is what goes on, nil: nothing.
 	job *job
 	// due is when to look again.

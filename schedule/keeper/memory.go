@@ -56,6 +56,8 @@ type mark struct {
 	Why    string         `json:"why,omitempty"`
 	// Fallback is the commit that came back instead of the declared revision.
 	Fallback string `json:"fallback,omitempty"`
+	// Passed is the commit of which people were told that it was not tried.
+	Passed string `json:"passed,omitempty"`
 }
 
 // is tells whether the mark is of just that change.
@@ -82,6 +84,9 @@ type try struct {
 	// declared revision, Cause why the latter failed.
 	Fallback string `json:"fallback,omitempty"`
 	Cause    string `json:"cause,omitempty"`
+	// Mends is the commit that the cluster had fallen back on, and is whole with: the
+	// source was mended since.
+	Mends string `json:"mends,omitempty"`
 	// Told: people know that it failed. Passing: what the last attempt met may go by
 	// itself, so that there are more of them however late.
 	Told    bool `json:"told,omitempty"`

@@ -94,7 +94,7 @@ func (c *kept) status(now time.Time) Status {
 			return w.Kind == calendar.Wake && !w.Said.After(s.Decision.Since)
 		})
 	}
-	if j := c.job; j != nil && !j.looking {
+	if j := c.job; j != nil && !j.looking && !j.mending {
 		s.Doing, s.Waiting = j.name(), !j.begun && !j.warning
 	}
 	if m := c.memory.Done; m != nil {

@@ -25,6 +25,8 @@ type simulation struct {
 	slow func() time.Duration
 	// fail is asked before a run does its deed.
 	fail func(to calendar.State, j Job) error
+	// mended is what has become of the source of a cluster that fell back.
+	mended func() Mended
 	// wanted checks a deed at the moment in which it is done.
 	wanted func(to calendar.State, j Job) error
 }
@@ -62,7 +64,23 @@ func (s *simulation) Look(_ context.Context, name string) (Sight, error) {
 
 func (s *simulation) Bring(ctx context.Context, j Job) (Brought, error) {
 	id, err := s.change(ctx, calendar.Awake, j)
-	return Brought{Run: id}, err
+	b := Brought{Run: id}
+	if j.Fallback {
+		b.Fallback = lastVerified
+	}
+	return b, err
+}
+
+// lastVerified is what a simulated cluster falls back on.
+const lastVerified = "1111111111111111111111111111111111111111"
+
+func (s *simulation) Mended(context.Context, string) (Mended, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mended == nil {
+		return Mended{}, nil
+	}
+	return s.mended(), nil
 }
 
 func (s *simulation) TakeDown(ctx context.Context, j Job) (string, error) {

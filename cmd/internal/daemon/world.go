@@ -81,7 +81,7 @@ func (w world) Bring(ctx context.Context, j keeper.Job) (b keeper.Brought, err e
 	}
 	req := declared.Request(c)
 	if j.Fallback {
-		if b.Fallback, err = w.verified(ctx, c); err != nil {
+		if b.Fallback, err = w.fallback(ctx, c); err != nil {
 			return b, err
 		}
 	}
@@ -100,6 +100,9 @@ func (w world) Bring(ctx context.Context, j keeper.Job) (b keeper.Brought, err e
 			return b, err
 		}
 		fresh, req.Prune, req.Source.Revision = fresh || half, true, b.Fallback
+	}
+	if j.Mends {
+		req.Prune = true // what only the fallback had
 	}
 	if fresh {
 		req.Fresh, req.Confirm = true, c.Name
