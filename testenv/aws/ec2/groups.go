@@ -101,8 +101,12 @@ func (p *Place) authorize(id string, side func(*Group) *[]Rule, rules []Rule) er
 	have := side(g)
 	for _, r := range rules {
 		if r.Group != "" {
-			if _, err := find(p.groups, kindGroup, r.Group); err != nil {
+			other, err := find(p.groups, kindGroup, r.Group)
+			if err != nil {
 				return err
+			}
+			if other.VPC != g.VPC {
+				return refuse("InvalidGroup.NotFound", "You have specified two resources that belong to different networks: %s, %s", id, r.Group)
 			}
 		}
 		if slices.ContainsFunc(*have, r.same) {
