@@ -8,41 +8,41 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 )
 
-// silence is said of what failed when EKS does not say why.
-const silence = "EKS does not say why"
-
 // issues are what EKS says is wrong with a cluster.
 func issues(h *types.ClusterHealth) []string {
-	if h == nil || len(h.Issues) == 0 {
-		return []string{silence}
+	if h == nil {
+		h = &types.ClusterHealth{}
 	}
-	said := make([]string, len(h.Issues))
-	for i, issue := range h.Issues {
-		said[i] = fmt.Sprintf("%s: %s", issue.Code, aws.ToString(issue.Message))
-	}
-	return said
+	return spelled(h.Issues, func(i types.ClusterIssue) (any, *string) { return i.Code, i.Message })
 }
 
 // nodeIssues are what EKS says is wrong with a node group.
 func nodeIssues(n *types.Nodegroup) string {
-	if n.Health == nil || len(n.Health.Issues) == 0 {
-		return silence
+	var list []types.Issue
+	if n.Health != nil {
+		list = n.Health.Issues
 	}
-	said := make([]string, len(n.Health.Issues))
-	for i, issue := range n.Health.Issues {
-		said[i] = fmt.Sprintf("%s: %s", issue.Code, aws.ToString(issue.Message))
-	}
-	return strings.Join(said, "; ")
+	return strings.Join(spelled(list, func(i types.Issue) (any, *string) { return i.Code, i.Message }), "; ")
 }
 
 // addonIssues are what EKS says is wrong with an add-on.
 func addonIssues(a *types.Addon) string {
-	if a.Health == nil || len(a.Health.Issues) == 0 {
-		return silence
+	var list []types.AddonIssue
+	if a.Health != nil {
+		list = a.Health.Issues
 	}
-	said := make([]string, len(a.Health.Issues))
-	for i, issue := range a.Health.Issues {
-		said[i] = fmt.Sprintf("%s: %s", issue.Code, aws.ToString(issue.Message))
+	return strings.Join(spelled(list, func(i types.AddonIssue) (any, *string) { return i.Code, i.Message }), "; ")
+}
+
+// spelled are issues in words, one at least.
+func spelled[Issue any](list []Issue, words func(Issue) (code any, message *string)) []string {
+	if len(list) == 0 {
+		return []string{"EKS does not say why"}
 	}
-	return strings.Join(said, "; ")
+	said := make([]string, len(list))
+	for i, issue := range list {
+		code, message := words(issue)
+		said[i] = fmt.Sprintf("%s: %s", code, aws.ToString(message))
+	}
+	return said
 }
