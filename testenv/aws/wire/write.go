@@ -44,21 +44,18 @@ func Write(w http.ResponseWriter, c *Call, answer any) error {
 // document is the XML of an answer: EC2 puts members right into the response, the others
 // into a result inside of it.
 func document(c *Call, answer any) ([]byte, error) {
-	var inner []byte
-	if answer != nil {
-		name := c.Operation + "Result"
-		if c.Service == "ec2" {
-			name = c.Operation + "Response"
-		}
-		var err error
-		if inner, err = element(name, answer); err != nil {
-			return nil, err
-		}
+	name := c.Operation + "Result"
+	if c.Service == "ec2" {
+		name = c.Operation + "Response"
+	}
+	if answer == nil {
+		answer = struct{}{}
+	}
+	inner, err := element(name, answer)
+	if err != nil {
+		return nil, err
 	}
 	if c.Service == "ec2" {
-		if inner == nil {
-			inner = []byte("<" + c.Operation + "Response><return>true</return></" + c.Operation + "Response>")
-		}
 		return append([]byte(xml.Header), inner...), nil
 	}
 	return fmt.Appendf([]byte(xml.Header), "<%[1]sResponse>%[2]s<ResponseMetadata><RequestId>%[3]s</RequestId></ResponseMetadata></%[1]sResponse>", c.Operation, inner, requestID), nil
