@@ -1,6 +1,9 @@
 package kube
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
@@ -69,6 +72,26 @@ func connect(config *rest.Config, opts Options) (*Cluster, error) {
 		limiter: newLimiter(opts.Now),
 		outage:  outage{now: opts.Now},
 	}, nil
+}
+
+// Authority is the SHA-256 over the certificates of the authority that the server's
+// certificate is checked with, in hexadecimal: for a single one, its fingerprint. It is
+// empty where the system's authorities are trusted.
+func (c *Cluster) Authority() string {
+	sum := sha256.New()
+	found := false
+	for rest := c.config.CAData; ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		found = true
+		_, _ = sum.Write(block.Bytes) // never fails
+	}
+	if !found {
+		return ""
+	}
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 func loopback(host *url.URL) bool {

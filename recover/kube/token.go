@@ -19,6 +19,7 @@ type Credential struct {
 // kubeconfig would have used: no command of it is run.
 func identify(config *rest.Config, opts Options) {
 	config.ExecProvider, config.AuthProvider = nil, nil
+	config.CertData, config.CertFile, config.KeyData, config.KeyFile = nil, "", nil, ""
 	config.BearerToken, config.BearerTokenFile, config.Username, config.Password = "", "", "", ""
 	config.Wrap(func(below http.RoundTripper) http.RoundTripper {
 		return &bearer{below: below, take: opts.Token, now: opts.Now, turn: make(chan struct{}, 1)}

@@ -122,19 +122,29 @@ func (r *restore) provision(ctx context.Context, s *run.Scope) error {
 		}
 	}
 	r.id = p.ID
+	issuer := ""
+	if r.found != nil {
+		issuer = r.found.Issuer
+	}
 	if !p.InPlace {
 		if err := r.e.remember(ctx, r, s.Run().ID); err != nil {
 			return err
 		}
+		r.announce(s)
 		spec := providers.Spec{Name: r.req.Cluster, ID: p.ID, Settings: r.req.Settings}
-		if _, err := r.provider.Create(ctx, spec, progress(s)); err != nil {
+		made, err := r.provider.Create(ctx, spec, progress(s))
+		if err != nil {
 			return Guarded(err)
 		}
+		issuer = made.Issuer
 	}
 	if err := r.connect(ctx); err != nil {
 		return err
 	}
 	if err := r.ready(ctx); err != nil {
+		return err
+	}
+	if err := r.identify(ctx, s.Run().ID, issuer); err != nil {
 		return err
 	}
 	if p.InPlace {

@@ -40,7 +40,11 @@ func (e *Engine) Plan(ctx context.Context, req Request) (*Planned, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Planned{Plan: p, Commit: r.commit, Target: target, Notes: r.rendered.Notes}, nil
+	planned := &Planned{Plan: p, Commit: r.commit, Target: target, Notes: r.rendered.Notes}
+	if r.provider != nil && r.found == nil {
+		planned.Estimate = e.Estimate(r.provider, r.req.Settings)
+	}
+	return planned, nil
 }
 
 var errNoRepository = errors.New("no repository: name one with --repo or in rekindle.yaml")

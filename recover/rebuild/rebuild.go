@@ -169,4 +169,7 @@ type Planned struct {
 	// planned version, or the built-in catalogue.
 	Target string        `json:"target"`
 	Notes  []render.Note `json:"notes,omitempty"`
+	// Estimate is what the provider would make, and what that costs; nil when the
+	// cluster is there, or nobody knows.
+	Estimate *providers.Estimate `json:"estimate,omitempty"`
 }

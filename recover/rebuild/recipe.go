@@ -206,12 +206,15 @@ func (r *restore) conclude(ctx context.Context, done run.Run, err error) (*Repor
 		return nil, err
 	}
 	r.report.take(done)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if tellErr := r.tellOthers(last, done); tellErr != nil {
+		err = errors.Join(err, tellErr)
+	}
 	raw, marshalErr := json.Marshal(&r.report)
 	if marshalErr != nil {
 		return &r.report, errors.Join(err, marshalErr)
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
 	_, updateErr := r.e.Journal.Update(last, done.ID, func(j *run.Run) error {
 		j.Result = raw
 		return nil

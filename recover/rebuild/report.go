@@ -3,6 +3,7 @@ package rebuild
 import (
 	"time"
 
+	"github.com/rekindle-io/rekindle/providers"
 	"github.com/rekindle-io/rekindle/recover/kube"
 	"github.com/rekindle-io/rekindle/recover/object"
 	"github.com/rekindle-io/rekindle/recover/plan"
@@ -53,6 +54,13 @@ type Report struct {
 	// GivenBack are objects of a borrowed cluster that bear our marks no more and
 	// are otherwise as they were.
 	GivenBack []object.ID `json:"givenBack,omitempty"`
+
+	// Estimate is what the run made of the provider's, and what that costs; nil when it
+	// made no cluster, or nobody knows.
+	Estimate *providers.Estimate `json:"estimate,omitempty"`
+	// Recreated is what others have to learn of a cluster that took the place of an
+	// earlier one; nil when there is nothing.
+	Recreated *Recreation `json:"recreated,omitempty"`
 
 	// Carried are Secrets that were brought back from an export, CarryNotes what
 	// else a person should know of them.

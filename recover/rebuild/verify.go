@@ -21,6 +21,9 @@ func (r *restore) verify(ctx context.Context, s *run.Scope) error {
 	}
 	reason := r.report.shortcomings()
 	r.report.Verified = reason == ""
+	if err := r.tellOthers(ctx, s.Run()); err != nil {
+		return err
+	}
 	// Before the run's outcome: whoever dies between the two leaves a report.
 	if err := r.journal(ctx, s); err != nil {
 		return err

@@ -81,6 +81,7 @@ func (a *app) plan(ctx context.Context, q asked, f planFlags) error {
 	}
 	t.Outf("%s: %s\n", shortSHA(planned.Commit.SHA), clip(planned.Commit.Subject, 60))
 	t.Outf("for %s\n", planned.Target)
+	a.printEstimate(planned.Estimate)
 	a.printTree(planned.Plan)
 	if len(planned.Notes) > 0 {
 		t.Outf("\nFrom the rendering\n")

@@ -32,6 +32,7 @@ func (a *app) printReport(r *rebuild.Report) {
 	}
 	a.printPruned(r)
 	a.printCarried(r)
+	a.printRecreated(r)
 	a.printNotes(r)
 }
 
@@ -84,6 +85,9 @@ func (a *app) printFacts(r *rebuild.Report) {
 	// What the cluster holds is equal on every cluster that is this commit.
 	if fingerprint := cmp.Or(r.Live, r.Fingerprint); fingerprint != "" {
 		a.fact("fingerprint", fingerprint)
+	}
+	if cost := rebuild.Cost(r.Estimate); cost != "" {
+		a.fact("costs", cost)
 	}
 	if r.Run != "" {
 		a.fact("run", r.Run)

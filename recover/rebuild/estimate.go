@@ -1,0 +1,54 @@
+package rebuild
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/rekindle-io/rekindle/providers"
+	"github.com/rekindle-io/rekindle/recover/run"
+)
+
+// Estimate is what a provider would make for settings, and what that costs; nil where
+// nobody knows.
+func (e *Engine) Estimate(p providers.Provider, s providers.Settings) *providers.Estimate {
+	knows, ok := p.(providers.Estimator)
+	if !ok {
+		return nil
+	}
+	estimate, err := knows.Estimate(s)
+	if err != nil {
+		e.Log.Debug("what a cluster would cost cannot be told", "provider", p.Name(), "error", err)
+		return nil
+	}
+	return &estimate
+}
+
+// Cost is an estimate in a few words: "about 0.35 USD an hour by the prices of
+// 2026-11-01"; empty when nothing of it has a price.
+func Cost(e *providers.Estimate) string {
+	if e == nil || e.Hourly <= 0 {
+		return ""
+	}
+	words := fmt.Sprintf("about %.2f %s an hour by the prices of %s", e.Hourly, e.Currency, e.AsOf)
+	if len(e.Unpriced) > 0 {
+		words += ", and what has no price there"
+	}
+	return words
+}
+
+// announce says what is about to be made, and what it costs.
+func (r *restore) announce(s *run.Scope) {
+	e := r.e.Estimate(r.provider, r.req.Settings)
+	if e == nil {
+		return
+	}
+	var parts []string
+	for _, p := range e.Parts {
+		parts = append(parts, p.What)
+	}
+	text := "making " + strings.Join(parts, "; ")
+	if cost := Cost(e); cost != "" {
+		text += ": " + cost
+	}
+	s.Eventf(run.LevelInfo, "cluster.estimate", "%s", text)
+}
