@@ -102,39 +102,6 @@ func (t *Thing) thing() *Thing { return t }
 // lives tells whether it has not been removed.
 func (t *Thing) lives() bool { return t.gone.IsZero() }
 
-type thinger interface{ thing() *Thing }
-
-// shelf holds things of one kind by their IDs.
-type shelf[T thinger] map[string]T
-
-// living returns those that have not been removed, oldest first.
-func (s shelf[T]) living() []T {
-	return s.which(func(t *Thing) bool { return t.lives() })
-}
-
-// seen returns those that a describe operation shows at a time, oldest first.
-func (s shelf[T]) seen(now time.Time, lag time.Duration) []T {
-	return s.which(func(t *Thing) bool {
-		return !now.Before(t.Created.Add(lag)) && (t.lives() || now.Before(t.gone.Add(lag)))
-	})
-}
-
-func (s shelf[T]) which(want func(*Thing) bool) []T {
-	var found []T
-	for _, t := range s {
-		if want(t.thing()) {
-			found = append(found, t)
-		}
-	}
-	slices.SortFunc(found, func(a, b T) int { return int(a.thing().serial) - int(b.thing().serial) })
-	return found
-}
-
-// forget drops what no describe operation shows any more.
-func (s shelf[T]) forget(now time.Time, lag time.Duration) {
-	maps.DeleteFunc(s, func(_ string, t T) bool { return !t.thing().lives() && !now.Before(t.thing().gone.Add(lag)) })
-}
-
 // lock locks the whole cloud, and brings the place up to the time that it returns.
 func (p *Place) lock() time.Time {
 	p.cloud.mu.Lock()
@@ -150,16 +117,9 @@ func (p *Place) advance(now time.Time) {
 	p.advanceInstances(now)
 	p.advanceVolumes(now)
 	p.advanceInterfaces(now)
-	lag := p.cloud.options.Lag
-	p.vpcs.forget(now, lag)
-	p.subnets.forget(now, lag)
-	p.gateways.forget(now, lag)
-	p.tables.forget(now, lag)
-	p.groups.forget(now, lag)
-	p.interfaces.forget(now, lag)
-	p.volumes.forget(now, lag)
-	p.snapshots.forget(now, lag)
-	p.instances.forget(now, lag)
+	for _, s := range p.shelves() {
+		s.forget(now, p.cloud.options.Lag)
+	}
 }
 
 // passed tells whether the delay of a change that began then is over.

@@ -60,16 +60,3 @@ func (k kind) check(id string) error {
 	}
 	return nil
 }
-
-// find returns what has an ID and has not been removed.
-func find[T thinger](s shelf[T], k kind, id string) (T, error) {
-	var none T
-	if err := k.check(id); err != nil {
-		return none, err
-	}
-	t, there := s[id]
-	if !there || !t.thing().lives() {
-		return none, k.absent(id)
-	}
-	return t, nil
-}

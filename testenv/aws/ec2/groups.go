@@ -59,26 +59,12 @@ func (g *Group) copy() Group {
 
 // Group returns one by its ID.
 func (p *Place) Group(id string) (Group, error) {
-	p.lock()
-	defer p.unlock()
-	g, err := find(p.groups, kindGroup, id)
-	if err != nil {
-		return Group{}, err
-	}
-	return g.copy(), nil
+	return get(p, p.groups, kindGroup, id, (*Group).copy)
 }
 
 // Groups returns those of a VPC, oldest first; the VPC's own is the first.
 func (p *Place) Groups(vpc string) []Group {
-	p.lock()
-	defer p.unlock()
-	var list []Group
-	for _, g := range p.groups.living() {
-		if g.VPC == vpc {
-			list = append(list, g.copy())
-		}
-	}
-	return list
+	return list(p, p.groups, func(g *Group) bool { return g.VPC == vpc }, (*Group).copy)
 }
 
 // AuthorizeIngress adds rules about what may reach a group's members.

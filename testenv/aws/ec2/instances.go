@@ -108,26 +108,12 @@ func (p *Place) Launch(l Launch) (Instance, error) {
 
 // Instance returns one by its ID; one that has ended, too, for an hour.
 func (p *Place) Instance(id string) (Instance, error) {
-	p.lock()
-	defer p.unlock()
-	i, err := find(p.instances, kindInstance, id)
-	if err != nil {
-		return Instance{}, err
-	}
-	return i.copy(), nil
+	return get(p, p.instances, kindInstance, id, (*Instance).copy)
 }
 
 // Instances returns those of a VPC that have not ended, oldest first.
 func (p *Place) Instances(vpc string) []Instance {
-	p.lock()
-	defer p.unlock()
-	var list []Instance
-	for _, i := range p.instances.living() {
-		if i.VPC == vpc && i.State != StateTerminated {
-			list = append(list, i.copy())
-		}
-	}
-	return list
+	return list(p, p.instances, func(i *Instance) bool { return i.VPC == vpc && i.State != StateTerminated }, (*Instance).copy)
 }
 
 // change is what ending an instance changed.

@@ -140,26 +140,12 @@ func (p *Place) publicAddress() string {
 
 // Interface returns one by its ID.
 func (p *Place) Interface(id string) (Interface, error) {
-	p.lock()
-	defer p.unlock()
-	n, err := find(p.interfaces, kindInterface, id)
-	if err != nil {
-		return Interface{}, err
-	}
-	return n.copy(), nil
+	return get(p, p.interfaces, kindInterface, id, (*Interface).copy)
 }
 
 // Interfaces returns those of a VPC, oldest first.
 func (p *Place) Interfaces(vpc string) []Interface {
-	p.lock()
-	defer p.unlock()
-	var list []Interface
-	for _, n := range p.interfaces.living() {
-		if n.VPC == vpc {
-			list = append(list, n.copy())
-		}
-	}
-	return list
+	return list(p, p.interfaces, func(n *Interface) bool { return n.VPC == vpc }, (*Interface).copy)
 }
 
 // AttachInterface has an instance use an interface that is free.

@@ -99,13 +99,7 @@ func (v *VPC) copy() VPC { c := *v; c.Thing = v.clone(); return c }
 
 // VPC returns one by its ID.
 func (p *Place) VPC(id string) (VPC, error) {
-	p.lock()
-	defer p.unlock()
-	v, err := find(p.vpcs, kindVPC, id)
-	if err != nil {
-		return VPC{}, err
-	}
-	return v.copy(), nil
+	return get(p, p.vpcs, kindVPC, id, (*VPC).copy)
 }
 
 // DeleteVPC removes a VPC that nothing is in.
@@ -175,26 +169,12 @@ func (s *Subnet) copy() Subnet { c := *s; c.Thing = s.clone(); return c }
 
 // Subnet returns one by its ID.
 func (p *Place) Subnet(id string) (Subnet, error) {
-	p.lock()
-	defer p.unlock()
-	s, err := find(p.subnets, kindSubnet, id)
-	if err != nil {
-		return Subnet{}, err
-	}
-	return s.copy(), nil
+	return get(p, p.subnets, kindSubnet, id, (*Subnet).copy)
 }
 
 // Subnets returns those of a VPC, oldest first.
 func (p *Place) Subnets(vpc string) []Subnet {
-	p.lock()
-	defer p.unlock()
-	var list []Subnet
-	for _, s := range p.subnets.living() {
-		if s.VPC == vpc {
-			list = append(list, s.copy())
-		}
-	}
-	return list
+	return list(p, p.subnets, func(s *Subnet) bool { return s.VPC == vpc }, (*Subnet).copy)
 }
 
 // DeleteSubnet removes a subnet that no network interface is in.

@@ -2,6 +2,7 @@ package ec2
 
 import (
 	"context"
+	"encoding/xml"
 	"maps"
 	"slices"
 	"strings"
@@ -15,25 +16,25 @@ func (c *Cloud) Operations() map[string]wire.Operation {
 	return map[string]wire.Operation{
 		"DescribeVpcs": describing(c, "DescribeVpcs", listing[*VPC]{
 			kind: kindVPC, ids: "VpcId", shelf: func(p *Place) shelf[*VPC] { return p.vpcs }, fields: (*Place).vpcFields, empty: &VPC{}, together: true,
-		}, (*Place).vpcItem, func(list []vpcItem, next string) any { return vpcsAnswer{list, next} }),
+		}, (*Place).vpcItem, "vpcSet"),
 		"DescribeSubnets": describing(c, "DescribeSubnets", listing[*Subnet]{
 			kind: kindSubnet, ids: "SubnetId", shelf: func(p *Place) shelf[*Subnet] { return p.subnets }, fields: (*Place).subnetFields, empty: &Subnet{}, together: true,
-		}, (*Place).subnetItem, func(list []subnetItem, next string) any { return subnetsAnswer{list, next} }),
+		}, (*Place).subnetItem, "subnetSet"),
 		"DescribeSecurityGroups": describing(c, "DescribeSecurityGroups", listing[*Group]{
 			kind: kindGroup, ids: "GroupId", shelf: func(p *Place) shelf[*Group] { return p.groups }, fields: (*Place).groupFields, empty: &Group{}, together: true,
-		}, func(p *Place, g *Group, _ time.Time) groupItem { return p.groupItem(g) }, func(list []groupItem, next string) any { return groupsAnswer{list, next} }),
+		}, func(p *Place, g *Group, _ time.Time) groupItem { return p.groupItem(g) }, "securityGroupInfo"),
 		"DescribeNetworkInterfaces": describing(c, "DescribeNetworkInterfaces", listing[*Interface]{
 			kind: kindInterface, ids: "NetworkInterfaceId", shelf: func(p *Place) shelf[*Interface] { return p.interfaces }, fields: (*Place).interfaceFields, empty: &Interface{},
-		}, (*Place).interfaceItem, func(list []interfaceItem, next string) any { return interfacesAnswer{list, next} }),
+		}, (*Place).interfaceItem, "networkInterfaceSet"),
 		"DescribeVolumes": describing(c, "DescribeVolumes", listing[*Volume]{
 			kind: kindVolume, ids: "VolumeId", shelf: func(p *Place) shelf[*Volume] { return p.volumes }, fields: (*Place).volumeFields, empty: &Volume{},
-		}, (*Place).volumeItem, func(list []volumeItem, next string) any { return volumesAnswer{list, next} }),
+		}, (*Place).volumeItem, "volumeSet"),
 		"DescribeSnapshots": snapshotsOf(describing(c, "DescribeSnapshots", listing[*Snapshot]{
 			kind: kindSnapshot, ids: "SnapshotId", shelf: func(p *Place) shelf[*Snapshot] { return p.snapshots }, fields: (*Place).snapshotFields, empty: &Snapshot{},
-		}, (*Place).snapshotItem, func(list []snapshotItem, next string) any { return snapshotsAnswer{list, next} })),
+		}, (*Place).snapshotItem, "snapshotSet")),
 		"DescribeInstances": describing(c, "DescribeInstances", listing[*Instance]{
 			kind: kindInstance, ids: "InstanceId", shelf: func(p *Place) shelf[*Instance] { return p.instances }, fields: (*Place).instanceFields, empty: &Instance{},
-		}, (*Place).reservationItem, func(list []reservationItem, next string) any { return instancesAnswer{list, next} }),
+		}, (*Place).reservationItem, "reservationSet"),
 		"DescribeAvailabilityZones": {Needs: needs("DescribeAvailabilityZones"), Do: c.describeZones},
 
 		"DeleteSecurityGroup":        c.changing("DeleteSecurityGroup", "GroupId", kindGroup, (*Place).DeleteGroup),
@@ -47,43 +48,16 @@ func (c *Cloud) Operations() map[string]wire.Operation {
 	}
 }
 
-type vpcsAnswer struct {
-	List []vpcItem `xml:"vpcSet>item"`
-	Next string    `xml:"nextToken,omitempty"`
+// listAnswer is what describe operations answer.
+type listAnswer struct {
+	Set  set
+	Next string `xml:"nextToken,omitempty"`
 }
 
-type subnetsAnswer struct {
-	List []subnetItem `xml:"subnetSet>item"`
-	Next string       `xml:"nextToken,omitempty"`
-}
-
-type groupsAnswer struct {
-	List []groupItem `xml:"securityGroupInfo>item"`
-	Next string      `xml:"nextToken,omitempty"`
-}
-
-type interfacesAnswer struct {
-	List []interfaceItem `xml:"networkInterfaceSet>item"`
-	Next string          `xml:"nextToken,omitempty"`
-}
-
-type volumesAnswer struct {
-	List []volumeItem `xml:"volumeSet>item"`
-	Next string       `xml:"nextToken,omitempty"`
-}
-
-type snapshotsAnswer struct {
-	List []snapshotItem `xml:"snapshotSet>item"`
-	Next string         `xml:"nextToken,omitempty"`
-}
-
-type instancesAnswer struct {
-	List []reservationItem `xml:"reservationSet>item"`
-	Next string            `xml:"nextToken,omitempty"`
-}
-
-type zonesAnswer struct {
-	List []zoneItem `xml:"availabilityZoneInfo>item"`
+// set is a list that is called differently in each answer.
+type set struct {
+	XMLName xml.Name
+	Items   []any `xml:"item"`
 }
 
 type doneAnswer struct {
@@ -106,7 +80,7 @@ func needs(operation string) func(*wire.Call) ([]wire.Need, error) {
 	return func(*wire.Call) ([]wire.Need, error) { return []wire.Need{{Action: "ec2:" + operation}}, nil }
 }
 
-func describing[T thinger, I any](c *Cloud, operation string, l listing[T], item func(*Place, T, time.Time) I, answer func([]I, string) any) wire.Operation {
+func describing[T thinger, I any](c *Cloud, operation string, l listing[T], item func(*Place, T, time.Time) I, name string) wire.Operation {
 	return wire.Operation{Needs: needs(operation), Do: func(_ context.Context, call *wire.Call) (any, error) {
 		if err := dry(call); err != nil {
 			return nil, err
@@ -118,11 +92,11 @@ func describing[T thinger, I any](c *Cloud, operation string, l listing[T], item
 		if err != nil {
 			return nil, err
 		}
-		items := make([]I, len(list))
-		for i, t := range list {
-			items[i] = item(p, t, now)
+		answer := listAnswer{Set: set{XMLName: xml.Name{Local: name}}, Next: next}
+		for _, t := range list {
+			answer.Set.Items = append(answer.Set.Items, item(p, t, now))
 		}
-		return answer(items, next), nil
+		return answer, nil
 	}}
 }
 
@@ -137,7 +111,7 @@ func snapshotsOf(o wire.Operation) wire.Operation {
 			}
 		}
 		if c.Form.Has("Owner.1") {
-			return snapshotsAnswer{}, nil
+			return listAnswer{Set: set{XMLName: xml.Name{Local: "snapshotSet"}}}, nil
 		}
 		return do(ctx, c)
 	}
@@ -163,7 +137,7 @@ func (c *Cloud) describeZones(_ context.Context, call *wire.Call) (any, error) {
 		}
 		list = slices.DeleteFunc(list, func(z Zone) bool { return len(names) > 0 && !slices.Contains(names, by.of(z)) })
 	}
-	var answer zonesAnswer
+	answer := listAnswer{Set: set{XMLName: xml.Name{Local: "availabilityZoneInfo"}}}
 	for _, z := range list {
 		passes := true
 		for _, f := range wanted {
@@ -174,7 +148,7 @@ func (c *Cloud) describeZones(_ context.Context, call *wire.Call) (any, error) {
 			passes = passes && is
 		}
 		if passes {
-			answer.List = append(answer.List, p.zoneItem(z))
+			answer.Set.Items = append(answer.Set.Items, p.zoneItem(z))
 		}
 	}
 	return answer, nil

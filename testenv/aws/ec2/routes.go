@@ -23,13 +23,7 @@ func (t *RouteTable) copy() RouteTable {
 
 // RouteTable returns one by its ID.
 func (p *Place) RouteTable(id string) (RouteTable, error) {
-	p.lock()
-	defer p.unlock()
-	t, err := find(p.tables, kindTable, id)
-	if err != nil {
-		return RouteTable{}, err
-	}
-	return t.copy(), nil
+	return get(p, p.tables, kindTable, id, (*RouteTable).copy)
 }
 
 // CreateRoute leads a range of addresses to an internet gateway of the VPC.

@@ -60,33 +60,4 @@ func (p *Place) anything(id string) (kind, *Thing, error) {
 }
 
 // thing finds what a thing of a kind has in common with all others.
-func (p *Place) thing(k kind, id string) (*Thing, error) {
-	switch k {
-	case kindVPC:
-		return part(find(p.vpcs, k, id))
-	case kindSubnet:
-		return part(find(p.subnets, k, id))
-	case kindGateway:
-		return part(find(p.gateways, k, id))
-	case kindTable:
-		return part(find(p.tables, k, id))
-	case kindGroup:
-		return part(find(p.groups, k, id))
-	case kindInterface:
-		return part(find(p.interfaces, k, id))
-	case kindVolume:
-		return part(find(p.volumes, k, id))
-	case kindSnapshot:
-		return part(find(p.snapshots, k, id))
-	case kindInstance:
-		return part(find(p.instances, k, id))
-	}
-	return nil, refuse("InvalidID", "The ID '%s' is not valid", id)
-}
-
-func part[T thinger](t T, err error) (*Thing, error) {
-	if err != nil {
-		return nil, err
-	}
-	return t.thing(), nil
-}
+func (p *Place) thing(k kind, id string) (*Thing, error) { return p.shelves()[k].find(k, id) }

@@ -86,24 +86,12 @@ func (p *Place) newVolume(v Volume, now time.Time) *Volume {
 
 // Volume returns one by its ID.
 func (p *Place) Volume(id string) (Volume, error) {
-	p.lock()
-	defer p.unlock()
-	v, err := find(p.volumes, kindVolume, id)
-	if err != nil {
-		return Volume{}, err
-	}
-	return v.copy(), nil
+	return get(p, p.volumes, kindVolume, id, (*Volume).copy)
 }
 
 // Volumes returns all, oldest first.
 func (p *Place) Volumes() []Volume {
-	p.lock()
-	defer p.unlock()
-	var list []Volume
-	for _, v := range p.volumes.living() {
-		list = append(list, v.copy())
-	}
-	return list
+	return list(p, p.volumes, func(*Volume) bool { return true }, (*Volume).copy)
 }
 
 // AttachVolume attaches a volume to an instance in its zone.
@@ -192,13 +180,7 @@ func (p *Place) CreateSnapshot(s Snapshot) (Snapshot, error) {
 
 // Snapshot returns one by its ID.
 func (p *Place) Snapshot(id string) (Snapshot, error) {
-	p.lock()
-	defer p.unlock()
-	s, err := find(p.snapshots, kindSnapshot, id)
-	if err != nil {
-		return Snapshot{}, err
-	}
-	return s.copy(), nil
+	return get(p, p.snapshots, kindSnapshot, id, (*Snapshot).copy)
 }
 
 // DeleteSnapshot removes a snapshot that no image uses.
