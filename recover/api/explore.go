@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/rekindle-io/rekindle/recover/plan"
@@ -83,9 +84,11 @@ type Provider struct {
 	Hint   string `json:"hint,omitempty" doc:"What to do about it."`
 	// TookMS is how long its last restores took, the median; 0 when there are none.
 	TookMS int64 `json:"tookMs,omitempty" doc:"How long restores by it took, the median of the last."`
-	// Hourly is what a cluster costs in an hour, by rekindle.yaml; nil: not known.
+	// Hourly is what a cluster of the provider's shared settings costs in an hour, by
+	// its list of prices of the day AsOf; nil: not known.
 	Hourly   *float64 `json:"hourly,omitempty" doc:"What a cluster costs in an hour."`
 	Currency string   `json:"currency,omitempty" doc:"Of hourly."`
+	AsOf     string   `json:"asOf,omitempty" doc:"The day of the prices behind hourly."`
 }
 
 // ProviderList is the answer to a list of providers.
@@ -102,10 +105,38 @@ type Planned struct {
 	// Exists tells that a cluster of that name is there: a restore is in place,
 	// and only with fresh is it deleted first.
 	Exists bool `json:"exists,omitempty" doc:"The cluster is there already."`
+	// Estimate is what the provider would make, and what that costs; absent when the
+	// cluster is there, or nobody knows.
+	Estimate *Estimate `json:"estimate,omitempty" doc:"What the provider would make, and what that costs an hour by its list of prices."`
 	// Warnings are what a person should know before they say yes.
 	Warnings []Warning `json:"warnings,omitempty" doc:"What to mind."`
 	// Command is the command line that does the same.
 	Command string `json:"command" doc:"The same as a command line."`
+}
+
+// Estimate is what a provider would make, and what that costs by its list of prices.
+type Estimate struct {
+	Parts    []EstimatedPart `json:"parts" doc:"What would be made."`
+	Hourly   float64         `json:"hourly" doc:"What all parts with a price cost an hour."`
+	Currency string          `json:"currency,omitempty" doc:"Of hourly."`
+	AsOf     string          `json:"asOf,omitempty" doc:"The day of the prices."`
+	Unpriced []string        `json:"unpriced,omitempty" doc:"What is not in hourly."`
+}
+
+// EstimatedPart is one thing, or several of one kind.
+type EstimatedPart struct {
+	What string `json:"what" doc:"What it is."`
+	// Hourly is nil when its price is not known.
+	Hourly *float64 `json:"hourly,omitempty" doc:"What it costs an hour; absent: not known."`
+}
+
+// Cost is an estimate in a few words, "about 0.35 USD an hour (2026-11-01)"; empty
+// when nothing of it has a price.
+func (e *Estimate) Cost() string {
+	if e == nil || e.Hourly <= 0 {
+		return ""
+	}
+	return fmt.Sprintf("about %.2f %s an hour (%s)", e.Hourly, e.Currency, e.AsOf)
 }
 
 // WarningKind is the sort of a warning.
@@ -175,6 +206,8 @@ type RunReport struct {
 	// Findings are objects that something is the matter with, and what.
 	Findings []Finding `json:"findings,omitempty" doc:"Objects that something is the matter with."`
 	Notes    []string  `json:"notes,omitempty" doc:"What else to know."`
+	// Estimate is nil unless the run made a cluster of which it is known what it costs.
+	Estimate *Estimate `json:"estimate,omitempty" doc:"What the provider made for the run, and what that costs."`
 	// Next are the sensible next things, most sensible first.
 	Next []NextStep `json:"next,omitempty" doc:"What to do next."`
 	// Text is the report as the command line shows it.

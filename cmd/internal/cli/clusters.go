@@ -19,10 +19,10 @@ import (
 )
 
 func (a *app) clustersCommand() *cobra.Command {
-	c := group("clusters", "List, show, stop, start and delete clusters",
+	c := group("clusters", "List, show, stop, start and delete clusters, and look for what is left of them",
 		a.clustersListCommand(), a.clustersShowCommand(), a.clustersKubeconfigCommand(), a.clustersTokenCommand(),
 		a.clustersStopCommand(), a.clustersStartCommand(), a.clustersDeleteCommand(), a.clustersForgetCommand(),
-		a.clustersLeftoversCommand())
+		a.clustersLeftoversCommand(), a.clustersTrustCommand())
 	c.Aliases = []string{"cluster"}
 	return c
 }
@@ -150,6 +150,9 @@ func (a *app) printCluster(c clusterView) {
 	}
 	if c.Endpoint != "" {
 		a.fact("endpoint", c.Endpoint)
+	}
+	if c.Issuer != "" {
+		a.fact("issuer", c.Issuer)
 	}
 	if c.Simulated {
 		a.fact("simulated", "pods are only said to run: no containers here")

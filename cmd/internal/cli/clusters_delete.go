@@ -84,9 +84,12 @@ func (a *app) deleteCluster(ctx context.Context, name string, f deleteFlags) err
 }
 
 // matches refuses a --confirm that is another name.
-func matches(confirm, name string) error {
+func matches(confirm, name string) error { return sameName(confirm, name, "nothing was deleted") }
+
+// sameName refuses a --confirm that is another name, and says what did not happen.
+func sameName(confirm, name, spared string) error {
 	if confirm != "" && confirm != name {
-		return &refusedError{message: fmt.Sprintf("--confirm %s is not the name of the cluster, %s", confirm, name), next: "nothing was deleted"}
+		return &refusedError{message: fmt.Sprintf("--confirm %s is not the name of the cluster, %s", confirm, name), next: spared}
 	}
 	return nil
 }

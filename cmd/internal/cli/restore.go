@@ -119,6 +119,11 @@ func (a *app) confirmFresh(ctx context.Context, q asked) (string, error) {
 // confirm has a name typed before something is deleted: deed says what, without
 // a capital letter or a full stop.
 func (a *app) confirm(ctx context.Context, name, deed string) error {
+	return a.agreed(ctx, name, deed, "nothing was deleted")
+}
+
+// agreed is confirm for what deletes nothing: spared says what did not happen.
+func (a *app) agreed(ctx context.Context, name, deed, spared string) error {
 	flag := "--confirm " + name
 	err := a.Terminal.Confirm(ctx, name, strings.ToUpper(deed[:1])+deed[1:]+".", flag)
 	var nobody *terminal.NoTerminalError
@@ -127,7 +132,7 @@ func (a *app) confirm(ctx context.Context, name, deed string) error {
 	case errors.As(err, &nobody):
 		return &refusedError{message: deed + ", and nobody can be asked here", next: "add " + flag}
 	case errors.As(err, &other):
-		return &refusedError{message: other.Error(), next: "nothing was deleted"}
+		return &refusedError{message: other.Error(), next: spared}
 	}
 	return err
 }

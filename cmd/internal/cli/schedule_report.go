@@ -31,8 +31,11 @@ type rested struct {
 	Downs     int     `json:"downs"`
 	Price     float64 `json:"price,omitempty"`
 	Currency  string  `json:"currency,omitempty"`
-	Cost      float64 `json:"cost,omitempty"`
-	Saved     float64 `json:"saved,omitempty"`
+	// PricesAsOf is the day of the provider's list of prices, where rekindle.yaml has no
+	// price and the provider knows one.
+	PricesAsOf string  `json:"pricesAsOf,omitempty"`
+	Cost       float64 `json:"cost,omitempty"`
+	Saved      float64 `json:"saved,omitempty"`
 }
 
 // restReport is what schedules came to.
@@ -52,8 +55,9 @@ func (a *app) scheduleReportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "report [NAME ...]", Short: "How long clusters were down, and what that saved", ValidArgsFunction: a.completeDeclared,
 		Long: `How long declared clusters were down by the runs that the journal has, and what
-that saved where rekindle.yaml says what an hour of them costs (price). The time
-before the first run on a cluster does not count: nobody knows how it was.`,
+that saved where rekindle.yaml says what an hour of them costs (price), or else the
+provider's list of prices does. The time before the first run on a cluster does not
+count: nobody knows how it was.`,
 		Example: "  rekindle schedule report --since 30d",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			from, err := past(since, a.Now())
@@ -95,13 +99,30 @@ func (a *app) restReport(ctx context.Context, names []string, since time.Time) (
 		if err != nil {
 			return r, err
 		}
+		asOf := a.priced(&cluster)
 		one := rest(cluster, runs, since, r.Until)
+		one.PricesAsOf = asOf
 		if one.Currency != "" {
 			r.Saved[one.Currency] += one.Saved
 		}
 		r.Clusters = append(r.Clusters, one)
 	}
 	return r, nil
+}
+
+// priced gives a cluster for which rekindle.yaml has no price that of its provider, and
+// returns the day of it; empty where there is none.
+func (a *app) priced(c *config.Cluster) (asOf string) {
+	p, err := a.providers.Get(c.Provider)
+	if err != nil || c.Price != nil {
+		return ""
+	}
+	e := a.engine().Estimate(p, c.Settings)
+	if e == nil || e.Hourly <= 0 {
+		return ""
+	}
+	c.Price = &config.Price{Hour: config.Amount(e.Hourly), Currency: e.Currency}
+	return e.AsOf
 }
 
 // turn is an instant from which a cluster is there, or is not.
@@ -172,6 +193,7 @@ func rest(c config.Cluster, runs []run.Run, since, now time.Time) rested {
 func (a *app) printRest(r restReport) {
 	t := a.Terminal
 	var rows [][]string
+	listed := map[string]bool{}
 	for _, c := range r.Clusters {
 		row := []string{c.Cluster, "-", "-", "-", "-", "-", "-"}
 		if c.Hours > 0 {
@@ -180,6 +202,9 @@ func (a *app) printRest(r restReport) {
 		}
 		if c.Currency != "" && c.Hours > 0 {
 			row[len(row)-1] = money(c.Saved, c.Currency)
+			if c.PricesAsOf != "" {
+				row[len(row)-1], listed[c.PricesAsOf] = "~"+row[len(row)-1], true
+			}
 		}
 		rows = append(rows, row)
 	}
@@ -195,6 +220,9 @@ func (a *app) printRest(r restReport) {
 	}
 	if len(sums) > 0 {
 		t.Outf("\nsaved since %s: %s\n", r.Since.UTC().Format("2006-01-02 15:04Z"), strings.Join(sums, ", "))
+	}
+	if len(listed) > 0 {
+		a.item("~ by the provider's prices of " + strings.Join(slices.Sorted(maps.Keys(listed)), ", ") + ", because rekindle.yaml has no price of it")
 	}
 }
 

@@ -59,6 +59,7 @@ func (d *Desk) request(ctx context.Context, t api.Target) (rebuild.Request, erro
 		return req, err
 	}
 	req = last.request
+	declared.Onto(d.config(), &req, t.Provider)
 	if t.Revision != "" {
 		req.Source.Revision = t.Revision
 	}

@@ -24,10 +24,22 @@ func (d *Desk) Plan(ctx context.Context, t api.Target) (api.Planned, error) {
 	if err != nil {
 		return api.Planned{}, explained(err)
 	}
-	p := api.Planned{Plan: planned.Plan, Commit: planned.Commit, For: planned.Target, Notes: planned.Notes, Warnings: warnings(planned)}
+	p := api.Planned{Plan: planned.Plan, Commit: planned.Commit, For: planned.Target, Notes: planned.Notes, Warnings: warnings(planned), Estimate: estimate(planned.Estimate)}
 	p.Command = "rekindle restore" + declared.Words(req, planned.Commit.SHA, declared.Declares(d.config(), req))
 	p.Exists, err = d.exists(ctx, req)
 	return p, explained(err)
+}
+
+// estimate is what clients are told of what a provider would make.
+func estimate(e *providers.Estimate) *api.Estimate {
+	if e == nil {
+		return nil
+	}
+	told := &api.Estimate{Parts: []api.EstimatedPart{}, Hourly: e.Hourly, Currency: e.Currency, AsOf: e.AsOf, Unpriced: e.Unpriced}
+	for _, p := range e.Parts {
+		told.Parts = append(told.Parts, api.EstimatedPart{What: p.What, Hourly: p.Hourly})
+	}
+	return told
 }
 
 // exists tells whether a cluster of the request's name is there.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/rekindle-io/rekindle/providers"
+	"github.com/rekindle-io/rekindle/providers/eks"
 	"github.com/rekindle-io/rekindle/providers/existing"
 	"github.com/rekindle-io/rekindle/providers/kind"
 	"github.com/rekindle-io/rekindle/providers/local"
@@ -21,6 +22,8 @@ func summary(name string) string {
 		return "a control plane on this machine; pods only seem to run"
 	case kind.ProviderName:
 		return "nodes in Docker containers on this machine"
+	case eks.ProviderName:
+		return "a cluster of Amazon EKS in an AWS account, which costs money"
 	case existing.ProviderName:
 		return "a cluster of somebody else, as rekindle.yaml declares it"
 	}
@@ -57,6 +60,9 @@ func (d *Desk) Providers(ctx context.Context) ([]api.Provider, error) {
 		}
 		one := api.Provider{Name: name, Summary: summary(name), TookMS: median(took[name])}
 		d.judge(ctx, &one, p)
+		if e := d.rebuild.Estimate(p, d.config().With(name, nil)); e != nil && e.Hourly > 0 {
+			one.Hourly, one.Currency, one.AsOf = &e.Hourly, e.Currency, e.AsOf
+		}
 		list = append(list, one)
 	}
 	return list, ctx.Err()

@@ -88,7 +88,8 @@ func ofRestore(to *api.RunReport, r *rebuild.Report) {
 	for _, n := range r.RenderNotes {
 		to.Notes = append(to.Notes, n.String())
 	}
-	to.Notes = slices.Concat(to.Notes, r.CarryNotes, r.Warnings)
+	to.Notes = slices.Concat(to.Notes, r.CarryNotes, r.Warnings, r.Recreated.Lines(r.Cluster))
+	to.Estimate = estimate(r.Estimate)
 	if r.Findings != nil {
 		ofComparison(to, r.Findings)
 	}
