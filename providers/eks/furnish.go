@@ -87,6 +87,8 @@ func (m *making) addOn(ctx context.Context, wanted addon, nodes <-chan struct{})
 		case a.Status == types.AddonStatusDegraded && len(m.set.NodeGroups) == 0:
 			m.progress.Say(fmt.Sprintf("add-on %s waits for nodes, and the settings have none: %s", wanted.Name, addonIssues(a)))
 			return nil
+		case a.Status == types.AddonStatusDegraded:
+			return addOnFailed(a)
 		case a.Status != types.AddonStatusCreateFailed:
 			return nil
 		case complete:
@@ -118,11 +120,16 @@ func (m *making) findAddOn(ctx context.Context, name string) (*types.Addon, erro
 	return out.Addon, nil
 }
 
+// patience is how long an add-on may stay degraded once there are nodes, in looks.
+const patience = 40
+
 // awaitAddOn waits until an add-on is active or has failed. A degraded one may wait for
-// nodes: it is waited for as long as nodes are to be expected, and where there are some.
+// nodes: it is waited for as long as nodes are to be expected, and a while longer where
+// there are some.
 func (m *making) awaitAddOn(ctx context.Context, name string, nodes <-chan struct{}) (*types.Addon, error) {
 	unseen, tell := m.unseen(), m.telling("add-on "+name)
 	var last *types.Addon
+	degraded := 0
 	waiter := awseks.NewAddonActiveWaiter(m.eks, func(o *awseks.AddonActiveWaiterOptions) {
 		o.MinDelay, o.MaxDelay = m.every, m.every
 		o.Retryable = func(_ context.Context, _ *awseks.DescribeAddonInput, out *awseks.DescribeAddonOutput, err error) (bool, error) {
@@ -140,7 +147,10 @@ func (m *making) awaitAddOn(ctx context.Context, name string, nodes <-chan struc
 				return false, nil
 			case types.AddonStatusDegraded:
 				tell("DEGRADED, " + addonIssues(last))
-				return len(m.set.NodeGroups) > 0 || !closed(nodes), nil
+				if closed(nodes) {
+					degraded++
+				}
+				return degraded == 0 || len(m.set.NodeGroups) > 0 && degraded < patience, nil
 			}
 			tell(string(last.Status))
 			return true, nil
