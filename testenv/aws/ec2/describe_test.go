@@ -2,6 +2,7 @@ package ec2
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/rekindle-io/rekindle/testenv/aws/wire"
 )
 
 // furnished is a network with one thing of each kind, seen by everybody.
@@ -242,6 +245,17 @@ func TestTagsAndTermination(t *testing.T) {
 	w.code("InvalidID", err)
 	_, err = c.CreateTags(ctx, &sdk.CreateTagsInput{Resources: []string{i.ID}, Tags: tags("aws:eks")})
 	w.code("InvalidParameterValue", err)
+	needs := func() map[string]string {
+		call := &wire.Call{Account: account, Region: region, Form: url.Values{"InstanceId.1": {i.ID}}}
+		return must(w.cloud.Operations()["TerminateInstances"].Needs(call))[0].Keys
+	}
+	if keys := needs(); keys["aws:ResourceTag/rekindle.io/id"] != "" || keys["aws:ResourceTag/eks:cluster-name"] != "prod" {
+		t.Errorf("a tag counts at once: %v", keys)
+	}
+	w.pass(lag)
+	if keys := needs(); keys["aws:ResourceTag/rekindle.io/id"] != "v" {
+		t.Errorf("tags: %v", keys)
+	}
 	out, err := c.TerminateInstances(ctx, &sdk.TerminateInstancesInput{InstanceIds: []string{i.ID}})
 	w.ok(err)
 	if ch := out.TerminatingInstances[0]; ch.CurrentState.Name != types.InstanceStateNameShuttingDown || ch.PreviousState.Name != types.InstanceStateNameRunning {

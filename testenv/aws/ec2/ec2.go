@@ -26,7 +26,7 @@ type Options struct {
 	// Delay is how long a change of state takes, such as an instance's start or end.
 	Delay time.Duration
 	// Lag is how long a describe operation answers as before a thing was made or
-	// removed.
+	// removed, and how long permissions do not see tags that were added.
 	Lag time.Duration
 	// Page is how many items the SDK's describe operations return at most at once, even
 	// when more are asked for; 0 for EC2's own limit.
@@ -95,6 +95,8 @@ type Thing struct {
 
 	serial uint64
 	gone   time.Time
+	// tagged is when the tags were put that it did not get when it was made.
+	tagged map[string]time.Time
 }
 
 func (t *Thing) thing() *Thing { return t }
@@ -152,7 +154,7 @@ func tagsOf(tags map[string]string) map[string]string {
 }
 
 func (t Thing) clone() Thing {
-	t.Tags = tagsOf(t.Tags)
+	t.Tags, t.tagged = tagsOf(t.Tags), nil
 	return t
 }
 

@@ -204,7 +204,7 @@ func (c *Cloud) revoking(operation string, do func(*Place, string, ...Rule) erro
 // what is not there that it is not there, before it looks at permissions.
 func (c *Cloud) needsOn(call *wire.Call, operation string, k kind, ids ...string) ([]wire.Need, error) {
 	p := c.At(call.Account, call.Region)
-	p.lock()
+	now := p.lock()
 	defer p.unlock()
 	list := make([]wire.Need, len(ids))
 	for i, id := range ids {
@@ -212,14 +212,14 @@ func (c *Cloud) needsOn(call *wire.Call, operation string, k kind, ids ...string
 		if err != nil {
 			return nil, err
 		}
-		list[i] = p.need(operation, k, t)
+		list[i] = p.need(operation, k, t, now)
 	}
 	return list, nil
 }
 
-func (p *Place) need(operation string, k kind, t *Thing) wire.Need {
+func (p *Place) need(operation string, k kind, t *Thing, now time.Time) wire.Need {
 	keys := map[string]string{}
-	for key, value := range t.Tags {
+	for key, value := range t.known(now, p.cloud.options.Lag) {
 		keys["aws:ResourceTag/"+key], keys["ec2:ResourceTag/"+key] = value, value
 	}
 	return wire.Need{Action: "ec2:" + operation, Resources: []string{p.arn(k, t.ID)}, Keys: keys}
@@ -251,7 +251,7 @@ func (c *Cloud) needsTags(call *wire.Call) ([]wire.Need, error) {
 		return nil, err
 	}
 	p := c.At(call.Account, call.Region)
-	p.lock()
+	now := p.lock()
 	defer p.unlock()
 	var list []wire.Need
 	for _, id := range numbered(call.Form, "ResourceId") {
@@ -259,7 +259,7 @@ func (c *Cloud) needsTags(call *wire.Call) ([]wire.Need, error) {
 		if err != nil {
 			return nil, err
 		}
-		n := p.need("CreateTags", k, t)
+		n := p.need("CreateTags", k, t, now)
 		for key, value := range tags {
 			n.Keys["aws:RequestTag/"+key] = value
 		}

@@ -3,6 +3,7 @@ package ec2
 import (
 	"maps"
 	"strings"
+	"time"
 )
 
 // maxTags is how many tags a thing may have, without those of AWS itself.
@@ -11,7 +12,7 @@ const maxTags = 50
 // Tag puts tags on things of any kind, as AWS itself may: all of them, or none when one
 // is not there.
 func (p *Place) Tag(tags map[string]string, ids ...string) error {
-	p.lock()
+	now := p.lock()
 	defer p.unlock()
 	things := make([]*Thing, len(ids))
 	for i, id := range ids {
@@ -28,9 +29,30 @@ func (p *Place) Tag(tags map[string]string, ids ...string) error {
 		}
 	}
 	for _, t := range things {
-		maps.Copy(t.Tags, tags)
+		t.put(tags, now)
 	}
 	return nil
+}
+
+func (t *Thing) put(tags map[string]string, now time.Time) {
+	if t.tagged == nil {
+		t.tagged = map[string]time.Time{}
+	}
+	for k, v := range tags {
+		if have, there := t.Tags[k]; !there || have != v {
+			t.Tags[k], t.tagged[k] = v, now
+		}
+	}
+}
+
+// known are the tags that permissions see.
+func (t *Thing) known(now time.Time, lag time.Duration) map[string]string {
+	tags := tagsOf(t.Tags)
+	maps.DeleteFunc(tags, func(k, _ string) bool {
+		put, late := t.tagged[k]
+		return late && now.Before(put.Add(lag))
+	})
+	return tags
 }
 
 // Untag removes tags from a thing.

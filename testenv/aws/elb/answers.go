@@ -213,13 +213,13 @@ func (c *Cloud) tagsOp(parameter, element string) func(context.Context, *wire.Ca
 		defer p.unlock()
 		var answer tagsAnswer
 		for _, id := range ids {
-			_, tags, lives := p.tagged(id)
-			if !lives {
+			t := p.find(id)
+			if !t.there() {
 				return nil, p.absent(id)
 			}
 			item := tagsItem{ID: idItem{XMLName: xml.Name{Local: element}, Value: id}}
-			for _, k := range slices.Sorted(maps.Keys(tags)) {
-				item.Tags = append(item.Tags, tagItem{k, tags[k]})
+			for _, k := range slices.Sorted(maps.Keys(t.tags)) {
+				item.Tags = append(item.Tags, tagItem{k, t.tags[k]})
 			}
 			answer.List = append(answer.List, item)
 		}
@@ -259,7 +259,7 @@ func (c *Cloud) addTags(parameter string) func(context.Context, *wire.Call) (any
 // Tag puts tags on classic load balancers by name, on others and on target groups by
 // ARN: on all, or on none when one is not there.
 func (p *Place) Tag(tags map[string]string, ids ...string) error {
-	p.lock()
+	now := p.lock()
 	defer p.unlock()
 	for k := range tags {
 		if strings.HasPrefix(k, "aws:") {
@@ -267,19 +267,23 @@ func (p *Place) Tag(tags map[string]string, ids ...string) error {
 		}
 	}
 	for _, id := range ids {
-		_, has, lives := p.tagged(id)
-		if !lives {
+		t := p.find(id)
+		if !t.there() {
 			return p.absent(id)
 		}
-		merged := tagsOf(has)
+		merged := tagsOf(t.tags)
 		maps.Copy(merged, tags)
 		if len(merged) > maxTags {
 			return refuse("TooManyTags", "The maximum number of tags has been reached on '%s'", id)
 		}
 	}
 	for _, id := range ids {
-		_, has, _ := p.tagged(id)
-		maps.Copy(has, tags)
+		t := p.find(id)
+		for k, v := range tags {
+			if have, there := t.tags[k]; !there || have != v {
+				t.tags[k], t.tagged[k] = v, now
+			}
+		}
 	}
 	return nil
 }

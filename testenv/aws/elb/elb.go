@@ -29,7 +29,7 @@ type Options struct {
 	// interfaces to go once it is deleted.
 	Delay time.Duration
 	// Lag is how long a describe operation answers as before a thing was made or
-	// removed.
+	// removed, and how long permissions do not see tags that were added.
 	Lag time.Duration
 	// Page is how many items the SDK's describe operations return at most at once, even
 	// when more are asked for; 0 for the service's own limit.
@@ -107,8 +107,7 @@ type Balancer struct {
 	// Targets are the target groups of one that is not classic, by ARN.
 	Targets []string
 
-	serial     uint64
-	gone       time.Time
+	life
 	interfaces []string
 }
 
@@ -130,10 +129,19 @@ type TargetGroup struct {
 	Type string
 	Tags map[string]string
 
+	made time.Time
+	life
+}
+
+// life is what happened to a thing.
+type life struct {
 	serial uint64
 	gone   time.Time
-	made   time.Time
+	// tagged is when the tags were put that it did not get when it was made.
+	tagged map[string]time.Time
 }
+
+func (l *life) lives() bool { return l.gone.IsZero() }
 
 func (p *Place) lock() time.Time {
 	p.cloud.mu.Lock()
@@ -171,16 +179,16 @@ func tagsOf(tags map[string]string) map[string]string {
 
 func (b *Balancer) copy() Balancer {
 	c := *b
-	c.Tags, c.Subnets, c.Groups, c.interfaces = tagsOf(b.Tags), slices.Clone(b.Subnets), slices.Clone(b.Groups), nil
+	c.Tags, c.Subnets, c.Groups, c.interfaces, c.tagged = tagsOf(b.Tags), slices.Clone(b.Subnets), slices.Clone(b.Groups), nil, map[string]time.Time{}
 	c.Listeners, c.Targets = slices.Clone(b.Listeners), slices.Clone(b.Targets)
 	return c
 }
 
-func (b *Balancer) lives() bool { return b.gone.IsZero() }
-
-func (g *TargetGroup) copy() TargetGroup { c := *g; c.Tags = tagsOf(g.Tags); return c }
-
-func (g *TargetGroup) lives() bool { return g.gone.IsZero() }
+func (g *TargetGroup) copy() TargetGroup {
+	c := *g
+	c.Tags, c.tagged = tagsOf(g.Tags), map[string]time.Time{}
+	return c
+}
 
 // seen tells whether a describe operation shows what was made and removed at these
 // times.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -161,13 +162,16 @@ func TestClassic(t *testing.T) {
 	}
 	_, err = w.classic.DeleteLoadBalancer(ctx, &classicsdk.DeleteLoadBalancerInput{LoadBalancerName: aws.String("a1")})
 	w.ok(err)
-	if need := w.needs[0]; need.Keys["aws:ResourceTag/rekindle.io/id"] != "x" {
-		t.Errorf("it needed %+v", need)
+	if need := w.needs[0]; need.Keys["aws:ResourceTag/rekindle.io/id"] != "" || need.Keys["aws:ResourceTag/kubernetes.io/cluster/prod"] != "owned" {
+		t.Errorf("a tag counts at once: %+v", need)
 	}
 	must(w.classic.DescribeLoadBalancers(ctx, &classicsdk.DescribeLoadBalancersInput{LoadBalancerNames: []string{"a1"}}))
 	w.refused("DependencyViolation", w.network.DeleteGroup(g.ID))
 	w.refused("DependencyViolation", w.network.DeleteSubnet(w.subnets[0]))
 	w.now = w.now.Add(delay)
+	if needs, err := w.cloud.Classic().Operations()["DeleteLoadBalancer"].Needs(&wire.Call{Account: account, Region: region, Form: url.Values{"LoadBalancerName": {"a1"}}}); err != nil || len(needs[0].Keys) > 0 {
+		t.Errorf("what is gone has tags: %+v, %v", needs, err)
+	}
 	w.ok(w.network.DeleteGroup(g.ID))
 	w.ok(w.network.DeleteSubnet(w.subnets[0]))
 	_, err = w.classic.DescribeLoadBalancers(ctx, &classicsdk.DescribeLoadBalancersInput{LoadBalancerNames: []string{"a1"}})
@@ -212,6 +216,15 @@ func TestV2(t *testing.T) {
 	}
 	_, err = w.v2.DeleteTargetGroup(ctx, &sdk.DeleteTargetGroupInput{TargetGroupArn: &tg.ARN})
 	w.code("ResourceInUse", err)
+	if need := w.needs[0]; need.Keys["aws:ResourceTag/a"] != "b" || need.Keys["aws:ResourceTag/k"] != "" {
+		t.Errorf("a tag counts at once: %+v", need)
+	}
+	w.now = w.now.Add(lag)
+	_, err = w.v2.DeleteTargetGroup(ctx, &sdk.DeleteTargetGroupInput{TargetGroupArn: &tg.ARN})
+	w.code("ResourceInUse", err)
+	if need := w.needs[0]; need.Keys["aws:ResourceTag/k"] != "v" {
+		t.Errorf("it needed %+v", need)
+	}
 	w.ok(w.place.Protect(b.ARN, true))
 	_, err = w.v2.DeleteLoadBalancer(ctx, &sdk.DeleteLoadBalancerInput{LoadBalancerArn: &b.ARN})
 	w.code("OperationNotPermitted", err)

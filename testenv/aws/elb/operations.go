@@ -72,12 +72,12 @@ func members(form url.Values, list string) []string {
 	return found
 }
 
-// needsOn is a permission on each thing that a parameter names, with the tags that it
-// has, or had when it is gone.
+// needsOn is a permission on each thing that a parameter names, with the tags that the
+// service knows of: what is gone has none any more.
 func (c *Cloud) needsOn(operation, parameter string) func(*wire.Call) ([]wire.Need, error) {
 	return func(call *wire.Call) ([]wire.Need, error) {
 		p := c.At(call.Account, call.Region)
-		p.lock()
+		now := p.lock()
 		defer p.unlock()
 		ids := members(call.Form, parameter)
 		if id := call.Form.Get(parameter); id != "" {
@@ -86,8 +86,8 @@ func (c *Cloud) needsOn(operation, parameter string) func(*wire.Call) ([]wire.Ne
 		list := make([]wire.Need, len(ids))
 		for i, id := range ids {
 			keys := map[string]string{}
-			arn, tags, _ := p.tagged(id)
-			for k, v := range tags {
+			t := p.find(id)
+			for k, v := range t.known(now, c.options.Lag) {
 				keys["aws:ResourceTag/"+k], keys["elasticloadbalancing:ResourceTag/"+k] = v, v
 			}
 			asked := tagsIn(call.Form)
@@ -97,25 +97,47 @@ func (c *Cloud) needsOn(operation, parameter string) func(*wire.Call) ([]wire.Ne
 			if len(asked) > 0 {
 				keys["aws:TagKeys"] = strings.Join(slices.Sorted(maps.Keys(asked)), ",")
 			}
-			list[i] = wire.Need{Action: "elasticloadbalancing:" + operation, Resources: []string{arn}, Keys: keys}
+			list[i] = wire.Need{Action: "elasticloadbalancing:" + operation, Resources: []string{t.arn}, Keys: keys}
 		}
 		return list, nil
 	}
 }
 
-// tagged finds the tags of what requests call id. Lives is false for what is gone or
-// was never there.
-func (p *Place) tagged(id string) (arn string, tags map[string]string, lives bool) {
+// target is what requests call by a name or an ARN.
+type target struct {
+	arn  string
+	tags map[string]string
+	// life is nil for what was never there.
+	*life
+}
+
+func (p *Place) find(id string) target {
 	if b := p.balancer(id); b != nil {
-		return b.ARN, b.Tags, b.lives()
+		return target{b.ARN, b.Tags, &b.life}
 	}
 	if g := p.group(id); g != nil {
-		return g.ARN, g.Tags, g.lives()
+		return target{g.ARN, g.Tags, &g.life}
 	}
 	if strings.HasPrefix(id, "arn:") {
-		return id, nil, false
+		return target{arn: id}
 	}
-	return p.arn("loadbalancer/" + id), nil, false
+	return target{arn: p.arn("loadbalancer/" + id)}
+}
+
+// there tells whether it has not been removed.
+func (t target) there() bool { return t.life != nil && t.lives() }
+
+// known are the tags that permissions see.
+func (t target) known(now time.Time, lag time.Duration) map[string]string {
+	if t.life == nil || !t.lives() && !now.Before(t.gone.Add(lag)) {
+		return nil
+	}
+	tags := tagsOf(t.tags)
+	maps.DeleteFunc(tags, func(k, _ string) bool {
+		put, late := t.tagged[k]
+		return late && now.Before(put.Add(lag))
+	})
+	return tags
 }
 
 func tagsIn(form url.Values) map[string]string {
