@@ -15,6 +15,9 @@ import (
 	"github.com/rekindle-io/rekindle/cmd/internal/terminal"
 	"github.com/rekindle-io/rekindle/providers"
 	"github.com/rekindle-io/rekindle/providers/fake"
+	"github.com/rekindle-io/rekindle/recover/rebuild"
+	"github.com/rekindle-io/rekindle/recover/run"
+	"github.com/rekindle-io/rekindle/testenv/gitserver"
 )
 
 // cloudy is a machine with a cloud behind it that is only played.
@@ -223,5 +226,113 @@ same (fake)
 	}
 	if _, errs, code := c.run("config", "show", "sam"); code != exitUsage || !strings.Contains(errs, `did you mean "same"`) {
 		t.Errorf("code %d: %s", code, errs)
+	}
+}
+
+const cloudFile = `clusters:
+  prod: {source: {repo: REPO}, provider: fake}
+`
+
+// repo makes a repository of one file, and declares prod from it.
+func (c *cloudy) repo(manifest string) {
+	c.t.Helper()
+	r := gitserver.Repo(c.t)
+	r.CommitFile("all.yaml", manifest, "a commit")
+	c.file(strings.ReplaceAll(cloudFile, "REPO", r.Dir))
+}
+
+func TestPlanSaysWhatIsMadeAndWhatItCosts(t *testing.T) {
+	c := newCloudy(t)
+	c.repo(`{apiVersion: v1, kind: ConfigMap, metadata: {name: web, namespace: default}}`)
+	out, errs, code := c.run("plan", "prod")
+	const want = `
+The provider makes
+  WHAT            USD AN HOUR
+  control plane         0.100
+  1 x fake.large        0.250
+  network                   -
+  in all about          0.350
+  by the prices of 2026-11-01: about 255 USD a month if it is never taken down
+  not in it: traffic
+
+`
+	if code != 0 || !strings.Contains(out, want) {
+		t.Errorf("code %d: %s\n%s", code, errs, out)
+	}
+	out, _, _ = c.run("plan", "prod", "--json")
+	if !strings.Contains(out, `"asOf": "2026-11-01"`) {
+		t.Errorf("%s", out)
+	}
+	if out, _, code := c.run("plan", "prod", "--provider", "local"); code != 0 || strings.Contains(out, "USD") {
+		t.Errorf("code %d: %s", code, out)
+	}
+}
+
+func TestReportTakesTheProvidersPrices(t *testing.T) {
+	c := newCloudy(t)
+	c.file("clusters:\n  prod: {source: {repo: r}, provider: fake}\n  dev: {source: {repo: r}, provider: fake, price: {hour: 1, currency: EUR}}\n")
+	store, err := run.OpenStore(filepath.Join(c.dir, ".local/state/rekindle"), run.StoreOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"prod", "dev"} {
+		r := tornDown(rebuild.TeardownRecipe, 20)
+		r.ID, r.Cluster, r.Provider = "20261116-"+name, name, "fake"
+		if err := store.Begin(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, errs, code := c.run("schedule", "report", "--since", "7d")
+	if code != 0 || !strings.Contains(out, "~52.50 USD") || !strings.Contains(out, " 150.00 EUR") ||
+		!strings.Contains(out, "~ by the provider's prices of 2026-11-01: rekindle.yaml has none") {
+		t.Errorf("code %d: %s\n%s", code, errs, out)
+	}
+	if out, _, _ := c.run("schedule", "report", "prod", "--json"); !strings.Contains(out, `"pricesAsOf": "2026-11-01"`) {
+		t.Errorf("%s", out)
+	}
+}
+
+func TestTrustIsToldAndUpdated(t *testing.T) {
+	c := newCloudy(t)
+	c.create("prod", "2")
+	if out, _, code := c.run("clusters", "trust", "prod"); code != 0 || out != "nothing is known of an earlier issuer of prod\n" {
+		t.Errorf("code %d: %s", code, out)
+	}
+	store, err := run.OpenStore(filepath.Join(c.dir, ".local/state/rekindle"), run.StoreOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := json.Marshal([]rebuild.Identity{{ID: "1", Issuer: fake.IssuerOf("1")}, {ID: "2", Issuer: fake.IssuerOf("2")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.PutRecord(t.Context(), "identities", "fake/prod", raw); err != nil {
+		t.Fatal(err)
+	}
+	if out, _, code := c.run("clusters", "trust", "prod"); code != 0 || out != "nobody trusts the earlier issuers of prod any more\n" {
+		t.Errorf("code %d: %s", code, out)
+	}
+	c.world.AddTrust(providers.Trust{What: "role app-prod (arn:aws:iam::123456789012:role/app-prod)", Accounts: []string{"shop/app"}, Issuer: fake.IssuerOf("1")})
+	out, _, code := c.run("clusters", "trust", "prod")
+	const told = `prod signs as https://issuer.invalid/2
+  - role app-prod (arn:aws:iam::123456789012:role/app-prod)
+      for shop/app
+      trusts https://issuer.invalid/1
+`
+	if code != 0 || out != told {
+		t.Errorf("code %d:\n%s", code, out)
+	}
+	if _, errs, code := c.run("clusters", "trust", "prod", "--update"); code != exitRefused || !strings.Contains(errs, "add --confirm prod") {
+		t.Errorf("nobody agreed: code %d: %s", code, errs)
+	}
+	if _, errs, code := c.run("clusters", "trust", "prod", "--update", "--confirm", "dev"); code != exitRefused || !strings.Contains(errs, "nothing was changed") {
+		t.Errorf("another name: code %d: %s", code, errs)
+	}
+	if out, errs, code := c.run("clusters", "trust", "prod", "--update", "--confirm", "prod"); code != 0 || !strings.Contains(out, "✓ role app-prod") || !strings.Contains(out, "trusts it now") {
+		t.Errorf("code %d: %s%s", code, out, errs)
+	}
+	c.world.AddTrust(providers.Trust{What: "locked role", Issuer: fake.IssuerOf("1")})
+	if out, errs, code := c.run("clusters", "trust", "prod", "--update", "--confirm", "prod", "--json"); code != exitFailed || !strings.Contains(errs, "1 of 1 could not be updated") || !strings.Contains(out, `"why": "it may not be changed"`) {
+		t.Errorf("code %d: %s%s", code, out, errs)
 	}
 }

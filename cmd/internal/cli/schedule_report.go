@@ -222,7 +222,7 @@ func (a *app) printRest(r restReport) {
 		t.Outf("\nsaved since %s: %s\n", r.Since.UTC().Format("2006-01-02 15:04Z"), strings.Join(sums, ", "))
 	}
 	if len(listed) > 0 {
-		a.item("~ by the provider's prices of " + strings.Join(slices.Sorted(maps.Keys(listed)), ", ") + ", because rekindle.yaml has no price of it")
+		a.item("~ by the provider's prices of " + strings.Join(slices.Sorted(maps.Keys(listed)), ", ") + ": rekindle.yaml has none")
 	}
 }
 
