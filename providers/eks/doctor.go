@@ -20,7 +20,8 @@ func (p *Provider) Diagnose(ctx context.Context) []providers.Finding {
 		return []providers.Finding{amiss("AWS", err)}
 	}
 	if len(places) == 0 {
-		return []providers.Finding{{Subject: "AWS", OK: true, Message: "not asked: rekindle.yaml says of no account and region that clusters are made there"}}
+		return []providers.Finding{{Subject: "AWS", Message: "not asked: no account and region is known in which clusters may be made",
+			Remedy: "say so in rekindle.yaml, below providers.eks: region and allow.accounts (docs/providers/eks.md)"}}
 	}
 	var found []providers.Finding
 	for _, set := range places {
