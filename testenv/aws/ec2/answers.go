@@ -219,12 +219,12 @@ type zoneItem struct {
 }
 
 func (p *Place) zoneItem(z Zone) zoneItem {
-	return zoneItem{z.Name, z.ID, "available", p.region, p.region + "-zg-1", p.region, "opt-in-not-required", "availability-zone"}
+	return zoneItem{z.Name, z.ID, "available", p.region, p.region + "-zg-1", p.region, "opt-in-not-required", z.sort()}
 }
 
 func (p *Place) zoneFields(z Zone) fields {
 	return fields{
-		"zone-name": one(z.Name), "zone-id": one(z.ID), "state": one("available"), "region-name": one(p.region), "zone-type": one("availability-zone"),
+		"zone-name": one(z.Name), "zone-id": one(z.ID), "state": one("available"), "region-name": one(p.region), "zone-type": one(z.sort()),
 		"opt-in-status": one("opt-in-not-required"), "group-name": one(p.region + "-zg-1"), "network-border-group": one(p.region), "message": nil,
 	}
 }

@@ -74,6 +74,7 @@ type Place struct {
 	account, region string
 	quota           map[kind]quota
 	exhausted       map[string]bool // types of instances
+	zoneList        []Zone
 
 	vpcs       shelf[*VPC]
 	subnets    shelf[*Subnet]

@@ -136,10 +136,17 @@ func TestPlacesAreApart(t *testing.T) {
 		_, err := other.VPC(n.vpc.ID)
 		w.refused("InvalidVpcID.NotFound", err)
 	}
-	if zones := w.cloud.At(account, "ap-southeast-2").Zones(); zones[1] != (Zone{"ap-southeast-2b", "apse2-az2"}) {
+	if zones := w.cloud.At(account, "ap-southeast-2").Zones(); zones[1] != (Zone{Name: "ap-southeast-2b", ID: "apse2-az2"}) {
 		t.Errorf("zones: %v", zones)
 	}
-	if zones := w.Zones(); zones[0] != (Zone{"eu-central-1a", "euc1-az1"}) {
+	if zones := w.Zones(); zones[0] != (Zone{Name: "eu-central-1a", ID: "euc1-az1"}) {
+		t.Errorf("zones: %v", zones)
+	}
+	if zones := w.cloud.At(account, "us-east-1").Zones(); len(zones) != 6 || zones[4] != (Zone{Name: "us-east-1e", ID: "use1-az3"}) {
+		t.Errorf("zones: %v", zones)
+	}
+	w.SetZones(Zone{Name: region + "-ham-1a", ID: "euc1-ham1-az1", Type: "local-zone"})
+	if zones := w.Zones(); len(zones) != 1 || zones[0].ID != "euc1-ham1-az1" {
 		t.Errorf("zones: %v", zones)
 	}
 }

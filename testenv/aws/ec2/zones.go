@@ -1,32 +1,69 @@
 package ec2
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
-// Zone is an availability zone.
-type Zone struct{ Name, ID string }
+// Zone is an availability zone, or one of another sort.
+type Zone struct {
+	Name string
+	// ID is what it is called in all accounts, "euc1-az1".
+	ID string
+	// Type is "availability-zone" when empty, else "local-zone" or "wavelength-zone".
+	Type string
+}
 
-// Zones returns the availability zones of the region, ordered by name: a, b, c.
-func (p *Place) Zones() []Zone { return p.zones() }
+func (z Zone) sort() string {
+	if z.Type == "" {
+		return "availability-zone"
+	}
+	return z.Type
+}
 
-// zones of a region are three; the IDs are short for the region and a number, as
-// "euc1-az1" is for eu-central-1.
+// SetZones has the place have these zones.
+func (p *Place) SetZones(zones ...Zone) {
+	p.lock()
+	defer p.unlock()
+	p.zoneList = slices.Clone(zones)
+}
+
+// Zones returns the zones of the region. Unless they were set these are a, b and c, and
+// six in us-east-1, of which the fifth is the one that EKS cannot use (use1-az3).
+func (p *Place) Zones() []Zone {
+	p.lock()
+	defer p.unlock()
+	return slices.Clone(p.zones())
+}
+
 func (p *Place) zones() []Zone {
-	short := ""
-	for i, part := range strings.Split(p.region, "-") {
+	if p.zoneList != nil {
+		return p.zoneList
+	}
+	numbers := "123"
+	if p.region == "us-east-1" {
+		numbers = "124635"
+	}
+	for i, n := range numbers {
+		p.zoneList = append(p.zoneList, Zone{Name: p.region + string(rune('a'+i)), ID: short(p.region) + "-az" + string(n)})
+	}
+	return p.zoneList
+}
+
+// short is what IDs of zones call a region: "euc1" is eu-central-1.
+func short(region string) string {
+	name := ""
+	for i, part := range strings.Split(region, "-") {
 		switch {
 		case i == 0:
-			short += part
+			name += part
 		case part == "northeast", part == "northwest", part == "southeast", part == "southwest":
-			short += part[:1] + part[5:6]
+			name += part[:1] + part[5:6]
 		case part != "":
-			short += part[:1]
+			name += part[:1]
 		}
 	}
-	list := make([]Zone, 3)
-	for i := range list {
-		list[i] = Zone{Name: p.region + string(rune('a'+i)), ID: short + "-az" + string(rune('1'+i))}
-	}
-	return list
+	return name
 }
 
 func zoneNames(zones []Zone) string {
