@@ -66,6 +66,9 @@ func (c *confirm) lines() []ui.Line {
 	}
 	if p := ch.planned; p != nil {
 		lines = append(lines, row("plan", fmt.Sprintf("%s, %s", ui.Count(objectsOf(*p), "object"), ui.Count(len(p.Warnings), "warning"))))
+		if cost := p.Estimate.Cost(); cost != "" {
+			lines = append(lines, row("costs", cost))
+		}
 	}
 	lines = append(lines, row("how", c.how()),
 		row("switches", fmt.Sprintf("prune %s, convert %s, allow unserved %s", ch.prune.words(ch.adhoc()), ch.convert.words(ch.adhoc()), ch.allowUnserved.words(ch.adhoc()))))

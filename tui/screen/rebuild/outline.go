@@ -42,6 +42,9 @@ func outline(p api.Planned) []ui.Branch[row] {
 	if len(p.Warnings) > 0 {
 		roots = append(roots, warnings(p.Warnings))
 	}
+	if p.Estimate != nil {
+		roots = append(roots, costs(p.Estimate))
+	}
 	if p.Plan != nil {
 		roots = append(roots, waves(p.Plan)...)
 	}
@@ -59,6 +62,25 @@ func warnings(list []api.Warning) ui.Branch[row] {
 			one.Children = []ui.Branch[row]{{Value: row{key: fmt.Sprintf("!%d→", i), label: "→ " + w.Hint, tone: plainTone}}}
 		}
 		top.Children = append(top.Children, one)
+	}
+	return top
+}
+
+// costs is what the provider makes, part by part with what an hour of it costs.
+func costs(e *api.Estimate) ui.Branch[row] {
+	top := ui.Branch[row]{Value: row{key: "$", label: "the provider makes " + ui.Count(len(e.Parts), "part"), tone: strongTone, note: e.Cost()}}
+	add := func(label, note string, t tone) {
+		top.Children = append(top.Children, ui.Branch[row]{Value: row{key: fmt.Sprintf("$%d", len(top.Children)), label: label, tone: t, note: note}})
+	}
+	for _, p := range e.Parts {
+		price := "its price is not known"
+		if p.Hourly != nil {
+			price = fmt.Sprintf("%.3f %s an hour", *p.Hourly, e.Currency)
+		}
+		add(p.What, price, plainTone)
+	}
+	for _, what := range e.Unpriced {
+		add("not in the price: "+what, "", dimTone)
 	}
 	return top
 }

@@ -145,6 +145,9 @@ func (p *planned) head() []string {
 	if n := len(have.Warnings); n > 0 {
 		first = append(first, ui.Cell{Text: "  ! " + ui.Count(n, "warning"), Style: st.Warn})
 	}
+	if cost := have.Estimate.Cost(); cost != "" {
+		first = append(first, ui.Cell{Text: "  " + cost, Style: st.Dim})
+	}
 	lines := []string{first.Draw(p.width), p.switches().Draw(p.width)}
 	if p.told != "" && p.height > 8 {
 		for _, l := range ui.Wrap("→ "+p.told, p.width) {

@@ -195,6 +195,26 @@ func TestUnusableProviderSaysWhy(t *testing.T) {
 	})
 }
 
+// What a provider makes and what that costs is told before anything is begun.
+func TestCostsAreTold(t *testing.T) {
+	tuitest.Test(t, func(t *testing.T, ctx context.Context) {
+		w := begin(t, ctx, 80, 24, func(d *tuitest.Daemon) {
+			price := 0.35
+			d.SetProviders([]api.Provider{{Name: "kind", Usable: true, Summary: "a cluster in the cloud", Hourly: &price, Currency: "USD", AsOf: "2026-11-01"}})
+			p := tuitest.Planned()
+			p.Exists, p.Warnings = false, nil
+			plane, node := 0.1, 0.25
+			p.Estimate = &api.Estimate{Parts: []api.EstimatedPart{{What: "control plane", Hourly: &plane}, {What: "1 x m6i.large", Hourly: &node}, {What: "network"}},
+				Hourly: 0.35, Currency: "USD", AsOf: "2026-11-01", Unpriced: []string{"traffic"}}
+			d.SetPlan(p)
+		})
+		w.choose("shop-dev").Keys("enter").Sees("0.35 USD")
+		w.Keys("enter").Sees("[4 plan]", "about 0.35 USD an hour (2026-11-01)", "the provider makes 3 parts")
+		w.Keys("l", "j").Sees("control plane", "0.100 USD an hour", "its price is not known", "not in the price: traffic")
+		w.Keys("enter").Sees("[5 confirm]", "costs", "about 0.35 USD an hour (2026-11-01)")
+	})
+}
+
 func TestStartIsTriedAgainUnderTheSameKey(t *testing.T) {
 	tuitest.Test(t, func(t *testing.T, ctx context.Context) {
 		w := begin(t, ctx, 100, 30)

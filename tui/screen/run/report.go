@@ -76,6 +76,9 @@ func (s *Screen) reported(msg reported) tea.Cmd {
 	return nil
 }
 
+// noteWidth is where the lines of notes are broken: a page of 80 columns shows them.
+const noteWidth = 74
+
 // lines are the report without its findings.
 func (r *report) lines() []ui.Line {
 	st, rep := r.env.Styles, r.have
@@ -94,6 +97,9 @@ func (r *report) lines() []ui.Line {
 	}
 	if rep.Fingerprint != "" {
 		lines = append(lines, ui.Text("fingerprint "+short(rep.Fingerprint, 16), st.Dim))
+	}
+	if cost := rep.Estimate.Cost(); cost != "" {
+		lines = append(lines, ui.Text("costs "+cost, st.Plain))
 	}
 	if len(rep.Next) > 0 {
 		lines = append(lines, nil, ui.Text("next", st.Dim))
@@ -117,7 +123,9 @@ func (r *report) lines() []ui.Line {
 	if len(rep.Notes) > 0 {
 		lines = append(lines, nil, ui.Text("notes", st.Dim))
 		for _, n := range rep.Notes {
-			lines = append(lines, ui.Text("  "+n, st.Plain))
+			for i, l := range ui.Wrap(n, noteWidth) {
+				lines = append(lines, ui.Text([]string{"  ", "    "}[min(i, 1)]+l, st.Plain))
+			}
 		}
 	}
 	return lines
