@@ -342,3 +342,24 @@ func TestProtected(t *testing.T) {
 		return apierrors.IsNotFound(err)
 	})
 }
+
+// What is made without a control plane is what controllers make.
+func TestMake(t *testing.T) {
+	w := newWorld(t)
+	w.stop()
+	o := Options{Cluster: w.cluster, Network: w.network, Balancing: w.balancing}
+	for kind, annotations := range map[elb.Kind]map[string]string{elb.Classic: nil, elb.Network: {annType: "nlb"}} {
+		if b := must(MakeService(o, "shop", "web", annotations)); b.Kind != kind || b.Tags["kubernetes.io/service-name"] != "shop/web" || b.VPC != w.cluster.VPC {
+			t.Errorf("it is %+v", b)
+		}
+	}
+	if b := must(MakeIngress(o, "shop", "web")); b.Kind != elb.Application || b.Tags["elbv2.k8s.aws/cluster"] != "prod" || len(b.Groups) != 1 || len(b.Targets) != 1 {
+		t.Errorf("it is %+v", b)
+	}
+	if v := must(MakeClaim(o, "shop", "data", 8)); v.Size != 8 || v.Tags["kubernetes.io/created-for/pvc/name"] != "data" || v.Tags["kubernetes.io/cluster/prod"] != "owned" {
+		t.Errorf("it is %+v", v)
+	}
+	if n := len(w.network.Interfaces(w.cluster.VPC)); n != 6 {
+		t.Errorf("%d interfaces", n)
+	}
+}
