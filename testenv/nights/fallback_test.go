@@ -57,6 +57,19 @@ func (e evening) verifiedAs(r run.Run, commit string) {
 	}
 }
 
+// fallsBack pushes a head that is refused and lets the next morning come, on which
+// the cluster falls back. It returns the commit.
+func (e evening) fallsBack() string {
+	e.t.Helper()
+	bad := e.push(refusedHead)
+	e.sleepOver(6)
+	for range 3 {
+		e.retry()
+	}
+	e.await("awake")
+	return bad
+}
+
 // sleepOver lets that evening come, and the next morning.
 func (e evening) sleepOver(evening int) {
 	e.t.Helper()
@@ -75,12 +88,7 @@ func TestFallback(t *testing.T) {
 	good := e.git("-C", filepath.Join(e.dir, "repo"), "rev-parse", "HEAD")
 	e.up()
 	e.verifiedAs(e.runs("restore")[0], good)
-	bad := e.push(refusedHead)
-	e.sleepOver(6)
-	for range 3 {
-		e.retry()
-	}
-	e.await("awake")
+	bad := e.fallsBack()
 	list := e.runs("restore")
 	if outcomes(list) != "done unverified unverified unverified done" {
 		t.Fatalf("restores: %s", outcomes(list))

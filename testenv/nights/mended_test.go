@@ -17,12 +17,7 @@ func TestMendedByDay(t *testing.T) {
 	e.fallBack("")
 	good := e.git("-C", filepath.Join(e.dir, "repo"), "rev-parse", "HEAD")
 	e.up()
-	e.push(refusedHead)
-	e.sleepOver(6)
-	for range 3 {
-		e.retry()
-	}
-	e.await("awake")
+	e.fallsBack()
 
 	const more = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: more, namespace: shop}\n"
 	e.push(refusedHead + more)
