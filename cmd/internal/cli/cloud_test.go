@@ -336,3 +336,13 @@ func TestTrustIsToldAndUpdated(t *testing.T) {
 		t.Errorf("code %d: %s%s", code, out, errs)
 	}
 }
+
+func TestDeleteNamesWhatStays(t *testing.T) {
+	c := newCloudy(t)
+	c.create("prod", "1")
+	c.world.SetLeftovers(providers.Leftover{What: "volume vol-1", ID: "1", Kept: true, Why: "its data may be nowhere else"}, providers.Leftover{What: "volume vol-2", ID: "2", Kept: true})
+	_, errs, code := c.run("clusters", "delete", "prod", "--confirm", "prod")
+	if code != 0 || !strings.Contains(errs, "stays on purpose: volume vol-1: its data may be nowhere else\n") || strings.Contains(errs, "vol-2") {
+		t.Errorf("code %d: %s", code, errs)
+	}
+}

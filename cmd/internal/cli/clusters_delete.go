@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -79,8 +80,28 @@ func (a *app) deleteCluster(ctx context.Context, name string, f deleteFlags) err
 	a.Terminal.EndProgress()
 	if err == nil && !a.flags.quiet {
 		a.printDeleted(c, t)
+		a.printStaying(ctx, c)
 	}
 	return err
+}
+
+// printStaying names what the provider keeps of a cluster that was deleted, as far as it
+// can be asked.
+func (a *app) printStaying(ctx context.Context, c providers.Cluster) {
+	p, err := a.providers.Get(c.Provider)
+	if err != nil {
+		return
+	}
+	finder, ok := p.(providers.LeftoverFinder)
+	if !ok {
+		return
+	}
+	list, _ := finder.Leftovers(ctx) // the cluster is deleted; clusters leftovers says what is wrong
+	for _, l := range list {
+		if l.Kept && l.ID == c.ID {
+			a.Terminal.Errf("  stays on purpose: %s\n", strings.TrimSuffix(l.What+": "+l.Why, ": "))
+		}
+	}
 }
 
 // matches refuses a --confirm that is another name.
