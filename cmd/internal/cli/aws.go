@@ -27,7 +27,12 @@ func (a *app) inAWS() (*eks.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
+	pace, err := a.awsPace()
+	if err != nil {
+		return nil, err
+	}
 	return eks.New(eks.Options{
+		Every: pace, Settle: awsSettle * pace,
 		Load: sdk.load,
 		Declared: func() (map[string]providers.Settings, error) {
 			return a.declaredBy(eks.ProviderName)
@@ -36,6 +41,26 @@ func (a *app) inAWS() (*eks.Provider, error) {
 		Now:   a.Now,
 		Token: token,
 	})
+}
+
+// envAWSPace says how often AWS is asked whether it is done, where that is no real AWS
+// and faster. awsSettle times that is how long it may not know what it has just made.
+const (
+	envAWSPace = "REKINDLE_AWS_PACE"
+	awsSettle  = 20
+)
+
+// awsPace is 0, for what the provider has, unless the environment says otherwise.
+func (a *app) awsPace() (time.Duration, error) {
+	text := a.Getenv(envAWSPace)
+	if text == "" {
+		return 0, nil
+	}
+	pace, err := time.ParseDuration(text)
+	if err != nil || pace <= 0 {
+		return 0, &usageError{message: fmt.Sprintf("%s: %q is no duration", envAWSPace, text), next: "write one such as 15s, or leave it out"}
+	}
+	return pace, nil
 }
 
 // tokenCommand is the command line that prints a token for a cluster of a provider,
