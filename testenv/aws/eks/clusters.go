@@ -1,8 +1,8 @@
 package eks
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"maps"
 	"regexp"
 	"slices"
@@ -50,20 +50,6 @@ type createCluster struct {
 
 var nameShape = regexp.MustCompile(`^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$`)
 
-// body reads the body of a call, without knowing members better than EKS does.
-func body[T any](c *wire.Call) (T, error) {
-	var into T
-	if len(c.Body) == 0 {
-		return into, nil
-	}
-	if err := json.Unmarshal(c.Body, &into); err != nil {
-		return into, refuse(400, "SerializationException", "%v", err)
-	}
-	return into, nil
-}
-
-func of(c *wire.Call) where { return where{c.Account, c.Region} }
-
 func (c *Cloud) createCluster(_ context.Context, call *wire.Call) (any, error) {
 	in, err := body[createCluster](call)
 	if err != nil {
@@ -73,13 +59,11 @@ func (c *Cloud) createCluster(_ context.Context, call *wire.Call) (any, error) {
 	defer c.mu.Unlock()
 	w := of(call)
 	if k := c.holder(w, in.Name, now); k != nil {
-		switch {
-		case in.Token != "" && k.token == in.Token && k.request == string(call.Body):
+		same, err := k.again(call, in.Token)
+		if same {
 			return map[string]any{"cluster": c.describe(k, now)}, nil
-		case in.Token != "" && k.token == in.Token:
-			return nil, invalid("The client request token was used for a request with other parameters")
 		}
-		return nil, inUse("Cluster already exists with name: %s", in.Name)
+		return nil, cmp.Or(err, error(inUse("Cluster already exists with name: %s", in.Name)))
 	}
 	if err := c.checkCluster(w, &in, now); err != nil {
 		return nil, err
@@ -90,7 +74,7 @@ func (c *Cloud) createCluster(_ context.Context, call *wire.Call) (any, error) {
 	}
 	id := c.digits("cluster")
 	k := &cluster{
-		thing: thing{made: now, tags: in.Tags, token: in.Token, request: string(call.Body)}, where: w, name: in.Name, id: id, arn: w.arn("cluster/" + in.Name),
+		thing: begun(call, now, in.Token, in.Tags), where: w, name: in.Name, id: id, arn: w.arn("cluster/" + in.Name),
 		issuer: "https://oidc.eks." + w.region + ".amazonaws.com/id/" + upper(c.digits("issuer")), vpc: vpc, group: group, interfaces: cards, asked: in,
 		creator: call.Principal, protected: in.Protection,
 	}
@@ -204,7 +188,7 @@ func (c *Cloud) describe(k *cluster, now time.Time) map[string]any {
 			"endpointPublicAccess": truth(k.asked.VPC.Public), "endpointPrivateAccess": truth(k.asked.VPC.Private), "publicAccessCidrs": k.asked.VPC.CIDRs},
 		"accessConfig": map[string]any{"authenticationMode": k.asked.Access.Mode}, "health": map[string]any{"issues": []any{}},
 	}
-	if status == "ACTIVE" || status == "DELETING" && k.endpoint != "" {
+	if status == active || status == deleting && k.endpoint != "" {
 		out["endpoint"], out["certificateAuthority"] = k.endpoint, map[string]any{"data": k.authority}
 	}
 	if k.failed != "" {
@@ -222,7 +206,7 @@ func (c *Cloud) listClusters(_ context.Context, call *wire.Call) (any, error) {
 			names = append(names, k.name)
 		}
 	}
-	return c.page(call, "clusters", names)
+	return page(c, call, "clusters", names)
 }
 
 func (c *Cloud) deleteCluster(_ context.Context, call *wire.Call) (any, error) {
@@ -244,7 +228,7 @@ func (c *Cloud) remove(k *cluster, name string, now time.Time) (answer any, stop
 		return nil, false, refuse(400, "InvalidRequestException", "Cannot delete cluster %s: deletion protection is enabled", name)
 	case slices.ContainsFunc(k.nodes, func(n *nodeGroup) bool { return n.there(now) }):
 		return nil, false, inUse("Cluster has nodegroups attached")
-	case k.status(now, c.options.Delay) == "CREATING":
+	case k.status(now, c.options.Delay) == creating:
 		return nil, false, inUse("Cannot delete because cluster %s currently has an update in progress", name)
 	case k.ending():
 		return map[string]any{"cluster": c.describe(k, now)}, false, nil

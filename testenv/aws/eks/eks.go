@@ -128,7 +128,18 @@ type thing struct {
 	tags map[string]string
 	// token and request are those of the call that made it.
 	token, request string
+	// changed is when somebody began to change it last.
+	changed time.Time
 }
+
+// What EKS says of how things are.
+const (
+	creating = "CREATING"
+	active   = "ACTIVE"
+	updating = "UPDATING"
+	deleting = "DELETING"
+	failed   = "FAILED"
+)
 
 // seen tells whether describe operations show it.
 func (t *thing) seen(now time.Time, lag time.Duration) bool {
@@ -168,13 +179,15 @@ type cluster struct {
 func (k *cluster) status(now time.Time, delay time.Duration) string {
 	switch {
 	case k.ending():
-		return "DELETING"
+		return deleting
 	case k.failed != "":
-		return "FAILED"
+		return failed
 	case k.endpoint == "" || now.Before(k.made.Add(delay)):
-		return "CREATING"
+		return creating
+	case now.Before(k.changed.Add(delay)):
+		return updating
 	}
-	return "ACTIVE"
+	return active
 }
 
 // lock locks the cloud, and brings it up to the time that it returns.
@@ -192,7 +205,7 @@ func (c *Cloud) lock() time.Time {
 func (c *Cloud) advance(k *cluster, now time.Time) {
 	network := c.parts.Network.At(k.account, k.region)
 	for _, n := range k.nodes {
-		c.advanceNodes(k, n, now)
+		c.replace(k, n)
 	}
 	k.nodes = slices.DeleteFunc(k.nodes, func(n *nodeGroup) bool { return !n.there(now) && !n.seen(now, c.options.Lag) })
 	k.addons = slices.DeleteFunc(k.addons, func(a *addon) bool { return !a.there(now) && !a.seen(now, c.options.Lag) })

@@ -1,6 +1,7 @@
 package eks
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -42,10 +43,15 @@ func (c *Cloud) active(call *wire.Call, now time.Time) (*cluster, error) {
 	if k == nil {
 		return nil, noCluster(call.Path["clusterName"])
 	}
-	if s := k.status(now, c.options.Delay); s != "ACTIVE" {
-		return nil, refuse(400, "InvalidRequestException", "Cluster '%s' is not in ACTIVE status: it is %s", k.name, s)
+	return k, c.usable(k, now)
+}
+
+// usable refuses clusters that are not active.
+func (c *Cloud) usable(k *cluster, now time.Time) error {
+	if s := k.status(now, c.options.Delay); s != active {
+		return refuse(400, "InvalidRequestException", "Cluster '%s' is not in ACTIVE status: it is %s", k.name, s)
 	}
-	return k, nil
+	return nil
 }
 
 // shown is the cluster that a call asks about.
@@ -80,16 +86,17 @@ func (c *Cloud) createAddon(_ context.Context, call *wire.Call) (any, error) {
 		return nil, invalid("Addon version specified is not supported")
 	}
 	for _, a := range k.addons {
-		switch {
-		case a.name != in.Name || !a.there(now):
-		case in.Token != "" && a.token == in.Token && a.request == string(call.Body):
-			return map[string]any{"addon": c.describeAddonOf(k, a, now)}, nil
-		default:
-			return nil, inUse("Addon already exists.")
+		if a.name != in.Name || !a.there(now) {
+			continue
 		}
+		same, err := a.again(call, in.Token)
+		if same {
+			return map[string]any{"addon": c.describeAddonOf(k, a, now)}, nil
+		}
+		return nil, cmp.Or(err, error(inUse("Addon already exists.")))
 	}
-	a := &addon{thing: thing{made: now, tags: in.Tags, token: in.Token, request: string(call.Body)}, name: in.Name, version: usual,
-		arn: k.arn2("addon", in.Name, c.digits("addon"))}
+	a := &addon{thing: begun(call, now, in.Token, in.Tags), name: in.Name, version: usual,
+		arn: k.arnOf("addon", in.Name, c.digits("addon"))}
 	k.addons = append(k.addons, a)
 	return map[string]any{"addon": c.describeAddonOf(k, a, now)}, nil
 }
@@ -117,14 +124,14 @@ func (c *Cloud) describeAddon(_ context.Context, call *wire.Call) (any, error) {
 
 // describeAddonOf is what EKS says of an add-on. Some of them want machines.
 func (c *Cloud) describeAddonOf(k *cluster, a *addon, now time.Time) map[string]any {
-	status, issues := "ACTIVE", []any{}
+	status, issues := active, []any{}
 	wants := a.name == "coredns" || a.name == "metrics-server" || a.name == "aws-ebs-csi-driver"
-	machines := slices.ContainsFunc(k.nodes, func(n *nodeGroup) bool { return n.status(now, c.options.Delay) == "ACTIVE" && len(n.instances) > 0 })
+	machines := slices.ContainsFunc(k.nodes, func(n *nodeGroup) bool { return n.status(now, c.options.Delay) == active && len(n.instances) > 0 })
 	switch {
 	case a.ending():
-		status = "DELETING"
+		status = deleting
 	case now.Before(a.made.Add(c.options.Delay)):
-		status = "CREATING"
+		status = creating
 	case wants && !machines:
 		status = "DEGRADED"
 		issues = append(issues, map[string]any{"code": "InsufficientNumberOfReplicas", "message": "The add-on is unhealthy because it doesn't have the desired number of replicas."})
@@ -146,7 +153,7 @@ func (c *Cloud) listAddons(_ context.Context, call *wire.Call) (any, error) {
 			names = append(names, a.name)
 		}
 	}
-	return c.page(call, "addons", names)
+	return page(c, call, "addons", names)
 }
 
 func (c *Cloud) deleteAddon(_ context.Context, call *wire.Call) (any, error) {
@@ -184,15 +191,16 @@ func (c *Cloud) createEntry(_ context.Context, call *wire.Call) (any, error) {
 		return nil, err
 	}
 	for _, e := range k.entries {
-		switch {
-		case e.principal != in.Principal:
-		case in.Token != "" && e.token == in.Token:
-			return map[string]any{"accessEntry": k.describeEntry(e)}, nil
-		default:
-			return nil, inUse("The specified access entry resource is already in use on this cluster.")
+		if e.principal != in.Principal {
+			continue
 		}
+		same, err := e.again(call, in.Token)
+		if same {
+			return map[string]any{"accessEntry": k.describeEntry(e)}, nil
+		}
+		return nil, cmp.Or(err, error(inUse("The specified access entry resource is already in use on this cluster.")))
 	}
-	e := &entry{thing: thing{made: now, tags: in.Tags, token: in.Token}, principal: in.Principal, groups: in.Groups, arn: k.arn2("access-entry", "role", c.digits("entry"))}
+	e := &entry{thing: begun(call, now, in.Token, in.Tags), principal: in.Principal, groups: in.Groups, arn: k.arnOf("access-entry", "role", c.digits("entry"))}
 	k.entries = append(k.entries, e)
 	return map[string]any{"accessEntry": k.describeEntry(e)}, nil
 }
@@ -268,16 +276,17 @@ func (c *Cloud) createIdentity(_ context.Context, call *wire.Call) (any, error) 
 		return nil, err
 	}
 	for _, i := range k.identities {
-		switch {
-		case i.namespace != in.Namespace || i.account != in.Account || !i.there(now):
-		case in.Token != "" && i.token == in.Token:
-			return map[string]any{"association": k.describeIdentity(i)}, nil
-		default:
-			return nil, inUse("Association already exists: %s", i.id)
+		if i.namespace != in.Namespace || i.account != in.Account || !i.there(now) {
+			continue
 		}
+		same, err := i.again(call, in.Token)
+		if same {
+			return map[string]any{"association": k.describeIdentity(i)}, nil
+		}
+		return nil, cmp.Or(err, error(inUse("Association already exists: %s", i.id)))
 	}
 	id := "a-" + c.digits("identity")[:17]
-	i := &identity{thing: thing{made: now, tags: in.Tags, token: in.Token}, id: id, namespace: in.Namespace, account: in.Account, role: in.Role,
+	i := &identity{thing: begun(call, now, in.Token, in.Tags), id: id, namespace: in.Namespace, account: in.Account, role: in.Role,
 		arn: k.where.arn("podidentityassociation/" + k.name + "/" + id)}
 	k.identities = append(k.identities, i)
 	return map[string]any{"association": k.describeIdentity(i)}, nil
@@ -301,7 +310,7 @@ func (c *Cloud) listIdentities(_ context.Context, call *wire.Call) (any, error) 
 			list = append(list, k.describeIdentity(i))
 		}
 	}
-	return c.page(call, "associations", list)
+	return page(c, call, "associations", list)
 }
 
 func (c *Cloud) deleteIdentity(_ context.Context, call *wire.Call) (any, error) {

@@ -2,10 +2,8 @@ package eks
 
 import (
 	"context"
-	"encoding/base64"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -236,40 +234,6 @@ func (c *Cloud) tag(_ context.Context, call *wire.Call) (any, error) {
 	return nil, nil
 }
 
-// page cuts a list to the page that a call asks for.
-func (c *Cloud) page(call *wire.Call, key string, list any) (any, error) {
-	start, most := 0, c.options.Page
-	if t := call.Query.Get("nextToken"); t != "" {
-		raw, err := base64.RawURLEncoding.DecodeString(t)
-		if err != nil {
-			return nil, invalid("Invalid nextToken")
-		}
-		if start, err = strconv.Atoi(string(raw)); err != nil {
-			return nil, invalid("Invalid nextToken")
-		}
-	}
-	if n, err := strconv.Atoi(call.Query.Get("maxResults")); err == nil && n > 0 {
-		most = min(most, n)
-	}
-	answer := map[string]any{}
-	cut := func(length int) (from, to int) {
-		from = min(start, length)
-		if to = min(from+most, length); to < length {
-			answer["nextToken"] = base64.RawURLEncoding.EncodeToString([]byte(strconv.Itoa(to)))
-		}
-		return from, to
-	}
-	switch l := list.(type) {
-	case []string:
-		from, to := cut(len(l))
-		answer[key] = append([]string{}, l[from:to]...)
-	case []map[string]any:
-		from, to := cut(len(l))
-		answer[key] = append([]map[string]any{}, l[from:to]...)
-	}
-	return answer, nil
-}
-
 func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 
 // truth is a setting that EKS has switched on unless somebody says otherwise.
@@ -277,7 +241,7 @@ func truth(b *bool) bool { return b == nil || *b }
 
 func upper(s string) string { return strings.ToUpper(s) }
 
-// arn2 is the ARN of something of a cluster.
-func (k *cluster) arn2(kind, name, id string) string {
+// arnOf is the ARN of something of a cluster.
+func (k *cluster) arnOf(kind, name, id string) string {
 	return k.where.arn(kind + "/" + k.name + "/" + name + "/" + id)
 }

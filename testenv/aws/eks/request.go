@@ -1,0 +1,101 @@
+package eks
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rekindle-io/rekindle/testenv/aws/wire"
+)
+
+// body reads the body of a call, without knowing members better than EKS does.
+func body[T any](c *wire.Call) (T, error) {
+	var into T
+	if len(c.Body) == 0 {
+		return into, nil
+	}
+	if err := json.Unmarshal(c.Body, &into); err != nil {
+		return into, refuse(400, "SerializationException", "%v", err)
+	}
+	return into, nil
+}
+
+func of(c *wire.Call) where { return where{c.Account, c.Region} }
+
+// asked is what makes two calls the same: what they ask for, in whatever order the
+// members of their JSON stand.
+func asked(c *wire.Call) string {
+	var in any
+	if err := json.Unmarshal(c.Body, &in); err != nil {
+		return string(c.Body)
+	}
+	text, err := json.Marshal([]any{c.Operation, c.Path, in})
+	if err != nil {
+		return string(c.Body)
+	}
+	return string(text)
+}
+
+// begun is a thing that a call makes now.
+func begun(c *wire.Call, now time.Time, token string, tags map[string]string) thing {
+	return thing{made: now, tags: maps.Clone(tags), token: token, request: asked(c)}
+}
+
+// again tells whether a call is the one that made a thing, once more. The token of that
+// call may be used for nothing else.
+func (t *thing) again(c *wire.Call, token string) (bool, error) {
+	switch {
+	case token == "" || t.token != token:
+		return false, nil
+	case t.request != asked(c):
+		return false, invalid("The client request token was used for a request with other parameters")
+	}
+	return true, nil
+}
+
+// checkTags refuses tags that nobody may set.
+func checkTags(tags map[string]string) error {
+	if len(tags) > 50 {
+		return invalid("Too many tags: a resource has up to 50")
+	}
+	for key, value := range tags {
+		switch {
+		case key == "" || len(key) > 128 || len(value) > 256:
+			return invalid("Tag keys have 1 to 128 characters, and values up to 256")
+		case strings.HasPrefix(strings.ToLower(key), "aws:"):
+			return invalid("Tag keys must not begin with aws:")
+		}
+	}
+	return nil
+}
+
+// page cuts a list to the page that a call asks for.
+func page[T any](c *Cloud, call *wire.Call, key string, list []T) (any, error) {
+	start, most := 0, c.options.Page
+	if t := call.Query.Get("nextToken"); t != "" {
+		raw, err := base64.RawURLEncoding.DecodeString(t)
+		if err != nil {
+			return nil, invalid("Invalid nextToken")
+		}
+		if start, err = strconv.Atoi(string(raw)); err != nil || start < 0 {
+			return nil, invalid("Invalid nextToken")
+		}
+	}
+	if text := call.Query.Get("maxResults"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > 100 {
+			return nil, invalid("maxResults must be between 1 and 100")
+		}
+		most = min(most, n)
+	}
+	from := min(start, len(list))
+	to := min(from+most, len(list))
+	answer := map[string]any{key: append([]T{}, list[from:to]...)}
+	if to < len(list) {
+		answer["nextToken"] = base64.RawURLEncoding.EncodeToString([]byte(strconv.Itoa(to)))
+	}
+	return answer, nil
+}
