@@ -113,6 +113,22 @@ type Schedule struct {
 	To       time.Time `json:"to" doc:"Its end, which is not part of it."`
 	Decision *Decision `json:"decision,omitempty" doc:"What holds now; absent without a schedule."`
 	Events   []Event   `json:"events" doc:"The calendar's changes in the span, in order."`
+	Rests    []Rest    `json:"rests,omitempty" doc:"Days of the span of which no event tells, because an exception empties them, in order."`
+	Drills   []Due     `json:"drills,omitempty" doc:"When drills are due in the span, in order."`
+}
+
+// Rest is some days in a row on which an exception keeps a cluster asleep that would
+// come up otherwise.
+type Rest struct {
+	From   time.Time `json:"from" doc:"When the first of the days begins."`
+	To     time.Time `json:"to" doc:"When the day after the last one begins."`
+	Reason string    `json:"reason" doc:"Why, for people."`
+}
+
+// Due is when something is to be done.
+type Due struct {
+	At     time.Time `json:"at" doc:"When."`
+	Reason string    `json:"reason" doc:"Why, for people."`
 }
 
 // WordKind is what a person may decide.

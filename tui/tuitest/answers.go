@@ -48,7 +48,7 @@ func (d *Daemon) Cluster(ctx context.Context, name string) (api.Cluster, error) 
 }
 
 // Schedule implements tui.Daemon: awake from 6:30 to 20:00 of the clock's zone on
-// work days.
+// work days. shop-dev has a day off, and a drill at noon of each Wednesday.
 func (d *Daemon) Schedule(ctx context.Context, name string, from, to time.Time) (api.Schedule, error) {
 	if err := d.enter(ctx, "Schedule", name); err != nil {
 		return api.Schedule{}, err
@@ -65,8 +65,16 @@ func (d *Daemon) Schedule(ctx context.Context, name string, from, to time.Time) 
 	}
 	s.Zone = "Europe/Berlin"
 	local := from.In(Zone())
+	dev := name == "shop-dev"
+	off := time.Date(2026, 11, 26, 0, 0, 0, 0, Zone())
+	if dev && off.Before(to) && off.AddDate(0, 0, 1).After(from) {
+		s.Rests = []api.Rest{{From: off, To: off.AddDate(0, 0, 1), Reason: "Thanksgiving (holidays.ics)"}}
+	}
 	for day := time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, Zone()); day.Before(to); day = day.AddDate(0, 0, 1) {
-		if day.Weekday() == time.Saturday || day.Weekday() == time.Sunday {
+		if noon := day.Add(12 * time.Hour); dev && day.Weekday() == time.Wednesday && !noon.Before(from) && noon.Before(to) {
+			s.Drills = append(s.Drills, api.Due{At: noon, Reason: "recreate 0 12 * * 3 (Europe/Berlin)"})
+		}
+		if day.Weekday() == time.Saturday || day.Weekday() == time.Sunday || dev && day.Equal(off) {
 			continue
 		}
 		for _, ev := range []api.Event{

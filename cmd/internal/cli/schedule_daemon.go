@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rekindle-io/rekindle/cmd/internal/config"
 	"github.com/rekindle-io/rekindle/cmd/internal/control/client"
 	"github.com/rekindle-io/rekindle/cmd/internal/terminal"
 	"github.com/rekindle-io/rekindle/recover/api"
 	"github.com/rekindle-io/rekindle/schedule/calendar"
+	"github.com/rekindle-io/rekindle/schedule/moment"
 )
 
 // daemonsPlans are the schedules as a daemon knows them, which goes by the
@@ -77,5 +79,22 @@ func (a *app) daemonsPlan(ctx context.Context, d *client.Client, c api.Cluster) 
 			v.Changes = append(v.Changes, changeView{Cluster: c.Name, At: e.At, To: string(e.To), Reason: e.Reason})
 		}
 	}
+	for _, e := range s.Drills {
+		v.Drills = append(v.Drills, changeView{Cluster: c.Name, At: e.At, To: toDrill, Reason: e.Reason})
+	}
+	for _, r := range s.Rests {
+		v.Rests = append(v.Rests, restView(c.Name, r, v.zone))
+	}
 	return v, nil
+}
+
+// restView is a rest as the daemon tells it: its last day begins a day before its
+// end.
+func restView(cluster string, r api.Rest, zone *time.Location) changeView {
+	rest := changeView{Cluster: cluster, At: r.From, To: toRest, Reason: r.Reason}
+	y, m, d := r.To.In(zone).Date()
+	if last := moment.At(zone, y, m, d-1, 0, 0); last.After(r.From) {
+		rest.Through = last
+	}
+	return rest
 }

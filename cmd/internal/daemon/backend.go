@@ -16,6 +16,7 @@ import (
 	"github.com/rekindle-io/rekindle/recover/teardown"
 	"github.com/rekindle-io/rekindle/schedule/calendar"
 	"github.com/rekindle-io/rekindle/schedule/keeper"
+	"github.com/rekindle-io/rekindle/schedule/moment"
 )
 
 // Clusters implements server.Backend.
@@ -135,12 +136,28 @@ func (d *daemon) Schedule(_ context.Context, name string, from, to time.Time) (a
 	for _, e := range k.Calendar.Events(from, to) {
 		s.Events = append(s.Events, api.Event{At: e.At, To: api.State(e.To), Reason: e.Reason})
 	}
+	s.Rests = restsOf(k.Calendar, from, to)
+	if k.Drill != nil {
+		for _, e := range k.Drill.Events(from, to) {
+			s.Drills = append(s.Drills, api.Due{At: e.At, Reason: e.Reason})
+		}
+	}
 	if status, err := d.keeper.Status(name); err == nil && c.Schedule.Scheduled() {
 		now := decisionOf(status.Decision)
 		s.Decision = &now
 		s.Events = withExpiry(s.Events, status.Next, from, to)
 	}
 	return s, nil
+}
+
+// restsOf are the days that an exception empties, each rest until the day after it.
+func restsOf(c *calendar.Calendar, from, to time.Time) []api.Rest {
+	var list []api.Rest
+	for _, r := range c.Rests(from, to) {
+		y, m, d := r.To.Date()
+		list = append(list, api.Rest{From: r.From, To: moment.At(c.Zone(), y, m, d+1, 0, 0), Reason: cmp.Or(r.Reason, "an exception")})
+	}
+	return list
 }
 
 // Say implements server.Backend.

@@ -61,7 +61,7 @@ type Screen struct {
 	runsWait ui.Wait
 	runsRead bool
 
-	events  ui.Table[api.Event]
+	events  ui.Table[planned]
 	planned api.Schedule
 	calWait ui.Wait
 	calRead bool
@@ -79,7 +79,7 @@ func New(env ui.Env, d Daemon, routes ui.Routes, name string) *Screen {
 	s.overview, s.drift = ui.NewPager(env), ui.NewPager(env)
 	s.runs = ui.NewTable(env, func(r api.Run) string { return r.ID }, runColumns(env)...)
 	s.runs.Empty = "there was no run on this cluster yet"
-	s.events = ui.NewTable(env, func(e api.Event) string { return e.At.String() }, eventColumns(env)...)
+	s.events = ui.NewTable(env, func(p planned) string { return p.at.String() + p.to.Text }, plannedColumns(env)...)
 	s.events.Empty = "the calendar changes nothing in the next two weeks"
 	s.objects = newObjects(env)
 	return s
@@ -209,7 +209,7 @@ func (s *Screen) Update(msg tea.Msg) (ui.Screen, tea.Cmd) {
 			s.calWait = next
 			if m.err == nil {
 				s.planned = m.schedule
-				s.events.SetRows(m.schedule.Events)
+				s.events.SetRows(plannedOf(s.env.Styles, m.schedule))
 			}
 		}
 	case gotEvents:

@@ -1,6 +1,9 @@
 package cluster
 
 import (
+	"slices"
+	"time"
+
 	"github.com/rekindle-io/rekindle/recover/api"
 	"github.com/rekindle-io/rekindle/recover/run"
 	"github.com/rekindle-io/rekindle/tui/ui"
@@ -31,12 +34,35 @@ func took(env ui.Env, r api.Run) ui.Cell {
 	return ui.Cell{Text: ui.Took(r.Ended.Sub(r.Created)), Style: env.Styles.Plain}
 }
 
-func eventColumns(env ui.Env) []ui.Column[api.Event] {
+// planned is one line of a schedule: a change, a drill, or a day without any.
+type planned struct {
+	at     time.Time
+	to     ui.Cell
+	reason string
+}
+
+// plannedOf is all that a schedule says, in order.
+func plannedOf(st ui.Styles, s api.Schedule) []planned {
+	var list []planned
+	for _, e := range s.Events {
+		list = append(list, planned{e.At, st.State(e.To), e.Reason})
+	}
+	for _, d := range s.Drills {
+		list = append(list, planned{d.At, ui.Cell{Text: "D drill", Style: st.Busy}, d.Reason})
+	}
+	for _, r := range s.Rests {
+		list = append(list, planned{r.From, ui.Cell{Text: "- asleep", Style: st.Asleep}, "stays asleep: " + r.Reason})
+	}
+	slices.SortStableFunc(list, func(a, b planned) int { return a.at.Compare(b.at) })
+	return list
+}
+
+func plannedColumns(env ui.Env) []ui.Column[planned] {
 	st := env.Styles
-	return []ui.Column[api.Event]{
-		{Title: "TO", Width: 9, Cell: func(e api.Event) ui.Cell { return st.State(e.To) }},
-		{Title: "WHEN", Width: 27, Cell: func(e api.Event) ui.Cell { return ui.Cell{Text: env.Whole(e.At), Style: st.Plain} }},
-		{Title: "IN", Width: 10, Drop: 1, Cell: func(e api.Event) ui.Cell { return ui.Cell{Text: ui.In(env.Now(), e.At), Style: st.Dim} }},
-		{Title: "WHY", Min: 8, Flex: 1, Drop: 2, Cell: func(e api.Event) ui.Cell { return ui.Cell{Text: e.Reason, Style: st.Plain} }},
+	return []ui.Column[planned]{
+		{Title: "TO", Width: 9, Cell: func(p planned) ui.Cell { return p.to }},
+		{Title: "WHEN", Width: 27, Cell: func(p planned) ui.Cell { return ui.Cell{Text: env.Whole(p.at), Style: st.Plain} }},
+		{Title: "IN", Width: 10, Drop: 1, Cell: func(p planned) ui.Cell { return ui.Cell{Text: ui.In(env.Now(), p.at), Style: st.Dim} }},
+		{Title: "WHY", Min: 8, Flex: 1, Drop: 2, Cell: func(p planned) ui.Cell { return ui.Cell{Text: p.reason, Style: st.Plain} }},
 	}
 }

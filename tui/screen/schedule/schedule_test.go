@@ -91,6 +91,21 @@ func TestMovingThroughTime(t *testing.T) {
 	})
 }
 
+// TestWhatDoesNotHappenIsShown: drills that are due, and the days that an exception
+// empties, with their reasons.
+func TestWhatDoesNotHappenIsShown(t *testing.T) {
+	tuitest.Test(t, func(t *testing.T, ctx context.Context) {
+		s, _, _ := start(t, ctx, 200, 30)
+		s.Sees("D", "----")
+		s.Keys("L", "L", "L", "L").Sees("^ Thu 26 Nov 22:30 CET: ○ asleep since Thu 00:00 until Fri 00:00", "stays asleep: Thanksgiving (holidays.ics)")
+		s.Keys("H")
+		for range 10 { // from 22:30 back to noon
+			s.Keys("h")
+		}
+		s.Sees("^ Wed 25 Nov 12:00 CET", "drill at Wed 12:00", "recreate 0 12 * * 3")
+	})
+}
+
 func TestWordsAreSaidAndTakenBack(t *testing.T) {
 	tuitest.Test(t, func(t *testing.T, ctx context.Context) {
 		s, d, _ := start(t, ctx, 100, 30)

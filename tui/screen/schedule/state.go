@@ -14,6 +14,7 @@ type span struct {
 	hold     bool
 	word     *api.Word // who decided; nil: the calendar
 	reason   string
+	rest     bool // asleep because an exception empties the day
 }
 
 // spans are what is wanted of a cluster over the time of its schedule, without
@@ -52,6 +53,10 @@ func cutsOf(s api.Schedule, words []api.Word, now time.Time) []time.Time {
 	for _, e := range s.Events {
 		add(e.At)
 	}
+	for _, r := range s.Rests {
+		add(r.From)
+		add(r.To)
+	}
 	for _, w := range words {
 		add(begin(w))
 		add(w.Until)
@@ -71,19 +76,22 @@ func begin(w api.Word) time.Time {
 // fill says what is wanted in a span in which nothing changes.
 func (p *span) fill(s api.Schedule, words []api.Word, now time.Time) {
 	p.state, p.reason = byCalendar(s, p.from)
+	if r := resting(s, p.from); r != nil && p.state == api.Asleep {
+		p.reason, p.rest = "stays asleep: "+r.Reason, true
+	}
 	since := now
 	if d := s.Decision; !d.Hold && d.Since.Before(now) {
 		since = d.Since
 	}
 	if d := s.Decision; !p.from.Before(since) && p.from.Before(decided(s, now)) {
 		if d.Word != nil || d.Hold || p.state != d.State || p.reason == "" {
-			p.reason = d.Reason // it knows better than the calendar's last change
+			p.reason, p.rest = d.Reason, false // it knows better than the calendar's last change
 		}
 		p.state, p.hold, p.word = d.State, d.Hold, d.Word
 		return
 	}
 	if w := newest(words, p.from); w != nil {
-		p.word, p.reason = w, w.Why
+		p.word, p.reason, p.rest = w, w.Why, false
 		switch w.Kind {
 		case api.Pause:
 			p.hold = true
@@ -127,6 +135,16 @@ func byCalendar(s api.Schedule, t time.Time) (api.State, string) {
 	return api.Unknown, ""
 }
 
+// resting is the rest that holds t, nil when none does.
+func resting(s api.Schedule, t time.Time) *api.Rest {
+	for i := range s.Rests {
+		if r := &s.Rests[i]; !t.Before(r.From) && t.Before(r.To) {
+			return r
+		}
+	}
+	return nil
+}
+
 // newest is the word that decides at t: a pause before all others, or the newest;
 // nil when none holds.
 func newest(words []api.Word, t time.Time) *api.Word {
@@ -147,7 +165,7 @@ func newest(words []api.Word, t time.Time) *api.Word {
 }
 
 func (p span) like(o span) bool {
-	return p.state == o.state && p.hold == o.hold && p.reason == o.reason && sameWord(p.word, o.word)
+	return p.state == o.state && p.hold == o.hold && p.reason == o.reason && p.rest == o.rest && sameWord(p.word, o.word)
 }
 
 func sameWord(a, b *api.Word) bool {
@@ -209,7 +227,7 @@ func sign(list []span, c cell) rune {
 		}
 	}
 	switch {
-	case first.word == nil && exceptional(first.reason):
+	case first.word == nil && (first.rest || exceptional(first.reason)):
 		return map[bool]rune{true: signExtra, false: signOff}[first.state == api.Awake]
 	case first.state == api.Awake && first.word != nil:
 		return signKept

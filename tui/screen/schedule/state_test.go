@@ -21,6 +21,13 @@ func office(d *api.Decision) api.Schedule {
 	}}
 }
 
+// holiday is office with a second day that an exception empties.
+func holiday(d *api.Decision) api.Schedule {
+	s := office(d)
+	s.Events, s.Rests = s.Events[:2], []api.Rest{{From: hour(24), To: hour(48), Reason: "St. Nobody"}}
+	return s
+}
+
 // drawn are the signs of cells of step hours.
 func drawn(list []span, step int) string {
 	var out []rune
@@ -38,15 +45,17 @@ func TestSpans(t *testing.T) {
 		step     int
 		want     string
 	}{
-		"no schedule":             {api.Schedule{From: monday, To: hour(48)}, nil, 6, "        "},
-		"office":                  {office(awake), nil, 4, "·/███··/▒▒▒\\"},
-		"office, finely":          {office(awake), nil, 1, "·······█████████████···········▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒··"},
-		"several in a cell":       {office(awake), nil, 24, "xx"},
-		"kept":                    {office(awake), []api.Word{{Kind: api.Keep, Said: hour(8), Until: hour(24)}}, 1, "·······█████████████▓▓▓▓·······▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒··"},
-		"skip begins when it may": {office(awake), []api.Word{{Kind: api.Skip, Said: hour(8), From: hour(20), Until: hour(31)}}, 4, "·/███▓▓▓▒▒▒\\"},
-		"put to sleep":            {office(&api.Decision{State: api.Asleep, Until: hour(31), Since: hour(12), Word: &api.Word{Kind: api.Sleep, Said: hour(12)}}), nil, 4, "·/█░░░░/▒▒▒\\"},
-		"paused for good":         {office(&api.Decision{State: api.Awake, Hold: true, Word: &api.Word{Kind: api.Pause}}), []api.Word{{Kind: api.Pause, Said: hour(12)}}, 4, "·/█========="},
-		"always":                  {api.Schedule{From: monday, To: hour(48), Decision: &api.Decision{State: api.Awake, Reason: "always"}}, nil, 24, "██"},
+		"no schedule":                   {api.Schedule{From: monday, To: hour(48)}, nil, 6, "        "},
+		"office":                        {office(awake), nil, 4, "·/███··/▒▒▒\\"},
+		"office, finely":                {office(awake), nil, 1, "·······█████████████···········▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒··"},
+		"several in a cell":             {office(awake), nil, 24, "xx"},
+		"kept":                          {office(awake), []api.Word{{Kind: api.Keep, Said: hour(8), Until: hour(24)}}, 1, "·······█████████████▓▓▓▓·······▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒··"},
+		"skip begins when it may":       {office(awake), []api.Word{{Kind: api.Skip, Said: hour(8), From: hour(20), Until: hour(31)}}, 4, "·/███▓▓▓▒▒▒\\"},
+		"put to sleep":                  {office(&api.Decision{State: api.Asleep, Until: hour(31), Since: hour(12), Word: &api.Word{Kind: api.Sleep, Said: hour(12)}}), nil, 4, "·/█░░░░/▒▒▒\\"},
+		"paused for good":               {office(&api.Decision{State: api.Awake, Hold: true, Word: &api.Word{Kind: api.Pause}}), []api.Word{{Kind: api.Pause, Said: hour(12)}}, 4, "·/█========="},
+		"emptied":                       {holiday(awake), nil, 4, "·/███·------"},
+		"kept on a day that is emptied": {holiday(awake), []api.Word{{Kind: api.Keep, Said: hour(13), From: hour(28), Until: hour(36)}}, 4, "·/███·-▓▓---"},
+		"always":                        {api.Schedule{From: monday, To: hour(48), Decision: &api.Decision{State: api.Awake, Reason: "always"}}, nil, 24, "██"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if have := drawn(spans(tc.schedule, tc.words, hour(12)), tc.step); have != tc.want {

@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -121,7 +122,7 @@ func (s Screen) line(p painter, i, nameWidth int) string {
 	case k.schedule.Decision == nil:
 		return line + st.Dim.Render("no schedule: it is left to people")
 	}
-	return line + p.row(k.spans, s.drills[c.Name])
+	return line + p.row(k.spans, s.rehearsals(c.Name))
 }
 
 // details are the lines below the grid: what holds for the chosen cluster now and at
@@ -144,7 +145,7 @@ func (s Screen) details(room int) []string {
 		lines = append(lines, ui.Line{{Text: "✓ ", Style: st.Good}, {Text: s.answer.text, Style: st.Plain}})
 	}
 	if k != nil && len(k.spans) > 0 && k.schedule.Decision != nil {
-		lines = append(lines, s.cursorLine(k))
+		lines = append(append(lines, s.cursorLine(k)), s.drillLines(k)...)
 	}
 	for _, w := range c.Words {
 		lines = append(lines, ui.Line{{Text: "  " + string(w.Kind), Style: st.Warn}, {Text: " " + s.wordLine(w), Style: st.Plain}})
@@ -206,6 +207,42 @@ func (s Screen) cursorLine(k *known) ui.Line {
 		line = append(line, ui.Cell{Text: " until " + s.env.At(p.to)})
 	}
 	return append(line, ui.Cell{Text: "  " + p.reason, Style: st.Dim})
+}
+
+// rehearsals are when drills of a cluster began, and when they are due.
+func (s Screen) rehearsals(name string) []time.Time {
+	list := slices.Clone(s.drills[name])
+	for _, d := range s.coming(s.known[name]) {
+		list = append(list, d.At)
+	}
+	return list
+}
+
+// coming are the drills that are still due; those that were are runs.
+func (s Screen) coming(k *known) []api.Due {
+	if k == nil {
+		return nil
+	}
+	now := s.env.Now()
+	return slices.DeleteFunc(slices.Clone(k.schedule.Drills), func(d api.Due) bool { return !d.At.After(now) })
+}
+
+// drillLines tell of the drills that are due in the chosen cell.
+func (s Screen) drillLines(k *known) []ui.Line {
+	var lines []ui.Line
+	for _, d := range s.days() {
+		for _, c := range d.cells {
+			if !c.holds(s.cursor) {
+				continue
+			}
+			for _, due := range s.coming(k) {
+				if c.holds(due.At) {
+					lines = append(lines, ui.Line{{Text: "  drill", Style: s.env.Styles.Busy}, {Text: " at " + s.env.At(due.At)}, {Text: "  " + due.Reason, Style: s.env.Styles.Dim}})
+				}
+			}
+		}
+	}
+	return lines
 }
 
 // wordLine says who said a word, when, until when and why.
