@@ -91,10 +91,10 @@ func Policy(s Scope) (string, error) {
 }
 
 var (
-	accounts = regexp.MustCompile(`\A[0-9]{12}\z`)                                          //nolint:gochecknoglobals // compiled once
-	regions  = regexp.MustCompile(`\A[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}\z`)                    //nolint:gochecknoglobals // compiled once
-	roles    = regexp.MustCompile(`\Aarn:([a-z-]+):iam::([0-9]{12}):role/[\w+=,.@/*?-]+\z`) //nolint:gochecknoglobals // compiled once
-	keys     = regexp.MustCompile(`\Aarn:([a-z-]+):kms:[a-z0-9-]+:[0-9]{12}:key/[\w-]+\z`)  //nolint:gochecknoglobals // compiled once
+	accounts = regexp.MustCompile(`\A[0-9]{12}\z`)
+	regions  = regexp.MustCompile(`\A[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}\z`)
+	roles    = regexp.MustCompile(`\Aarn:([a-z-]+):iam::([0-9]{12}):role/[\w+=,.@/*?-]+\z`)
+	keys     = regexp.MustCompile(`\Aarn:([a-z-]+):kms:[a-z0-9-]+:[0-9]{12}:key/[\w-]+\z`)
 )
 
 // check refuses what could not be meant, and finds the partition.

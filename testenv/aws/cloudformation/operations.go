@@ -92,7 +92,7 @@ func heeded(call *wire.Call, parameters ...string) error {
 	return nil
 }
 
-var stackName = regexp.MustCompile(`\A[A-Za-z][A-Za-z0-9-]{0,127}\z`) //nolint:gochecknoglobals // compiled once
+var stackName = regexp.MustCompile(`\A[A-Za-z][A-Za-z0-9-]{0,127}\z`)
 
 // Limits of CloudFormation.
 const (

@@ -43,7 +43,7 @@ const (
 	maxOutputs   = 200
 )
 
-var logicalName = regexp.MustCompile(`\A[A-Za-z0-9]{1,255}\z`) //nolint:gochecknoglobals // compiled once
+var logicalName = regexp.MustCompile(`\A[A-Za-z0-9]{1,255}\z`)
 
 // parse reads a template. The errors are those of CloudFormation.
 func parse(text string) (*template, error) {

@@ -20,7 +20,7 @@ const (
 )
 
 // placeholder is "${Name}" of a Sub; "${!Name}" stands for "${Name}" itself.
-var placeholder = regexp.MustCompile(`\$\{(!?)([^}]*)\}`) //nolint:gochecknoglobals // compiled once
+var placeholder = regexp.MustCompile(`\$\{(!?)([^}]*)\}`)
 
 // call is a function and its argument; false for any other value.
 func call(v any) (name string, argument any, is bool) {

@@ -53,9 +53,9 @@ func (r *role) copy() Role {
 }
 
 var (
-	roleName = regexp.MustCompile(`\A[\w+=,.@-]{1,64}\z`)                                  //nolint:gochecknoglobals // compiled once
-	rolePath = regexp.MustCompile(`\A(/|/[\x21-\x7E]+/)\z`)                                //nolint:gochecknoglobals // compiled once
-	policies = regexp.MustCompile(`\Aarn:[a-z-]+:iam::(aws|\d{12}):policy/[\w+=,.@/-]+\z`) //nolint:gochecknoglobals // compiled once
+	roleName = regexp.MustCompile(`\A[\w+=,.@-]{1,64}\z`)
+	rolePath = regexp.MustCompile(`\A(/|/[\x21-\x7E]+/)\z`)
+	policies = regexp.MustCompile(`\Aarn:[a-z-]+:iam::(aws|\d{12}):policy/[\w+=,.@/-]+\z`)
 )
 
 // usualRoles is how many roles an account may have.

@@ -122,7 +122,7 @@ func absent() *wire.Error {
 	return refuse("ResourceNotFoundException", "The specified log group does not exist.")
 }
 
-var groupName = regexp.MustCompile(`\A[._/#A-Za-z0-9-]{1,512}\z`) //nolint:gochecknoglobals // compiled once
+var groupName = regexp.MustCompile(`\A[._/#A-Za-z0-9-]{1,512}\z`)
 
 // CreateGroup makes a log group. EKS makes those of its control planes without tags.
 func (p *Place) CreateGroup(name string, tags map[string]string) error {

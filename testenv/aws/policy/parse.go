@@ -145,7 +145,7 @@ func statement(raw json.RawMessage, trust bool) (Statement, error) {
 	return s, nil
 }
 
-var sid = regexp.MustCompile(`\A[A-Za-z0-9]*\z`) //nolint:gochecknoglobals // compiled once
+var sid = regexp.MustCompile(`\A[A-Za-z0-9]*\z`)
 
 // read takes one element of a statement.
 func (s *Statement) read(m member, trust bool) (err error) {
@@ -190,7 +190,7 @@ func (s *Statement) read(m member, trust bool) (err error) {
 	return err
 }
 
-var action = regexp.MustCompile(`\A(\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+)\z`) //nolint:gochecknoglobals // compiled once
+var action = regexp.MustCompile(`\A(\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+)\z`)
 
 func actions(raw json.RawMessage) ([]string, error) {
 	list, err := words(raw)
@@ -325,12 +325,12 @@ func words(raw json.RawMessage) ([]string, error) {
 	}
 	found := make([]string, len(list))
 	for i, one := range list {
-		switch {
-		case one[0] == '"':
+		switch one[0] {
+		case '"':
 			if err := json.Unmarshal(one, &found[i]); err != nil {
 				return nil, err
 			}
-		case one[0] == '{' || one[0] == '[' || one[0] == 'n':
+		case '{', '[', 'n':
 			return nil, fmt.Errorf("%s is no string", one)
 		default:
 			found[i] = string(one)
