@@ -46,7 +46,9 @@ func (c *rented) Find(ctx context.Context, name string) (providers.Cluster, erro
 	return c.issued(c.Provider.Find(ctx, name))
 }
 
-func (c *rented) Estimate(providers.Settings) (providers.Estimate, error) { return c.prices.Estimate(nil) }
+func (c *rented) Estimate(providers.Settings) (providers.Estimate, error) {
+	return c.prices.Estimate(nil)
+}
 
 // Connect takes the key out, and puts in a plugin that cannot be run.
 func (c *rented) Connect(ctx context.Context, name string) ([]byte, error) {

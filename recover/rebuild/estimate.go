@@ -36,6 +36,10 @@ func Cost(e *providers.Estimate) string {
 	return words
 }
 
+// ClusterEstimated is the type of the event that says what is about to be made and
+// what it costs, before anything is.
+const ClusterEstimated = "cluster.estimate"
+
 // announce says what is about to be made, and what it costs.
 func (r *restore) announce(s *run.Scope) {
 	e := r.e.Estimate(r.provider, r.req.Settings)
@@ -50,5 +54,5 @@ func (r *restore) announce(s *run.Scope) {
 	if cost := Cost(e); cost != "" {
 		text += ": " + cost
 	}
-	s.Eventf(run.LevelInfo, "cluster.estimate", "%s", text)
+	s.Eventf(run.LevelInfo, ClusterEstimated, "%s", text)
 }

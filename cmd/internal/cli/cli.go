@@ -235,7 +235,7 @@ and proves that the cluster is that commit.`,
 		"jobs":   {a.restoreCommand(), a.planCommand(), a.verifyCommand(), a.driftCommand(), a.teardownCommand(), a.drillCommand()},
 		"nights": append([]*cobra.Command{a.scheduleCommand()}, a.wordCommands()...),
 		"look":   {a.uiCommand(), a.clustersCommand(), a.runsCommand()},
-		"setup":  {a.daemonCommand(), a.doctorCommand(), a.configCommand(), a.completionCommand(), a.versionCommand()},
+		"setup":  {a.daemonCommand(), a.doctorCommand(), a.configCommand(), a.providersCommand(), a.completionCommand(), a.versionCommand()},
 	} {
 		for _, c := range commands {
 			c.GroupID = group

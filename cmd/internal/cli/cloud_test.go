@@ -346,3 +346,40 @@ func TestDeleteNamesWhatStays(t *testing.T) {
 		t.Errorf("code %d: %s", code, errs)
 	}
 }
+
+func TestPolicyOfAProvider(t *testing.T) {
+	c := newCloudy(t)
+	if _, errs, code := c.run("providers", "policy", "eks"); code != exitUsage || !strings.Contains(errs, "--account is missing") {
+		t.Errorf("code %d: %s", code, errs)
+	}
+	out, errs, code := c.run("providers", "policy", "eks", "--account", "123456789012", "--region", "eu-central-1")
+	var policy struct{ Statement []struct{ Sid string } }
+	if err := json.Unmarshal([]byte(out), &policy); err != nil || code != 0 || len(policy.Statement) == 0 || !strings.Contains(out, "eks:CreateCluster") {
+		t.Errorf("code %d, %v: %s", code, err, errs)
+	}
+	c.file(`providers:
+  eks: {region: eu-central-1, allow: {accounts: ["123456789012"]}}
+clusters:
+  a:
+    source: {repo: r}
+    provider: eks
+    settings:
+      region: us-east-1
+      nodeGroups: [{name: w, instanceTypes: [m6i.large]}]
+      podIdentities: [{namespace: shop, serviceAccount: app, role: "arn:aws:iam::123456789012:role/app"}]
+`)
+	out, errs, code = c.run("providers", "policy", "eks")
+	for _, want := range []string{"123456789012", "eu-central-1", "us-east-1", "role/app"} {
+		if code != 0 || !strings.Contains(out, want) {
+			t.Errorf("code %d: %s: it does not say %q", code, errs, want)
+		}
+	}
+	if out, _, _ := c.run("providers", "policy", "eks", "--region", "us-east-1"); strings.Contains(out, "eu-central-1") {
+		t.Errorf("a region that was not named: %s", out)
+	}
+	for _, args := range [][]string{{"local"}, {"esk"}, {"eks", "--account", "12"}} {
+		if _, errs, code := c.run(append([]string{"providers", "policy"}, args...)...); code != exitUsage || errs == "" {
+			t.Errorf("%q: code %d: %s", args, code, errs)
+		}
+	}
+}

@@ -297,7 +297,8 @@ func (a *app) noCluster(ctx context.Context, name string) error {
 }
 
 // clusterNames are the names of all clusters as far as they can be told at once:
-// those that are somebody else's are not asked whether they are there.
+// those that are somebody else's are not asked whether they are there, and of a cloud
+// what is declared or was restored is enough.
 func (a *app) clusterNames(ctx context.Context) []string {
 	var names []string
 	for _, provider := range a.providers.Names() {
@@ -305,9 +306,16 @@ func (a *app) clusterNames(ctx context.Context) []string {
 		if err != nil {
 			continue
 		}
-		if providers.Borrows(p) {
-			declared, _ := a.borrowed() // a rekindle.yaml that cannot be read declares none
+		_, cloud := p.(providers.Tokener)
+		if providers.Borrows(p) || cloud {
+			declared, _ := a.declaredBy(provider) // a rekindle.yaml that cannot be read declares none
+			delete(declared, "")
 			names = slices.AppendSeq(names, maps.Keys(declared))
+		}
+		if cloud {
+			names = append(names, a.recordedOf(ctx, provider)...)
+		}
+		if providers.Borrows(p) || cloud {
 			continue
 		}
 		if lister, ok := p.(providers.Lister); ok {
@@ -319,6 +327,18 @@ func (a *app) clusterNames(ctx context.Context) []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// recordedOf are the names of a provider's clusters that the journal has, as far as it
+// can be read.
+func (a *app) recordedOf(ctx context.Context, provider string) (names []string) {
+	records, _ := a.engine().ClusterRecords(ctx) // whoever cannot read it has none to offer
+	for _, r := range records {
+		if r.Provider == provider {
+			names = append(names, r.Name)
+		}
+	}
+	return names
 }
 
 // unknownClusterError: no provider has a cluster of that name.

@@ -150,6 +150,8 @@ func (w *watcher) observe(ev run.Event) {
 		// The refusal or the report lists them.
 	case ev.Type == run.ObjectRetried || ev.Type == run.RunContinued:
 		w.said(ev)
+	case ev.Type == rebuild.ClusterEstimated:
+		w.estimated(ev)
 	case ev.Level == run.LevelError || ev.Level == run.LevelWarn:
 		w.trouble(ev)
 	case ev.Step == w.step:

@@ -7,6 +7,7 @@ import (
 	"github.com/rekindle-io/rekindle/cmd/internal/terminal"
 	"github.com/rekindle-io/rekindle/providers"
 	"github.com/rekindle-io/rekindle/recover/rebuild"
+	"github.com/rekindle-io/rekindle/recover/run"
 )
 
 // hoursOfMonth is a twelfth of a year of 365 days.
@@ -56,4 +57,21 @@ func (a *app) printRecreated(r *rebuild.Report) {
 			a.detail("from " + from)
 		}
 	})
+}
+
+// estimated says what is about to be made: it stays on the screen, because it costs
+// money.
+func (w *watcher) estimated(ev run.Event) {
+	t := w.a.Terminal
+	width := 76
+	if t.Width > 20 {
+		width = t.Width - 4
+	}
+	for i, line := range fold(ev.Message, width) {
+		mark := " "
+		if i == 0 {
+			mark = "•"
+		}
+		t.Errf("  %s %s\n", t.Paint(terminal.Faint, mark), line)
+	}
 }

@@ -153,7 +153,8 @@ func (a *app) user() string {
 // redact takes the secrets that the environment holds out of a text. Nothing is
 // meant to put them there; this is the net below.
 func (a *app) redact(text string) string {
-	secrets := []string{a.Getenv(source.EnvToken), a.Getenv(source.EnvSSHPassphrase), a.Getenv(envExportKey)}
+	secrets := []string{a.Getenv(source.EnvToken), a.Getenv(source.EnvSSHPassphrase), a.Getenv(envExportKey),
+		a.Getenv("AWS_SECRET_ACCESS_KEY"), a.Getenv("AWS_SESSION_TOKEN")}
 	for _, secret := range append(secrets, strings.Fields(a.Getenv(sops.EnvKey))...) {
 		if len(secret) >= 6 {
 			text = strings.ReplaceAll(text, secret, "***")
