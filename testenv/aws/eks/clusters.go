@@ -3,12 +3,12 @@ package eks
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
 	"maps"
 	"regexp"
 	"slices"
 	"time"
 
-	"github.com/rekindle-io/rekindle/testenv/aws/ec2"
 	"github.com/rekindle-io/rekindle/testenv/aws/wire"
 )
 
@@ -20,32 +20,38 @@ type createCluster struct {
 	Token      string            `json:"clientRequestToken"`
 	Tags       map[string]string `json:"tags"`
 	Protection bool              `json:"deletionProtection"`
-	VPC        struct {
-		Subnets []string `json:"subnetIds"`
-		Groups  []string `json:"securityGroupIds"`
-		Public  *bool    `json:"endpointPublicAccess"`
-		Private *bool    `json:"endpointPrivateAccess"`
-		CIDRs   []string `json:"publicAccessCidrs"`
-	} `json:"resourcesVpcConfig"`
-	Access struct {
+	VPC        network           `json:"resourcesVpcConfig"`
+	Access     struct {
 		Mode      string `json:"authenticationMode"`
 		Bootstrap *bool  `json:"bootstrapClusterCreatorAdminPermissions"`
 	} `json:"accessConfig"`
-	Logging struct {
-		Setup []struct {
-			Types   []string `json:"types"`
-			Enabled bool     `json:"enabled"`
-		} `json:"clusterLogging"`
-	} `json:"logging"`
-	Encryption []struct {
-		Resources []string `json:"resources"`
-		Provider  struct {
-			Key string `json:"keyArn"`
-		} `json:"provider"`
-	} `json:"encryptionConfig"`
-	Network map[string]any `json:"kubernetesNetworkConfig"`
-	Upgrade map[string]any `json:"upgradePolicy"`
-	Self    *bool          `json:"bootstrapSelfManagedAddons"`
+	Logging    logging          `json:"logging"`
+	Encryption []map[string]any `json:"encryptionConfig"`
+	Network    struct {
+		CIDR   string `json:"serviceIpv4Cidr"`
+		Family string `json:"ipFamily"`
+	} `json:"kubernetesNetworkConfig"`
+	Upgrade *struct {
+		Support string `json:"supportType"`
+	} `json:"upgradePolicy"`
+	Self *bool `json:"bootstrapSelfManagedAddons"`
+}
+
+// network is where a cluster is, and who reaches its API server.
+type network struct {
+	Subnets []string `json:"subnetIds"`
+	Groups  []string `json:"securityGroupIds"`
+	Public  *bool    `json:"endpointPublicAccess"`
+	Private *bool    `json:"endpointPrivateAccess"`
+	CIDRs   []string `json:"publicAccessCidrs"`
+}
+
+// logging is what a cluster's control plane writes logs of.
+type logging struct {
+	Setup []struct {
+		Types   []string `json:"types"`
+		Enabled bool     `json:"enabled"`
+	} `json:"clusterLogging"`
 }
 
 var nameShape = regexp.MustCompile(`^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$`)
@@ -58,42 +64,58 @@ func (c *Cloud) createCluster(_ context.Context, call *wire.Call) (any, error) {
 	now := c.lock()
 	defer c.mu.Unlock()
 	w := of(call)
-	if k := c.holder(w, in.Name, now); k != nil {
-		same, err := k.again(call, in.Token)
-		if same {
-			return map[string]any{"cluster": c.describe(k, now)}, nil
+	for _, k := range c.clusters {
+		if k.where != w || !k.there(now) {
+			continue
 		}
-		return nil, cmp.Or(err, error(inUse("Cluster already exists with name: %s", in.Name)))
+		if same, err := k.again(call, in.Token); err != nil || same {
+			return c.told(k, now), err
+		}
+		if k.name == in.Name {
+			return nil, inUse("Cluster already exists with name: %s", in.Name)
+		}
 	}
 	if err := c.checkCluster(w, &in, now); err != nil {
 		return nil, err
 	}
-	vpc, group, cards, err := c.ground(w, in)
+	vpc, err := c.checkGround(w, in)
 	if err != nil {
 		return nil, err
 	}
-	id := c.digits("cluster")
 	k := &cluster{
-		thing: begun(call, now, in.Token, in.Tags), where: w, name: in.Name, id: id, arn: w.arn("cluster/" + in.Name),
-		issuer: "https://oidc.eks." + w.region + ".amazonaws.com/id/" + upper(c.digits("issuer")), vpc: vpc, group: group, interfaces: cards, asked: in,
-		creator: call.Principal, protected: in.Protection,
+		thing: begun(call, now, in.Token, in.Tags), where: w, name: in.Name, id: c.digits("cluster"), arn: w.arn("cluster/" + in.Name),
+		issuer: "https://oidc.eks." + w.region + ".amazonaws.com/id/" + upper(c.digits("issuer")), vpc: vpc, asked: in, protected: in.Protection,
 	}
+	if err := c.lay(k); err != nil {
+		return nil, err
+	}
+	k.laid = true
 	if in.Access.Bootstrap == nil || *in.Access.Bootstrap {
-		k.entries = append(k.entries, &entry{thing: thing{made: now}, principal: call.Principal, arn: w.arn("access-entry/" + in.Name + "/" + c.digits("entry")),
-			policies: []policy{{arn: "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy", scope: scopeCluster}}})
+		k.entries = append(k.entries, &entry{thing: thing{made: now}, principal: principalOf(call.Principal), user: call.Principal, kind: "STANDARD",
+			arn: k.entryARN(principalOf(call.Principal), c.digits("entry")), policies: []policy{{ARN: policyARN(w, clusterAdmin), Scope: scope{Type: scopeCluster}, Since: seconds(now)}}})
 	}
 	c.clusters = append(c.clusters, k)
-	for _, l := range in.Logging.Setup {
+	c.log(k)
+	c.begin(k)
+	return c.told(k, now), nil
+}
+
+// told is the answer about a cluster.
+func (c *Cloud) told(k *cluster, now time.Time) map[string]any {
+	return map[string]any{"cluster": c.describe(k, now)}
+}
+
+// log makes the log group of a cluster, when it writes any.
+func (c *Cloud) log(k *cluster) {
+	for _, l := range k.asked.Logging.Setup {
 		if l.Enabled && len(l.Types) > 0 {
-			c.parts.Logs.Ensure(w.account, w.region, "/aws/eks/"+in.Name+"/cluster")
+			c.parts.Logs.Ensure(k.account, k.region, "/aws/eks/"+k.name+"/cluster")
 		}
 	}
-	c.begin(k)
-	return map[string]any{"cluster": c.describe(k, now)}, nil
 }
 
 // checkCluster refuses what EKS would, and fills in what it would.
-func (c *Cloud) checkCluster(w where, in *createCluster, now time.Time) error {
+func (c *Cloud) checkCluster(w where, in *createCluster, now time.Time) (err error) {
 	if !nameShape.MatchString(in.Name) {
 		return invalid("The cluster name should match the regular expression %s", nameShape)
 	}
@@ -110,63 +132,39 @@ func (c *Cloud) checkCluster(w where, in *createCluster, now time.Time) error {
 	if have >= limit {
 		return refuse(400, "ResourceLimitExceededException", "Cluster limit exceeded for account.")
 	}
-	if in.Version == "" {
-		in.Version = c.versions[0].Name
-	}
-	if !slices.ContainsFunc(c.versions, func(v Version) bool { return v.Name == in.Version && v.Support != "UNSUPPORTED" }) {
-		return invalid("unsupported Kubernetes version")
-	}
-	if err := c.parts.Roles.Assumable(w.account, in.Role, "eks.amazonaws.com"); err != nil {
+	if in.Version, err = c.version(in.Version); err != nil {
 		return err
+	}
+	in.Access.Mode = cmp.Or(in.Access.Mode, "CONFIG_MAP")
+	in.Network.CIDR, in.Network.Family = cmp.Or(in.Network.CIDR, "10.100.0.0/16"), cmp.Or(in.Network.Family, "ipv4")
+	if !slices.Contains([]string{"API", "API_AND_CONFIG_MAP", "CONFIG_MAP"}, in.Access.Mode) {
+		return invalid("Authentication mode %s is not supported", in.Access.Mode)
+	}
+	if err := in.VPC.check(); err != nil {
+		return err
+	}
+	if err := checkTags(in.Tags); err != nil {
+		return err
+	}
+	return c.parts.Roles.Assumable(w.account, in.Role, "eks.amazonaws.com")
+}
+
+// check refuses what nobody could reach, and says who may.
+func (n *network) check() error {
+	if !n.public() && !n.private() {
+		return invalid("Private and public endpoint access cannot be false")
+	}
+	if !n.public() && len(n.CIDRs) > 0 {
+		return invalid("Public access CIDRs can only be set when public endpoint access is on")
+	}
+	if n.public() && len(n.CIDRs) == 0 {
+		n.CIDRs = []string{"0.0.0.0/0"}
 	}
 	return nil
 }
 
-// unusedZones are zones in which EKS makes no control planes.
-var unusedZones = []string{"use1-az3", "usw1-az2", "cac1-az3"}
-
-// ground makes the security group and the interfaces of a control plane.
-func (c *Cloud) ground(w where, in createCluster) (vpc, group string, cards []string, err error) {
-	place := c.parts.Network.At(w.account, w.region)
-	zones := map[string]bool{}
-	for _, id := range in.VPC.Subnets {
-		s, err := place.Subnet(id)
-		if err != nil {
-			return "", "", nil, invalid("The subnet ID '%s' does not exist (Service: AmazonEC2; Status Code: 400; Error Code: InvalidSubnetID.NotFound)", id)
-		}
-		if vpc != "" && vpc != s.VPC {
-			return "", "", nil, invalid("Subnets specified must belong to the same VPC")
-		}
-		for _, z := range place.Zones() {
-			if z.Name == s.Zone && slices.Contains(unusedZones, z.ID) {
-				return "", "", nil, refuse(400, "UnsupportedAvailabilityZoneException", "Cannot create cluster '%s' because EKS does not support creating control plane instances in %s, the targeted availability zone.", in.Name, s.Zone)
-			}
-		}
-		vpc, zones[s.Zone] = s.VPC, true
-	}
-	if len(zones) < 2 {
-		return "", "", nil, invalid("Subnets specified must be in at least two different AZs")
-	}
-	tags := map[string]string{"aws:eks:cluster-name": in.Name, "kubernetes.io/cluster/" + in.Name: "owned", "Name": "eks-cluster-sg-" + in.Name}
-	maps.Copy(tags, in.Tags)
-	g, err := place.CreateGroup(ec2.Group{Name: "eks-cluster-sg-" + in.Name + "-" + c.digits("sg")[:9], VPC: vpc, Thing: ec2.Thing{Tags: tags},
-		Description: "EKS created security group applied to ENI that is attached to EKS Control Plane master nodes, as well as any managed workloads."})
-	if err != nil {
-		return "", "", nil, invalid("%v", err)
-	}
-	if err := place.AuthorizeIngress(g.ID, ec2.Rule{Protocol: "-1", Group: g.ID}); err != nil {
-		return "", "", nil, err
-	}
-	for _, id := range in.VPC.Subnets[:2] {
-		n, err := place.CreateInterface(ec2.Interface{Subnet: id, Groups: append([]string{g.ID}, in.VPC.Groups...), Description: "Amazon EKS " + in.Name, Managed: true,
-			Requester: w.account, Attachment: &ec2.Attachment{InstanceOwner: "amazon-eks"}})
-		if err != nil {
-			return "", "", nil, invalid("%v", err)
-		}
-		cards = append(cards, n.ID)
-	}
-	return vpc, g.ID, cards, nil
-}
+func (n *network) public() bool  { return n.Public == nil || *n.Public }
+func (n *network) private() bool { return n.Private != nil && *n.Private }
 
 func (c *Cloud) describeCluster(_ context.Context, call *wire.Call) (any, error) {
 	now := c.lock()
@@ -175,24 +173,33 @@ func (c *Cloud) describeCluster(_ context.Context, call *wire.Call) (any, error)
 	if k == nil {
 		return nil, noCluster(call.Path["name"])
 	}
-	return map[string]any{"cluster": c.describe(k, now)}, nil
+	return c.told(k, now), nil
 }
 
 func (c *Cloud) describe(k *cluster, now time.Time) map[string]any {
-	status := k.status(now, c.options.Delay)
-	out := map[string]any{
-		"name": k.name, "arn": k.arn, "createdAt": seconds(k.made), "version": k.asked.Version, "roleArn": k.asked.Role, "status": status, "tags": k.tags,
-		"platformVersion": "eks.1", "clientRequestToken": k.token, "deletionProtection": k.protected, "logging": map[string]any{"clusterLogging": k.asked.Logging.Setup},
-		"identity": map[string]any{"oidc": map[string]any{"issuer": k.issuer}},
-		"resourcesVpcConfig": map[string]any{"subnetIds": k.asked.VPC.Subnets, "securityGroupIds": k.asked.VPC.Groups, "clusterSecurityGroupId": k.group, "vpcId": k.vpc,
-			"endpointPublicAccess": truth(k.asked.VPC.Public), "endpointPrivateAccess": truth(k.asked.VPC.Private), "publicAccessCidrs": k.asked.VPC.CIDRs},
-		"accessConfig": map[string]any{"authenticationMode": k.asked.Access.Mode}, "health": map[string]any{"issues": []any{}},
-	}
-	if status == active || status == deleting && k.endpoint != "" {
-		out["endpoint"], out["certificateAuthority"] = k.endpoint, map[string]any{"data": k.authority}
-	}
+	status, issues := k.status(now, c.options.Delay), []issue{}
 	if k.failed != "" {
-		out["health"] = map[string]any{"issues": []any{map[string]any{"code": "InternalFailure", "message": k.failed}}}
+		issues = append(issues, issue{Code: "InternalFailure", Message: k.failed, IDs: []string{k.name}})
+	}
+	in, support := k.asked, "EXTENDED"
+	if in.Upgrade != nil {
+		support = cmp.Or(in.Upgrade.Support, support)
+	}
+	out := map[string]any{
+		"name": k.name, "arn": k.arn, "createdAt": seconds(k.made), "version": in.Version, "roleArn": in.Role, "status": status, "tags": maps.Clone(k.tags),
+		"platformVersion": "eks.1", "deletionProtection": k.protected, "logging": map[string]any{"clusterLogging": in.Logging.Setup},
+		"resourcesVpcConfig": map[string]any{"subnetIds": in.VPC.Subnets, "securityGroupIds": append([]string{}, in.VPC.Groups...), "clusterSecurityGroupId": k.group, "vpcId": k.vpc,
+			"endpointPublicAccess": in.VPC.public(), "endpointPrivateAccess": in.VPC.private(), "publicAccessCidrs": append([]string{}, in.VPC.CIDRs...)},
+		"kubernetesNetworkConfig": in.Network, "encryptionConfig": in.Encryption, "upgradePolicy": map[string]any{"supportType": support},
+		"accessConfig": map[string]any{"authenticationMode": in.Access.Mode, "bootstrapClusterCreatorAdminPermissions": in.Access.Bootstrap == nil || *in.Access.Bootstrap},
+		"health":       map[string]any{"issues": issues},
+	}
+	if k.token != "" {
+		out["clientRequestToken"] = k.token
+	}
+	if k.endpoint != "" && status != creating {
+		out["endpoint"], out["certificateAuthority"] = k.endpoint, map[string]any{"data": base64.StdEncoding.EncodeToString(k.authority)}
+		out["identity"] = map[string]any{"oidc": map[string]any{"issuer": k.issuer}}
 	}
 	return out
 }
@@ -202,7 +209,7 @@ func (c *Cloud) listClusters(_ context.Context, call *wire.Call) (any, error) {
 	defer c.mu.Unlock()
 	var names []string
 	for _, k := range c.clusters {
-		if k.where == of(call) && k.seen(now, c.options.Lag) {
+		if k.where == of(call) && k.seen(now, c.options.Lag) && !slices.Contains(names, k.name) {
 			names = append(names, k.name)
 		}
 	}
@@ -220,34 +227,21 @@ func (c *Cloud) deleteCluster(_ context.Context, call *wire.Call) (any, error) {
 	return answer, err
 }
 
+// remove begins to remove a cluster; stop tells that its control plane is to end.
 func (c *Cloud) remove(k *cluster, name string, now time.Time) (answer any, stop bool, err error) {
-	switch {
-	case k == nil:
+	if k == nil {
 		return nil, false, noCluster(name)
+	}
+	switch status := k.status(now, c.options.Delay); {
 	case k.protected:
 		return nil, false, refuse(400, "InvalidRequestException", "Cannot delete cluster %s: deletion protection is enabled", name)
 	case slices.ContainsFunc(k.nodes, func(n *nodeGroup) bool { return n.there(now) }):
 		return nil, false, inUse("Cluster has nodegroups attached")
-	case k.status(now, c.options.Delay) == creating:
+	case status == creating || status == updating:
 		return nil, false, inUse("Cannot delete because cluster %s currently has an update in progress", name)
 	case k.ending():
-		return map[string]any{"cluster": c.describe(k, now)}, false, nil
+		return c.told(k, now), false, nil
 	}
 	k.gone = now.Add(c.options.Delay)
-	return map[string]any{"cluster": c.describe(k, now)}, k.endpoint != "", nil
-}
-
-func (c *Cloud) describeVersions(_ context.Context, call *wire.Call) (any, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var list []any
-	for _, v := range c.versions {
-		asked := call.Query["clusterVersions"]
-		if len(asked) > 0 && !slices.Contains(asked, v.Name) || v.Support == "UNSUPPORTED" && call.Query.Get("includeAll") != "true" ||
-			call.Query.Get("defaultOnly") == "true" && !v.Default {
-			continue
-		}
-		list = append(list, map[string]any{"clusterVersion": v.Name, "clusterType": "eks", "defaultVersion": v.Default, "versionStatus": v.Support, "kubernetesPatchVersion": v.Name + ".3"})
-	}
-	return map[string]any{"clusterVersions": list}, nil
+	return c.told(k, now), k.endpoint != "", nil
 }

@@ -11,7 +11,6 @@ package eks
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"maps"
@@ -21,6 +20,7 @@ import (
 	"time"
 
 	"github.com/rekindle-io/rekindle/testenv/aws/ec2"
+	"github.com/rekindle-io/rekindle/testenv/aws/wire"
 )
 
 // Options say how a Cloud behaves.
@@ -87,28 +87,13 @@ type Cloud struct {
 
 type where struct{ account, region string }
 
-// Version is one that EKS offers, or offered.
-type Version struct {
-	Name string
-	// Support is "STANDARD_SUPPORT", "EXTENDED_SUPPORT" or "UNSUPPORTED".
-	Support string
-	Default bool
-}
-
 // New returns a Cloud without any cluster in it, that offers 1.34 to 1.36.
 func New(o Options, p Parts) *Cloud {
 	if o.Page <= 0 {
 		o.Page = 100
 	}
-	return &Cloud{options: o, parts: p, limits: map[where]int{}, versions: []Version{
-		{Name: "1.36", Support: standard, Default: true}, {Name: "1.35", Support: standard}, {Name: "1.34", Support: standard},
-		{Name: "1.32", Support: extended}, {Name: "1.29", Support: "UNSUPPORTED"}}}
+	return &Cloud{options: o, parts: p, limits: map[where]int{}, versions: usualVersions}
 }
-
-const (
-	standard = "STANDARD_SUPPORT"
-	extended = "EXTENDED_SUPPORT"
-)
 
 // Limit sets how many clusters there may be in an account and region.
 func (c *Cloud) Limit(account, region string, most int) {
@@ -126,6 +111,8 @@ type thing struct {
 	// gone is when it is removed; the zero time when nobody wants that.
 	gone time.Time
 	tags map[string]string
+	// tagged is when a tag was put on it later.
+	tagged map[string]time.Time
 	// token and request are those of the call that made it.
 	token, request string
 	// changed is when somebody began to change it last.
@@ -162,12 +149,14 @@ type cluster struct {
 	arn, issuer, group string
 	vpc                string
 	asked              createCluster
-	creator            string
 	protected          bool
-	// endpoint and authority are empty until the control plane runs; failed says why
-	// it does not.
-	endpoint, authority, failed string
-	interfaces                  []string
+	// endpoint and authority (PEM) are empty until the control plane runs; failed says
+	// why it does not.
+	endpoint, failed string
+	authority        []byte
+	// laid: there are its security group and its interfaces.
+	laid       bool
+	interfaces []string
 
 	nodes      []*nodeGroup
 	addons     []*addon
@@ -203,19 +192,15 @@ func (c *Cloud) lock() time.Time {
 
 // advance does what time does to a cluster.
 func (c *Cloud) advance(k *cluster, now time.Time) {
-	network := c.parts.Network.At(k.account, k.region)
 	for _, n := range k.nodes {
 		c.replace(k, n)
 	}
 	k.nodes = slices.DeleteFunc(k.nodes, func(n *nodeGroup) bool { return !n.there(now) && !n.seen(now, c.options.Lag) })
 	k.addons = slices.DeleteFunc(k.addons, func(a *addon) bool { return !a.there(now) && !a.seen(now, c.options.Lag) })
-	if !k.there(now) && k.group != "" {
-		for _, id := range k.interfaces {
-			network.RemoveInterface(id, 0)
-		}
-		// One that something else is still in stays behind, as it does with EKS.
-		_ = network.DeleteGroup(k.group)
-		k.group = ""
+	k.entries = slices.DeleteFunc(k.entries, func(e *entry) bool { return !e.there(now) && !e.seen(now, c.options.Lag) })
+	k.identities = slices.DeleteFunc(k.identities, func(i *identity) bool { return !i.there(now) && !i.seen(now, c.options.Lag) })
+	if !k.there(now) && k.laid {
+		c.clear(k)
 	}
 }
 
@@ -239,6 +224,39 @@ func (c *Cloud) holder(w where, name string, now time.Time) *cluster {
 	return nil
 }
 
+// owner is the cluster that a call changes something of, in whatever state it is.
+func (c *Cloud) owner(call *wire.Call, now time.Time) (*cluster, error) {
+	if k := c.holder(of(call), call.Path["clusterName"], now); k != nil {
+		return k, nil
+	}
+	return nil, noCluster(call.Path["clusterName"])
+}
+
+// active is the cluster that a call is about, for what needs it to be active.
+func (c *Cloud) active(call *wire.Call, now time.Time) (*cluster, error) {
+	k, err := c.owner(call, now)
+	if err != nil {
+		return nil, err
+	}
+	return k, c.usable(k, now)
+}
+
+// usable refuses clusters that are not active.
+func (c *Cloud) usable(k *cluster, now time.Time) error {
+	if s := k.status(now, c.options.Delay); s != active {
+		return refuse(400, "InvalidRequestException", "Cluster '%s' is not in ACTIVE status: it is %s", k.name, s)
+	}
+	return nil
+}
+
+// shown is the cluster that a call asks about.
+func (c *Cloud) shown(call *wire.Call, now time.Time) (*cluster, error) {
+	if k := c.find(of(call), call.Path["clusterName"], now); k != nil {
+		return k, nil
+	}
+	return nil, noCluster(call.Path["clusterName"])
+}
+
 // digits look random, and are others each time.
 func (c *Cloud) digits(what string) string {
 	c.serial++
@@ -247,7 +265,17 @@ func (c *Cloud) digits(what string) string {
 }
 
 func (w where) arn(resource string) string {
-	return "arn:aws:eks:" + w.region + ":" + w.account + ":" + resource
+	return "arn:" + partition(w.region) + ":eks:" + w.region + ":" + w.account + ":" + resource
+}
+
+func partition(region string) string {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "aws-us-gov"
+	}
+	return "aws"
 }
 
 // begin lets the control plane of a cluster start, beside everything else.
@@ -259,8 +287,9 @@ func (c *Cloud) begin(k *cluster) {
 		stop := k.ending()
 		if err != nil {
 			k.failed = err.Error()
+		} else {
+			k.endpoint, k.authority = endpoint, authority
 		}
-		k.endpoint, k.authority = endpoint, base64.StdEncoding.EncodeToString(authority)
 		c.mu.Unlock()
 		if stop && err == nil {
 			c.parts.Planes.Stop(p)
@@ -271,25 +300,6 @@ func (c *Cloud) begin(k *cluster) {
 func (c *Cloud) plane(k *cluster) Plane {
 	return Plane{Account: k.account, Region: k.region, Cluster: k.name, ID: k.id, VPC: k.vpc, Subnets: slices.Clone(k.asked.VPC.Subnets), Group: k.group,
 		Admits: func(principal string) ([]string, bool) { return c.admits(k, principal) }}
-}
-
-// admits tells the groups of a principal.
-func (c *Cloud) admits(k *cluster, principal string) ([]string, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, e := range k.entries {
-		if e.principal != principal {
-			continue
-		}
-		groups := slices.Clone(e.groups)
-		for _, p := range e.policies {
-			if strings.HasSuffix(p.arn, "/AmazonEKSClusterAdminPolicy") && p.scope == scopeCluster {
-				groups = append(groups, "system:masters")
-			}
-		}
-		return groups, true
-	}
-	return nil, false
 }
 
 // Item is something that is there.

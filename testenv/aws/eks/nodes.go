@@ -74,9 +74,9 @@ func (c *Cloud) createNodes(_ context.Context, call *wire.Call) (any, error) {
 	}
 	now := c.lock()
 	defer c.mu.Unlock()
-	k := c.holder(of(call), call.Path["clusterName"], now)
-	if k == nil {
-		return nil, noCluster(call.Path["clusterName"])
+	k, err := c.owner(call, now)
+	if err != nil {
+		return nil, err
 	}
 	if n := k.nodeGroup(in.Name, now); n != nil {
 		same, err := n.again(call, in.Token)
@@ -225,9 +225,9 @@ func (c *Cloud) listNodes(_ context.Context, call *wire.Call) (any, error) {
 func (c *Cloud) deleteNodes(_ context.Context, call *wire.Call) (any, error) {
 	now := c.lock()
 	defer c.mu.Unlock()
-	k := c.holder(of(call), call.Path["clusterName"], now)
-	if k == nil {
-		return nil, noCluster(call.Path["clusterName"])
+	k, err := c.owner(call, now)
+	if err != nil {
+		return nil, err
 	}
 	n := k.nodeGroup(call.Path["nodegroupName"], now)
 	if n == nil {

@@ -1,8 +1,10 @@
 package eks
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"strconv"
 	"strings"
@@ -11,13 +13,18 @@ import (
 	"github.com/rekindle-io/rekindle/testenv/aws/wire"
 )
 
-// body reads the body of a call, without knowing members better than EKS does.
-func body[T any](c *wire.Call) (T, error) {
-	var into T
+// body reads the body of a call. What is asked for and not simulated is the simulation's
+// own error, which fails a test.
+func body[T any](c *wire.Call) (into T, err error) {
 	if len(c.Body) == 0 {
 		return into, nil
 	}
-	if err := json.Unmarshal(c.Body, &into); err != nil {
+	d := json.NewDecoder(bytes.NewReader(c.Body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&into); err != nil {
+		if strings.Contains(err.Error(), "unknown field") {
+			return into, fmt.Errorf("eks: %s asks for what is not simulated: %w", c.Operation, err)
+		}
 		return into, refuse(400, "SerializationException", "%v", err)
 	}
 	return into, nil
@@ -73,7 +80,7 @@ func checkTags(tags map[string]string) error {
 }
 
 // page cuts a list to the page that a call asks for.
-func page[T any](c *Cloud, call *wire.Call, key string, list []T) (any, error) {
+func page[T any](c *Cloud, call *wire.Call, key string, list []T) (map[string]any, error) {
 	start, most := 0, c.options.Page
 	if t := call.Query.Get("nextToken"); t != "" {
 		raw, err := base64.RawURLEncoding.DecodeString(t)
