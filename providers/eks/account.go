@@ -44,6 +44,10 @@ type account struct {
 // the SDK waits longer each time, 20 s at most.
 const maxAttempts = 8
 
+// introductions is how often AWS is asked who we are: somebody who waits for that wants
+// to know soon that nobody answers.
+const introductions = 4
+
 func retryer() aws.Retryer {
 	return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
 		o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) {
@@ -73,7 +77,7 @@ func (p *Provider) enter(ctx context.Context, set settings) (*account, error) {
 		cfg.Retryer = retryer
 	}
 	a := &account{region: set.Region, config: cfg, sts: sts.NewFromConfig(cfg)}
-	who, err := a.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	who, err := a.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}, func(o *sts.Options) { o.RetryMaxAttempts = introductions })
 	if err != nil {
 		return nil, explain(err, set.Region)
 	}

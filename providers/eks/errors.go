@@ -133,7 +133,7 @@ func serviceWord(service string) string {
 // silent explains errors without an answer of AWS: no credentials, no network, a
 // region that is none.
 func silent(err error, what, region string) error {
-	e := &Error{What: fmt.Sprintf("%s: %v", what, err), Err: err, Remedy: "look at the network of this machine and its proxy settings, and run the same again"}
+	e := &Error{What: fmt.Sprintf("%s: %v", what, err), Err: err, Remedy: "look whether this machine reaches AWS (its network, its proxy settings, AWS_ENDPOINT_URL), and run the same again"}
 	switch text := err.Error(); {
 	case strings.Contains(text, "SSO"):
 		e.What = what + ": the session of AWS SSO has expired or was never begun"
