@@ -94,6 +94,13 @@ clusters:
 			}
 		})
 	}
+	schema := compiled(t)
+	if err := validate(t, schema, []byte("providers: {picky: {nodes: 2, anything: [1]}}")); err != nil {
+		t.Error(err)
+	}
+	if validate(t, schema, []byte("providers: {picky: 3}")) == nil {
+		t.Error("the schema takes a number for settings")
+	}
 	if _, err := Load("f.yaml", []byte("providers: {picky: 3}")); err == nil || !strings.Contains(err.Error(), "f.yaml:1:20: providers.picky: want a mapping, have a number") {
 		t.Errorf("error %v", err)
 	}
