@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
 
+	"github.com/rekindle-io/rekindle/providers/eks/permissions"
 	"github.com/rekindle-io/rekindle/testenv"
 	"github.com/rekindle-io/rekindle/testenv/aws"
 )
@@ -60,7 +61,11 @@ func newPerson(t *testing.T, o aws.Options) *person {
 // granted makes a key with the published permissions in an account.
 func (p *person) granted(account string) aws.Key {
 	p.t.Helper()
-	key, err := p.world.Grant(account, "rekindle", aws.Everything)
+	policy, err := permissions.Policy(permissions.Scope{Account: account, Regions: []string{region}})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	key, err := p.world.Grant(account, "rekindle", policy)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -264,4 +269,14 @@ func (p *person) balanced() {
 			p.t.Fatalf("no load balancer: %v, %v", s.Status, err)
 		}
 	}
+}
+
+// replace changes rekindle.yaml.
+func (p *person) replace(old, with string) {
+	p.t.Helper()
+	raw, err := os.ReadFile(filepath.Join(p.dir, "rekindle.yaml"))
+	if err != nil || !strings.Contains(string(raw), old) {
+		p.t.Fatal(err, "rekindle.yaml has no ", old)
+	}
+	p.write("rekindle.yaml", strings.Replace(string(raw), old, with, 1))
 }
