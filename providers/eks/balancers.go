@@ -113,41 +113,46 @@ func tagged(list []thing, look func(ids []string) (map[string]map[string]string,
 	return found, nil
 }
 
-// removeBalancers removes the cluster's load balancers, waits until they are gone,
-// and removes their target groups. One that somebody has protected from that is
-// named, and does not keep the rest from going.
+// removeBalancers removes the cluster's load balancers and their target groups, and
+// waits until they are gone. One that somebody has protected from that is named, and
+// does not keep the rest from going.
 func (r *removal) removeBalancers(ctx context.Context) error {
 	guarded := map[string]Held{}
-	err := r.until(ctx, "load balancers are gone", func(ctx context.Context) ([]Held, error) {
-		classic, err := r.classicBalancers(ctx)
-		if err != nil {
+	err := r.until(ctx, "load balancers and target groups are gone", func(ctx context.Context) ([]Held, error) {
+		lists := make([][]thing, 3)
+		for i, list := range []func(context.Context) ([]thing, error){r.classicBalancers, r.balancers, r.targetGroups} {
+			var err error
+			if lists[i], err = list(ctx); err != nil {
+				return nil, err
+			}
+		}
+		all := slices.Concat(lists...)
+		if err := r.give(ctx, r.claims(all)); err != nil { // a controller that still runs may have made more
 			return nil, err
 		}
-		others, err := r.balancers(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return r.each(ctx, slices.Concat(classic, others), guarded, r.removeBalancer)
-	})
-	if err != nil {
-		return err
-	}
-	err = r.until(ctx, "target groups are gone", func(ctx context.Context) ([]Held, error) {
-		list, err := r.targetGroups(ctx)
-		if err != nil {
-			return nil, err
-		}
+		left, err := r.each(ctx, all, guarded, r.removeBalancer)
 		// Those of a load balancer that stays, stay with it.
-		list = slices.DeleteFunc(list, func(t thing) bool {
-			return slices.ContainsFunc(t.holders, func(id string) bool { _, stays := guarded[id]; return stays })
-		})
-		return r.each(ctx, list, guarded, func(ctx context.Context, t thing) error {
-			_, err := r.elb.DeleteTargetGroup(ctx, &elasticloadbalancingv2.DeleteTargetGroupInput{TargetGroupArn: aws.String(t.id)})
-			return err
-		})
+		return slices.DeleteFunc(left, func(h Held) bool {
+			return slices.ContainsFunc(all, func(t thing) bool {
+				return t.String() == h.What && slices.ContainsFunc(t.holders, func(id string) bool { _, stays := guarded[id]; return stays })
+			})
+		}), err
 	})
 	if err == nil && len(guarded) > 0 {
 		err = heldBy(guarded)
+	}
+	return err
+}
+
+func (r *removal) removeBalancer(ctx context.Context, t thing) error {
+	var err error
+	switch t.kind {
+	case kindClassic:
+		_, err = r.classic.DeleteLoadBalancer(ctx, &elasticloadbalancing.DeleteLoadBalancerInput{LoadBalancerName: aws.String(t.id)})
+	case kindBalancer:
+		_, err = r.elb.DeleteLoadBalancer(ctx, &elasticloadbalancingv2.DeleteLoadBalancerInput{LoadBalancerArn: aws.String(t.id)})
+	default:
+		_, err = r.elb.DeleteTargetGroup(ctx, &elasticloadbalancingv2.DeleteTargetGroupInput{TargetGroupArn: aws.String(t.id)})
 	}
 	return err
 }
@@ -176,15 +181,6 @@ func (r *removal) each(ctx context.Context, all []thing, guarded map[string]Held
 		left = append(left, Held{What: t.String(), Why: why})
 	}
 	return left, nil
-}
-
-func (r *removal) removeBalancer(ctx context.Context, t thing) error {
-	if t.kind == kindClassic {
-		_, err := r.classic.DeleteLoadBalancer(ctx, &elasticloadbalancing.DeleteLoadBalancerInput{LoadBalancerName: aws.String(t.id)})
-		return err
-	}
-	_, err := r.elb.DeleteLoadBalancer(ctx, &elasticloadbalancingv2.DeleteLoadBalancerInput{LoadBalancerArn: aws.String(t.id)})
-	return err
 }
 
 // heldBy is the error about what was protected.

@@ -52,7 +52,11 @@ func (p *Provider) delete(ctx context.Context, name, id string, progress provide
 		h.set = set
 		switch {
 		case err == nil && h.id == id:
-			return p.removal(h, progress).all(ctx, h)
+			r, err := p.removal(h, progress)
+			if err != nil {
+				return err
+			}
+			return r.all(ctx, h)
 		case err == nil:
 			err = &providers.TakenError{Provider: ProviderName, Name: name, Wanted: id, Have: h.id}
 		}
@@ -66,13 +70,11 @@ func (p *Provider) delete(ctx context.Context, name, id string, progress provide
 		}
 	}
 	for _, h := range empty { // a delete that died may have left something that bears this id
-		known, _, err := p.remembered(h.account, mark{name: name, id: id})
+		h.mark = mark{name: name, id: id}
+		r, err := p.removal(h, progress)
 		if err != nil {
 			return err
 		}
-		h.mark = mark{name: name, id: id, created: known.Created} // the zero time when it is not known: nothing is younger than that
-		r := p.removal(h, progress)
-		r.vpc = known.VPC
 		if err := r.rest(ctx); err != nil {
 			return err
 		}
@@ -83,15 +85,21 @@ func (p *Provider) delete(ctx context.Context, name, id string, progress provide
 	return p.forget(name, id)
 }
 
-// removal is the work of removing what holds the name.
-func (p *Provider) removal(h holding, progress providers.Progress) *removal {
-	r := &removal{
-		account: h.account, scope: scope{mark: h.mark, since: h.created, named: true}, keepLogs: h.set.KeepLogs,
-		every: p.opts.Every, settle: p.opts.Settle, now: p.opts.Now, progress: progress, mine: map[string]bool{}, said: map[string]bool{}, denied: map[string]time.Time{},
-		forget: func() error { return p.forget(h.name, h.id) },
+// removal is the work of removing what holds the name, or what is left of that.
+func (p *Provider) removal(h holding, progress providers.Progress) (*removal, error) {
+	known, there, err := p.remembered(h.account, h.mark)
+	if err != nil {
+		return nil, err
 	}
-	if h.stack == nil && h.cluster == nil {
-		r.named = !h.created.IsZero() // nobody but us may say when it was made, and so what is younger
+	if h.created.IsZero() {
+		h.created = known.Created // the zero time when it is not known: nothing is younger than that
+	}
+	r := &removal{
+		// Without a cluster or stack of ours the name is ours by the record alone.
+		account: h.account, scope: scope{mark: h.mark, since: h.created, named: h.cluster != nil || h.stack != nil || there, vpc: known.VPC}, keepLogs: h.set.KeepLogs,
+		every: p.opts.Every, settle: p.opts.Settle, now: p.opts.Now, progress: progress,
+		mine: map[string]bool{}, said: map[string]bool{}, denied: map[string]time.Time{},
+		forget: func() error { return p.forget(h.name, h.id) },
 	}
 	if c := h.cluster; c != nil {
 		if made := aws.ToTime(c.CreatedAt); !made.IsZero() {
@@ -101,7 +109,7 @@ func (p *Provider) removal(h holding, progress providers.Progress) *removal {
 			r.vpc, r.group = aws.ToString(c.ResourcesVpcConfig.VpcId), aws.ToString(c.ResourcesVpcConfig.ClusterSecurityGroupId)
 		}
 	}
-	return r
+	return r, nil
 }
 
 // all removes everything, and waits for each part where the next one needs that.

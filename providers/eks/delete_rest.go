@@ -87,14 +87,15 @@ func (r *removal) removeIssuers(ctx context.Context) error {
 // removeStack removes the stack, and asks again when CloudFormation could not remove
 // a part because something still held it, which AWS lets go a while later.
 func (r *removal) removeStack(ctx context.Context) error {
-	id := "" // a stack that is gone is found by this alone, and another may take its name
+	id := ""     // a stack that is gone is found by this alone, and another may take its name
+	before := "" // why it could not be removed the last time
 	return r.until(ctx, "the stack is gone", func(ctx context.Context) ([]Held, error) {
 		s, err := r.account.stack(ctx, r.name)
 		if err != nil || s == nil || !r.bears(stackTags(s)) || id != "" && id != aws.ToString(s.StackId) {
 			return nil, err
 		}
 		id = aws.ToString(s.StackId)
-		held := Held{What: string(kindStack) + " " + stackName(r.name), Why: "CloudFormation is removing it"}
+		held := Held{What: string(kindStack) + " " + stackName(r.name), Why: "CloudFormation is removing it" + before}
 		switch s.StackStatus {
 		case cftypes.StackStatusDeleteInProgress:
 			return []Held{held}, nil
@@ -102,6 +103,7 @@ func (r *removal) removeStack(ctx context.Context) error {
 			if held.Why, err = r.whyStack(ctx, s); err != nil {
 				return nil, err
 			}
+			before = "; the last time it could not: " + held.Why
 		}
 		r.saying(thing{kind: kindStack, id: stackName(r.name)})
 		_, err = r.stacks.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: s.StackId})

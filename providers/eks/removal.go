@@ -205,8 +205,11 @@ func inTheWay(err error) bool {
 
 // protected tells that somebody has asked AWS not to let anybody remove it.
 func protected(err error) bool {
+	if code(err) == "" {
+		return false
+	}
 	text := strings.ToLower(said(err))
-	return code(err) != "" && (strings.Contains(text, "deletion protection") || strings.Contains(text, "deletion_protection"))
+	return strings.Contains(text, "deletion protection") || strings.Contains(text, "deletion_protection")
 }
 
 // network finds out in which network the cluster is, and whether our stack made it.

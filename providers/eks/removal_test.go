@@ -119,6 +119,17 @@ func TestAnswer(t *testing.T) {
 	}
 }
 
+func TestProtected(t *testing.T) {
+	for err, want := range map[error]bool{
+		nil: false, errors.New("deletion protection"): false, apiError("DependencyViolation", "x"): false,
+		apiError("OperationNotPermitted", "Load balancer 'x' cannot be deleted because deletion protection is enabled"): true,
+	} {
+		if protected(err) != want {
+			t.Errorf("%v: protected is %t", err, !want)
+		}
+	}
+}
+
 func TestMerged(t *testing.T) {
 	a, b := Held{What: "a", Why: "x"}, Held{What: "b", Why: "y"}
 	other := errors.New("other")
