@@ -12,7 +12,7 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	w := testaws.Start(t, testaws.Options{Root: t.TempDir(), Binary: testenv.Binary(t), Delay: 15 * time.Millisecond, Lag: 10 * time.Millisecond})
+	w := testaws.Start(t, testaws.Options{Root: t.TempDir(), Binary: testenv.Binary(t), Delay: 15 * time.Millisecond, Lag: 10 * time.Millisecond, Page: 2})
 	providertest.Run(t, func(t *testing.T) providertest.World {
 		c := inAccount(t, w, providers.Settings{
 			"nodeGroups": []any{map[string]any{"name": "workers", "instanceTypes": []any{"m6i.large"}}}, "addons": []any{map[string]any{"name": "coredns"}}, "irsa": true,
@@ -44,7 +44,7 @@ func TestConformance(t *testing.T) {
 func (c *cloud) silence(t *testing.T) providertest.Silent {
 	t.Helper()
 	hasty := c.job
-	hasty.Timeout = time.Second
+	hasty.Timeout = 400 * time.Millisecond
 	s := c.job.spec("silent", "id-of-silent")
 	s.Settings = plain(c.job.Settings, providers.Settings{"wait": "1s"})
 	if _, err := c.job.open(t).Create(t.Context(), c.job.spec(s.Name, s.ID), nil); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rekindle-io/rekindle/providers"
 	testaws "github.com/rekindle-io/rekindle/testenv/aws"
+	"github.com/rekindle-io/rekindle/testenv/aws/iam"
 	"github.com/rekindle-io/rekindle/testenv/aws/wire"
 )
 
@@ -198,4 +199,62 @@ func TestTheSettingsMayAskForMoreLater(t *testing.T) {
 		t.Error(err)
 	}
 	c.wantNothing(t)
+}
+
+// TestWhoeverComesAtTheSameMomentKeepsTheName: somebody makes a cluster of that name
+// while our stack is made.
+func TestWhoeverComesAtTheSameMomentKeepsTheName(t *testing.T) {
+	c := inAccount(t, inAWS(t))
+	var untouched func(*testing.T)
+	_, err := c.job.open(t).Create(t.Context(), c.job.spec("prod", "1"), func(line string) {
+		if strings.HasPrefix(line, "making the control plane") {
+			untouched = c.foreign(t, "prod", nil)
+			c.Fault(nil)
+		}
+	})
+	var foreign *providers.ForeignError
+	if !errors.As(err, &foreign) || untouched == nil {
+		t.Fatalf("%v", err)
+	}
+	for _, thing := range c.Things() {
+		if thing.Account == c.account && thing.Tags[tagID] != "" {
+			t.Errorf("ours is left: %s", thing)
+		}
+	}
+	c.Fault(nil)
+	untouched(t)
+	c.wantNothing(t)
+}
+
+// TestWhoDidNotMakeTheClusterIsToldHowToGetIn: EKS lets in who made it, and whom the
+// settings name.
+func TestWhoDidNotMakeTheClusterIsToldHowToGetIn(t *testing.T) {
+	c := inAccount(t, inAWS(t))
+	if _, err := c.job.open(t).Create(t.Context(), c.job.spec("prod", "1"), nil); err != nil {
+		t.Fatal(err)
+	}
+	colleague := c.as(t, "colleague", testaws.Everything, c.job.Settings)
+	p := colleague.open(t)
+	_, err := p.Create(t.Context(), colleague.spec("prod", "1"), nil)
+	wantRefused(t, err, "does not let us in", "role/colleague", "settings.access")
+	principal := "arn:aws:iam::" + c.account + ":role/colleague"
+	if _, err := c.IAM.At(c.account).CreateRole(iam.Role{Name: "colleague", Trust: trustsPods}); err != nil {
+		t.Fatal(err)
+	}
+	sp := colleague.spec("prod", "1")
+	sp.Settings = plain(sp.Settings, providers.Settings{"access": []any{map[string]any{"principal": principal, "policy": "AmazonEKSClusterAdminPolicy"}}})
+	if _, err := p.Create(t.Context(), sp, nil); err != nil {
+		t.Error(err)
+	}
+	if err := p.Delete(t.Context(), "prod", "1", nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheDoctorFindsAnAccountThatCanBeUsed(t *testing.T) {
+	c := inAccount(t, inAWS(t))
+	found := c.job.open(t).Diagnose(t.Context())
+	if len(found) != 2 || !found[0].OK || !found[1].OK || !strings.Contains(found[0].Message, c.account) || !strings.Contains(found[1].Message, "1.36") {
+		t.Errorf("the doctor finds %+v", found)
+	}
 }

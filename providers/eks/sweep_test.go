@@ -14,12 +14,15 @@ import (
 	"github.com/rekindle-io/rekindle/testenv/aws/wire"
 )
 
+// trustsPods lets EKS take a role on for pods.
+const trustsPods = `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
+	"Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:TagSession"]}]}`
+
 // whole are settings that make something of each kind.
 func (c *cloud) whole(t *testing.T) providers.Settings {
 	t.Helper()
 	role := "arn:aws:iam::" + c.account + ":role/" + appRole
-	if _, err := c.IAM.At(c.account).CreateRole(iam.Role{Name: appRole, Trust: `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
-		"Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:TagSession"]}]}`}); err != nil {
+	if _, err := c.IAM.At(c.account).CreateRole(iam.Role{Name: appRole, Trust: trustsPods}); err != nil {
 		t.Fatal(err)
 	}
 	return providers.Settings{

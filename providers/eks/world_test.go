@@ -24,6 +24,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/rekindle-io/rekindle/providers"
+	"github.com/rekindle-io/rekindle/providers/eks/permissions"
 	"github.com/rekindle-io/rekindle/testenv"
 	testaws "github.com/rekindle-io/rekindle/testenv/aws"
 	"github.com/rekindle-io/rekindle/testenv/aws/wire"
@@ -65,7 +66,7 @@ type job struct {
 }
 
 // settle is how long the AWS of the tests may not show what was made.
-const settle = 300 * time.Millisecond
+const settle = 150 * time.Millisecond
 
 func (j job) load(_ context.Context, region string) (aws.Config, error) {
 	return aws.Config{Region: region, BaseEndpoint: aws.String(j.Endpoint),
@@ -182,7 +183,12 @@ func inAccount(t *testing.T, w *testaws.World, more ...providers.Settings) *clou
 	number := fmt.Sprintf("%012d", 111100000000+accounts.last)
 	accounts.Unlock()
 	c := &cloud{World: w, account: number, region: homeRegion}
-	c.job = c.as(t, "rekindle", testaws.Everything, plain(append([]providers.Settings{{"allow": map[string]any{"accounts": []any{number}}, "wait": "1m"}}, more...)...))
+	// No more is allowed than what the documentation asks people for.
+	policy, err := permissions.Policy(permissions.Scope{Account: number, Regions: []string{homeRegion, "eu-west-1"}, Roles: []string{"arn:aws:iam::" + number + ":role/" + appRole}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.job = c.as(t, "rekindle", policy, plain(append([]providers.Settings{{"allow": map[string]any{"accounts": []any{number}}, "wait": "1m"}}, more...)...))
 	return c
 }
 
