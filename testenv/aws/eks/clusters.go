@@ -56,7 +56,7 @@ type logging struct {
 
 var nameShape = regexp.MustCompile(`^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$`)
 
-func (c *Cloud) createCluster(_ context.Context, call *wire.Call) (any, error) {
+func (c *Cloud) createCluster(ctx context.Context, call *wire.Call) (any, error) {
 	in, err := body[createCluster](call)
 	if err != nil {
 		return nil, err
@@ -86,6 +86,9 @@ func (c *Cloud) createCluster(_ context.Context, call *wire.Call) (any, error) {
 		thing: begun(call, now, in.Token, in.Tags), where: w, name: in.Name, id: c.digits("cluster"), arn: w.arn("cluster/" + in.Name),
 		issuer: "https://oidc.eks." + w.region + ".amazonaws.com/id/" + upper(c.digits("issuer")), vpc: vpc, asked: in, protected: in.Protection,
 	}
+	if err := c.serviceRoles(w, clusterService); err != nil {
+		return nil, err
+	}
 	if err := c.lay(k); err != nil {
 		return nil, err
 	}
@@ -96,7 +99,7 @@ func (c *Cloud) createCluster(_ context.Context, call *wire.Call) (any, error) {
 	}
 	c.clusters = append(c.clusters, k)
 	c.log(k)
-	c.begin(k)
+	c.begin(ctx, k)
 	return c.told(k, now), nil
 }
 

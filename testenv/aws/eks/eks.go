@@ -65,12 +65,23 @@ type LogGroups interface {
 	Ensure(account, region, name string)
 }
 
+// ServiceRoles is IAM: the roles that services of AWS make for themselves, with their
+// caller's permissions.
+type ServiceRoles interface {
+	// Needs are the permissions that it takes to have the role of a service.
+	Needs(account, service string) []wire.Need
+	// Make makes the role of a service unless it is there.
+	Make(account, service string) error
+}
+
 // Parts are what a Cloud is made of.
 type Parts struct {
 	Planes  Planes
 	Network *ec2.Cloud
 	Roles   Roles
-	Logs    LogGroups
+	// ServiceRoles may be nil: then all of them are there.
+	ServiceRoles ServiceRoles
+	Logs         LogGroups
 }
 
 // Cloud is EKS in all accounts and regions.
@@ -279,10 +290,10 @@ func partition(region string) string {
 }
 
 // begin lets the control plane of a cluster start, beside everything else.
-func (c *Cloud) begin(k *cluster) {
-	p := c.plane(k)
+func (c *Cloud) begin(ctx context.Context, k *cluster) {
+	p, ctx := c.plane(k), context.WithoutCancel(ctx) // it outlives the call that asked for it
 	go func() {
-		endpoint, authority, err := c.parts.Planes.Start(context.Background(), p) // it outlives the call that asked for it
+		endpoint, authority, err := c.parts.Planes.Start(ctx, p)
 		c.mu.Lock()
 		stop := k.ending()
 		if err != nil {

@@ -61,8 +61,12 @@ func requestTags(tags map[string]string) map[string]string {
 	return keys
 }
 
-// pathParts are the parts of paths that name something of a cluster, by its kind.
-var pathParts = map[string]string{"nodegroup": "nodegroupName", "addon": "addonName", "access-entry": "principalArn", "podidentityassociation": "associationId"}
+// paths are how paths name something of a cluster, by its kind: the collection, and the
+// part of the path.
+var paths = map[string]struct{ collection, part string }{
+	"nodegroup": {"node-groups", "nodegroupName"}, "addon": {"addons", "addonName"},
+	"access-entry": {"access-entries", "principalArn"}, "podidentityassociation": {"pod-identity-associations", "associationId"},
+}
 
 // needsPart is a permission on what the path names below a cluster.
 func (c *Cloud) needsPart(operation string) needs {
@@ -72,12 +76,14 @@ func (c *Cloud) needsPart(operation string) needs {
 		w, name := of(call), call.Path["clusterName"]
 		need := wire.Need{Action: "eks:" + operation}
 		k := c.holder(w, name, now)
-		for kind, part := range pathParts {
-			value := call.Path[part]
+		for kind, p := range paths {
+			value := call.Path[p.part]
 			if value == "" {
 				continue
 			}
-			need.Resources = []string{w.arn(kind + "/" + name + "/" + strings.ReplaceAll(value, ":", "/") + "/0")}
+			// What is not there has no ARN: EKS asks about its path then, as is reported in
+			// https://github.com/terraform-aws-modules/terraform-aws-eks/issues/1725.
+			need.Resources = []string{w.arn("/clusters/" + name + "/" + p.collection + "/" + value)}
 			if t, arn := k.part(kind, value, now); t != nil {
 				need.Resources, need.Keys = []string{arn}, t.keys(now, c.options.Lag)
 			}
@@ -112,9 +118,9 @@ func (k *cluster) part(kind, name string, now time.Time) (t *thing, arn string) 
 	return nil, ""
 }
 
-// needsMaking is a permission to make something of a kind in a cluster, with its tags,
-// and to hand a role to a service.
-func (c *Cloud) needsMaking(operation, kind, role, service string) needs {
+// needsMaking is a permission to make something in a cluster, and to put its tags on
+// what an ARN names.
+func (c *Cloud) needsMaking(operation, tagged string, more func(where, map[string]any) []wire.Need) needs {
 	return func(call *wire.Call) ([]wire.Need, error) {
 		in, err := body[map[string]any](call)
 		if err != nil {
@@ -124,12 +130,68 @@ func (c *Cloud) needsMaking(operation, kind, role, service string) needs {
 		keys := requestTags(tags)
 		maps.Copy(keys, c.keysOf(w, name))
 		list := []wire.Need{{Action: "eks:" + operation, Resources: []string{w.arn("cluster/" + name)}, Keys: keys}}
-		list = append(list, tagging(w.arn(kind+"/"+name+"/*"), tags)...)
-		if arn, ok := in[role].(string); ok && role != "" {
-			list = append(list, passing(arn, service))
-		}
-		return list, nil
+		list = append(list, tagging(w.arn(strings.ReplaceAll(tagged, "{name}", name)), tags)...)
+		return append(list, more(w, in)...), nil
 	}
+}
+
+// needsForNodes are what EKS does with the caller's permissions before it makes a node
+// group: it looks at roles, and makes its own.
+func (c *Cloud) needsForNodes(w where, in map[string]any) []wire.Need {
+	role, _ := in["nodeRole"].(string)
+	capacity, _ := in["capacityType"].(string)
+	list := []wire.Need{passing(role, "ec2.amazonaws.com"), {Action: "iam:ListAttachedRolePolicies", Resources: []string{role}}}
+	return append(list, c.needsServiceRoles(w, servicesOfNodes(capacity)...)...)
+}
+
+func needsForIdentity(_ where, in map[string]any) []wire.Need {
+	role, _ := in["roleArn"].(string)
+	return []wire.Need{{Action: "iam:GetRole", Resources: []string{role}}, passing(role, "pods.eks.amazonaws.com")}
+}
+
+func needsForAddon(_ where, in map[string]any) []wire.Need {
+	role, _ := in["serviceAccountRoleArn"].(string)
+	if role == "" {
+		return nil
+	}
+	return []wire.Need{passing(role, "eks.amazonaws.com")}
+}
+
+func needsNoMore(where, map[string]any) []wire.Need { return nil }
+
+// clusterService is whose role clusters need.
+const clusterService = "eks.amazonaws.com"
+
+// servicesOfNodes are whose roles a node group needs.
+func servicesOfNodes(capacity string) []string {
+	list := []string{"eks-nodegroup.amazonaws.com"}
+	if capacity == "SPOT" {
+		list = append(list, "spot.amazonaws.com")
+	}
+	return list
+}
+
+func (c *Cloud) needsServiceRoles(w where, services ...string) (list []wire.Need) {
+	if c.parts.ServiceRoles == nil {
+		return nil
+	}
+	for _, s := range services {
+		list = append(list, c.parts.ServiceRoles.Needs(w.account, s)...)
+	}
+	return list
+}
+
+// serviceRoles makes the roles of services unless they are there.
+func (c *Cloud) serviceRoles(w where, services ...string) error {
+	if c.parts.ServiceRoles == nil {
+		return nil
+	}
+	for _, s := range services {
+		if err := c.parts.ServiceRoles.Make(w.account, s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // passing is the permission to hand a role to a service.
@@ -165,7 +227,8 @@ func (c *Cloud) needsCluster(call *wire.Call) ([]wire.Need, error) {
 	}
 	arn := of(call).arn("cluster/" + in.Name)
 	list := append([]wire.Need{{Action: "eks:CreateCluster", Resources: []string{arn}, Keys: requestTags(in.Tags)}}, tagging(arn, in.Tags)...)
-	return append(list, passing(in.Role, "eks.amazonaws.com")), nil
+	list = append(list, passing(in.Role, "eks.amazonaws.com"))
+	return append(list, c.needsServiceRoles(of(call), clusterService)...), nil
 }
 
 // needsTag is a permission on what an ARN names.

@@ -91,6 +91,9 @@ func (c *Cloud) createNodes(_ context.Context, call *wire.Call) (any, error) {
 	if err := c.checkNodes(k, &in, now); err != nil {
 		return nil, err
 	}
+	if err := c.serviceRoles(k.where, servicesOfNodes(in.Capacity)...); err != nil {
+		return nil, err
+	}
 	n := &nodeGroup{thing: begun(call, now, in.Token, in.Tags), name: in.Name, asked: in, arn: k.arnOf("nodegroup", in.Name, c.digits("nodegroup"))}
 	k.nodes = append(k.nodes, n)
 	c.launch(k, n, in.Scaling.Desired)

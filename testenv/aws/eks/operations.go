@@ -23,20 +23,20 @@ func (c *Cloud) Operations() map[string]wire.Operation {
 		"ListTagsForResource": {Needs: c.needsTag("ListTagsForResource"), Do: c.listTags},
 
 		"CreateNodegroup": {Required: []string{"nodegroupName", "subnets", "nodeRole"},
-			Needs: c.needsMaking("CreateNodegroup", "nodegroup", "nodeRole", "ec2.amazonaws.com"), Do: c.createNodes},
+			Needs: c.needsMaking("CreateNodegroup", "nodegroup/{name}/*", c.needsForNodes), Do: c.createNodes},
 		"DescribeNodegroup":     {Needs: part("DescribeNodegroup"), Do: c.describeNodes},
 		"UpdateNodegroupConfig": {Needs: part("UpdateNodegroupConfig"), Do: c.updateNodes},
 		"ListNodegroups":        {Needs: on("clusterName", "ListNodegroups"), Do: c.listNodes},
 		"DeleteNodegroup":       {Needs: part("DeleteNodegroup"), Do: c.deleteNodes},
 
 		"CreateAddon": {Required: []string{"addonName"},
-			Needs: c.needsMaking("CreateAddon", "addon", "serviceAccountRoleArn", "eks.amazonaws.com"), Do: c.createAddon},
+			Needs: c.needsMaking("CreateAddon", "/clusters/{name}/addons", needsForAddon), Do: c.createAddon},
 		"DescribeAddon":         {Needs: part("DescribeAddon"), Do: c.describeAddon},
 		"ListAddons":            {Needs: on("clusterName", "ListAddons"), Do: c.listAddons},
 		"DeleteAddon":           {Needs: part("DeleteAddon"), Do: c.deleteAddon},
 		"DescribeAddonVersions": {Needs: needsNothing("DescribeAddonVersions"), Do: c.describeAddonVersions},
 
-		"CreateAccessEntry":            {Required: []string{"principalArn"}, Needs: c.needsMaking("CreateAccessEntry", "access-entry", "", ""), Do: c.createEntry},
+		"CreateAccessEntry":            {Required: []string{"principalArn"}, Needs: c.needsMaking("CreateAccessEntry", "access-entry/{name}/*", needsNoMore), Do: c.createEntry},
 		"DescribeAccessEntry":          {Needs: part("DescribeAccessEntry"), Do: c.describeEntryOf},
 		"ListAccessEntries":            {Needs: on("clusterName", "ListAccessEntries"), Do: c.listEntries},
 		"DeleteAccessEntry":            {Needs: part("DeleteAccessEntry"), Do: c.deleteEntry},
@@ -44,7 +44,7 @@ func (c *Cloud) Operations() map[string]wire.Operation {
 		"ListAssociatedAccessPolicies": {Needs: part("ListAssociatedAccessPolicies"), Do: c.listPolicies},
 
 		"CreatePodIdentityAssociation": {Required: []string{"namespace", "serviceAccount", "roleArn"},
-			Needs: c.needsMaking("CreatePodIdentityAssociation", "podidentityassociation", "roleArn", "pods.eks.amazonaws.com"), Do: c.createIdentity},
+			Needs: c.needsMaking("CreatePodIdentityAssociation", "podidentityassociation/{name}/*", needsForIdentity), Do: c.createIdentity},
 		"DescribePodIdentityAssociation": {Needs: part("DescribePodIdentityAssociation"), Do: c.describeIdentityOf},
 		"ListPodIdentityAssociations":    {Needs: on("clusterName", "ListPodIdentityAssociations"), Do: c.listIdentities},
 		"DeletePodIdentityAssociation":   {Needs: part("DeletePodIdentityAssociation"), Do: c.deleteIdentity},

@@ -3,8 +3,6 @@ package eks
 import (
 	"context"
 	"errors"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -16,15 +14,16 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/rekindle-io/rekindle/testenv/aws/ec2"
+	"github.com/rekindle-io/rekindle/testenv/aws/policy/policytest"
 	"github.com/rekindle-io/rekindle/testenv/aws/wire"
 )
 
 const (
-	account  = "123456789012"
-	region   = "eu-central-1"
+	account  = policytest.Account
+	region   = policytest.Region
 	delay    = time.Minute
 	lag      = 10 * time.Second
-	me       = "arn:aws:iam::123456789012:role/me"
+	me       = policytest.Principal
 	role     = "arn:aws:iam::123456789012:role/cluster"
 	nodeRole = "arn:aws:iam::123456789012:role/nodes"
 )
@@ -45,13 +44,16 @@ type world struct {
 	started chan string
 	stopped []string
 	logs    []string
+	// services are those whose roles were made.
+	services []string
+	server   *policytest.Server
 }
 
 func newWorld(t testing.TB, o Options) *world {
 	w := &world{TB: t, time: time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC), refuse: map[string]error{}, planes: map[string]Plane{}, started: make(chan string, 100)}
 	o.Clock, o.Delay = w.now, delay
 	w.network = ec2.New(ec2.Options{Clock: w.now, Delay: delay})
-	w.Cloud = New(o, Parts{Planes: w, Network: w.network, Roles: w, Logs: w})
+	w.Cloud = New(o, Parts{Planes: w, Network: w.network, Roles: w, ServiceRoles: w, Logs: w})
 	w.Place = w.network.At(account, region)
 	w.subnets = w.net("10.0.0.0/16", "a", "b", "c")
 	return w
@@ -116,38 +118,21 @@ func (w *world) Assumable(_, role, service string) error {
 // Ensure is LogGroups.
 func (w *world) Ensure(_, _, name string) { w.logs = append(w.logs, name) }
 
+// Needs is ServiceRoles.
+func (w *world) Needs(_, service string) []wire.Need {
+	return []wire.Need{{Action: "iam:CreateServiceLinkedRole", Keys: map[string]string{"iam:AWSServiceName": service}}}
+}
+
+// Make is ServiceRoles.
+func (w *world) Make(_, service string) error {
+	w.services = append(w.services, service)
+	return nil
+}
+
 // client is the SDK's, over HTTP.
 func (w *world) client() *sdk.Client {
-	operations := w.Operations()
-	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		c, err := wire.Read(r, w.now())
-		c.Account, c.Principal = account, me
-		var answer any
-		if err == nil {
-			if o, known := operations[c.Operation]; !known {
-				w.Errorf("%s is not simulated", c.Operation)
-				err = wire.ErrUnknownOperation
-			} else if _, err = o.Needs(c); err == nil {
-				answer, err = o.Do(r.Context(), c)
-			}
-		}
-		if err == nil {
-			err = wire.Write(rw, c, answer)
-		}
-		if err != nil {
-			if !errors.As(err, new(*wire.Error)) {
-				w.Errorf("%s: %v", c.Operation, err)
-			}
-			wire.WriteError(rw, c, err)
-		}
-	}))
-	w.Cleanup(server.Close)
-	return sdk.New(sdk.Options{
-		Region: region, BaseEndpoint: aws.String(server.URL), Retryer: aws.NopRetryer{},
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "a", SecretAccessKey: "b"}, nil
-		}),
-	})
+	w.server = &policytest.Server{Operations: w.Operations(), Policy: policytest.Everything, Clock: w.now}
+	return sdk.NewFromConfig(w.server.Start(w.TB))
 }
 
 // refused wants an error of a code, whose message has a text in it.
@@ -222,4 +207,21 @@ func (w *world) nodes(c *sdk.Client, cluster, name string) *types.Nodegroup {
 	out, err := c.DescribeNodegroup(w.Context(), &sdk.DescribeNodegroupInput{ClusterName: aws.String(cluster), NodegroupName: aws.String(name)})
 	w.ok(err)
 	return out.Nodegroup
+}
+
+func (w *world) clusters(c *sdk.Client) (names []string) {
+	w.Helper()
+	for pages := sdk.NewListClustersPaginator(c, &sdk.ListClustersInput{}); pages.HasMorePages(); {
+		out, err := pages.NextPage(w.Context())
+		w.ok(err)
+		names = append(names, out.Clusters...)
+	}
+	return names
+}
+
+func (w *world) vpcOf(subnet string) string {
+	w.Helper()
+	s, err := w.Subnet(subnet)
+	w.ok(err)
+	return s.VPC
 }
