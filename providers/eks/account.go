@@ -76,6 +76,7 @@ func (p *Provider) enter(ctx context.Context, set settings) (*account, error) {
 	if cfg.Retryer == nil {
 		cfg.Retryer = retryer
 	}
+	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), patientFor(p.opts.Answer))
 	a := &account{region: set.Region, config: cfg, sts: sts.NewFromConfig(cfg)}
 	who, err := a.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}, func(o *sts.Options) { o.RetryMaxAttempts = introductions })
 	if err != nil {

@@ -44,6 +44,9 @@ type Options struct {
 	// Settle is how long AWS may not know, or not tell all of its services, what was
 	// just made; 2 min when 0.
 	Settle time.Duration
+	// Answer is how long AWS may take to answer one request, before it is sent again;
+	// 30 s when 0.
+	Answer time.Duration
 	// Timeout bounds what asks and returns: Find, List, Connect, Leftovers,
 	// Diagnose; a minute when 0.
 	Timeout time.Duration
@@ -83,7 +86,7 @@ func New(opts Options) (*Provider, error) {
 	for _, d := range []struct {
 		value    *time.Duration
 		fallback time.Duration
-	}{{&opts.Every, 15 * time.Second}, {&opts.Settle, 2 * time.Minute}, {&opts.Timeout, time.Minute}, {&opts.DeleteTimeout, 45 * time.Minute}} {
+	}{{&opts.Every, 15 * time.Second}, {&opts.Settle, 2 * time.Minute}, {&opts.Answer, 30 * time.Second}, {&opts.Timeout, time.Minute}, {&opts.DeleteTimeout, 45 * time.Minute}} {
 		if *d.value == 0 {
 			*d.value = d.fallback
 		}

@@ -135,6 +135,8 @@ func serviceWord(service string) string {
 func silent(err error, what, region string) error {
 	e := &Error{What: fmt.Sprintf("%s: %v", what, err), Err: err, Remedy: "look whether this machine reaches AWS (its network, its proxy settings, AWS_ENDPOINT_URL), and run the same again"}
 	switch text := err.Error(); {
+	case errors.As(err, new(*unanswered)):
+		e.Remedy = busy
 	case strings.Contains(text, "SSO"):
 		e.What = what + ": the session of AWS SSO has expired or was never begun"
 		e.Remedy = "aws sso login, and run the same again"

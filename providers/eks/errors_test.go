@@ -108,19 +108,20 @@ func TestScarceMachinesAreTriedAgainAndQuotasAreNot(t *testing.T) {
 	for _, c := range []struct {
 		code            types.NodegroupIssueCode
 		message, remedy string
-		scarce          bool
+		passes          bool
 	}{
 		{types.NodegroupIssueCodeAsgInstanceLaunchFailures, "Could not launch On-Demand Instances. InsufficientInstanceCapacity - We currently do not have sufficient m6i.large capacity", "instanceTypes", true},
 		{types.NodegroupIssueCodeAsgInstanceLaunchFailures, "Could not launch Spot Instances. UnfulfillableCapacity - Unable to fulfill capacity", "instanceTypes", true},
 		{types.NodegroupIssueCodeAsgInstanceLaunchFailures, "Could not launch On-Demand Instances. VcpuLimitExceeded - You have requested more vCPU capacity than your current limit", "quota", false},
 		{types.NodegroupIssueCodeInstanceLimitExceeded, "too many", "quota", false},
 		{types.NodegroupIssueCodeAccessDenied, "x is not authorized to perform: ec2:RunInstances on", "ec2:RunInstances", false},
+		{types.NodegroupIssueCodeInternalFailure, "An internal error has occurred", "mend", true},
 		{types.NodegroupIssueCodeNodeCreationFailure, "Instances failed to join the kubernetes cluster", "mend", false},
 	} {
 		n := &types.Nodegroup{Status: types.NodegroupStatusCreateFailed, Health: &types.NodegroupHealth{Issues: []types.Issue{{Code: c.code, Message: aws.String(c.message)}}}}
 		var e *Error
-		if err := nodesFailed(nodeGroup{Name: "workers"}, n); scarce(n) != c.scarce || !errors.As(err, &e) || !strings.Contains(e.Remedy, c.remedy) || !strings.Contains(e.What, c.message) {
-			t.Errorf("%s: scarce is %t: %+v", c.message, scarce(n), err)
+		if err := nodesFailed(nodeGroup{Name: "workers"}, n); passing(n) != c.passes || !errors.As(err, &e) || !strings.Contains(e.Remedy, c.remedy) || !strings.Contains(e.What, c.message) {
+			t.Errorf("%s: passing is %t: %+v", c.message, passing(n), err)
 		}
 	}
 }

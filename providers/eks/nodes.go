@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +23,7 @@ const (
 )
 
 // nodes makes a node group and waits until it is active. When AWS has no machines for
-// it, it is made again and again until the context ends.
+// it now, it is made again and again until the context ends.
 func (m *making) nodes(ctx context.Context, g nodeGroup) error {
 	again := ""
 	for backoff := firstBackoff * m.every; ; backoff = min(2*backoff, lastBackoff*m.every) {
@@ -55,7 +56,7 @@ func (m *making) nodes(ctx context.Context, g nodeGroup) error {
 			return nil
 		case n.Status != types.NodegroupStatusCreateFailed:
 			return nil
-		case !scarce(n):
+		case !passing(n):
 			return nodesFailed(g, n)
 		default:
 			if err := m.tryNodesLater(ctx, g, n, backoff); err != nil {
@@ -116,13 +117,13 @@ func (m *making) awaitNodes(ctx context.Context, g nodeGroup) (*types.Nodegroup,
 	return out.Nodegroup, nil
 }
 
-// tryNodesLater waits for a while, and removes a node group that came to nothing. When
+// tryNodesLater waits for a while and removes a node group that came to nothing. When
 // there is no time for another try it says why there are no nodes.
 func (m *making) tryNodesLater(ctx context.Context, g nodeGroup, n *types.Nodegroup, backoff time.Duration) error {
 	if end, ok := ctx.Deadline(); ok && end.Sub(m.now()) < backoff {
 		return nodesFailed(g, n)
 	}
-	m.progress.Say(fmt.Sprintf("AWS has no machines for node group %s now (%s): trying again in %s", g.Name, nodeIssues(n), backoff))
+	m.progress.Say(fmt.Sprintf("node group %s did not come to be (%s): trying again in %s", g.Name, nodeIssues(n), backoff))
 	err := sleep(ctx, backoff)
 	if err == nil {
 		err = m.removeNodes(ctx, g)
@@ -189,14 +190,23 @@ var taintEffects = map[string]types.TaintEffect{
 // lacking is what AWS says when it has no machines of a type at the moment.
 var lacking = regexp.MustCompile(`(?i)InsufficientInstanceCapacity|UnfulfillableCapacity|insufficient .*capacity|sufficient capacity|no spot capacity`)
 
-// scarce tells that a node group failed because AWS has no such machines now, so that
-// it may have some later. A quota that is used up does not grow by waiting.
-func scarce(n *types.Nodegroup) bool {
+// transient are issues that go away by themselves: AWS had trouble, or did not know yet
+// of a role that was just made.
+var transient = []types.NodegroupIssueCode{
+	types.NodegroupIssueCodeInternalFailure, types.NodegroupIssueCodeIamThrottling, types.NodegroupIssueCodeAutoScalingGroupRateLimitExceeded,
+	types.NodegroupIssueCodeIamNodeRoleNotFound, types.NodegroupIssueCodeIamInstanceProfileNotFound,
+}
+
+// passing tells that a node group failed for a reason that may pass: above all that AWS
+// has no such machines now, and may have some later. A quota that is used up does not
+// grow by waiting.
+func passing(n *types.Nodegroup) bool {
 	if n.Health == nil {
 		return false
 	}
 	for _, i := range n.Health.Issues {
-		if i.Code == types.NodegroupIssueCodeAsgInstanceLaunchFailures && lacking.MatchString(aws.ToString(i.Message)) {
+		scarce := i.Code == types.NodegroupIssueCodeAsgInstanceLaunchFailures && lacking.MatchString(aws.ToString(i.Message))
+		if scarce || slices.Contains(transient, i.Code) {
 			return true
 		}
 	}

@@ -40,7 +40,7 @@ func TestMachinesThatComeLaterAreWaitedFor(t *testing.T) {
 	var told listener
 	say := func(line string) {
 		told.say(line)
-		if strings.Contains(line, "AWS has no machines") {
+		if strings.Contains(line, "did not come to be") {
 			place.Exhaust("m6i.large", false) // somebody gave some back
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rekindle-io/rekindle/providers"
 	testaws "github.com/rekindle-io/rekindle/testenv/aws"
@@ -49,6 +50,7 @@ func startRow(t *testing.T) *row {
 	c := inAccount(t, w)
 	c.job.Settings = plain(c.job.Settings, c.whole(t))
 	c.job = c.job.written(t)
+	c.job.Answer = 200 * time.Millisecond
 	return &row{T: t, cloud: c}
 }
 
@@ -95,6 +97,8 @@ func (s *row) parts() map[string]int {
 // trouble is how a service says that it has some.
 func trouble(c wire.Call) *wire.Error {
 	switch c.Service {
+	case "sts", "iam":
+		return &wire.Error{Status: 500, Code: "InternalFailure", Message: "The request processing has failed because of an unknown error."}
 	case "ec2":
 		return &wire.Error{Status: 503, Code: "RequestLimitExceeded", Message: "Request limit exceeded."}
 	case "eks", "logs":

@@ -63,6 +63,8 @@ type job struct {
 	Settings                providers.Settings
 	// Timeout bounds the calls that have a deadline of their own.
 	Timeout time.Duration
+	// Answer is how long AWS may take for one answer; the provider's own limit when 0.
+	Answer time.Duration
 }
 
 // settle is how long the AWS of the tests may not show what was made.
@@ -86,7 +88,7 @@ func (j job) provider() (*Provider, error) {
 		Load: j.load, Declared: func() (map[string]providers.Settings, error) {
 			return map[string]providers.Settings{"": j.Settings}, nil
 		},
-		Root: j.Root, Now: time.Now, Every: 3 * time.Millisecond, Settle: settle, Timeout: j.Timeout, DeleteTimeout: j.Timeout,
+		Root: j.Root, Now: time.Now, Every: 3 * time.Millisecond, Settle: settle, Answer: j.Answer, Timeout: j.Timeout, DeleteTimeout: j.Timeout,
 		Token: []string{self, helperWord, "token", j.File},
 	})
 }
