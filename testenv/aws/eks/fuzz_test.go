@@ -27,8 +27,11 @@ func FuzzRequests(f *testing.F) {
 	f.Add("DeleteCluster", "prod", "{", "")
 	f.Fuzz(func(t *testing.T, operation, name, body, query string) {
 		w := newWorld(t, Options{})
-		w.made(w.client(), "prod")
 		operations := w.Operations()
+		_, err := operations["CreateCluster"].Do(t.Context(), &wire.Call{Region: region, Account: account, Principal: me,
+			Body: []byte(`{"name":"prod","roleArn":"r","resourcesVpcConfig":{"subnetIds":["` + strings.Join(w.subnets, `","`) + `"]},"accessConfig":{"authenticationMode":"API"}}`)})
+		w.ok(err)
+		w.up("prod")
 		o, known := operations[operation]
 		if !known {
 			o = operations[slices.Sorted(maps.Keys(operations))[len(body)%len(operations)]]

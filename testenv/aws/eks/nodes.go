@@ -110,8 +110,12 @@ func (k *cluster) nodeGroup(name string, now time.Time) *nodeGroup {
 	return nil
 }
 
-// nodeGroupLimit is EKS' quota of node groups in a cluster.
-const nodeGroupLimit = 100
+// Quotas of EKS: node groups in a cluster, and machines in a node group
+// (https://docs.aws.amazon.com/eks/latest/userguide/service-quotas.html).
+const (
+	nodeGroupLimit = 100
+	machineLimit   = 450
+)
 
 // checkNodes refuses what EKS would, and fills in what it would.
 func (c *Cloud) checkNodes(k *cluster, in *createNodes, now time.Time) error {
@@ -172,6 +176,8 @@ func (s scaling) check() error {
 		return invalid("Minimum capacity can't be less than 0 and maximum capacity can't be less than 1")
 	case s.Min > s.Max:
 		return invalid("Minimum capacity %d can't be greater than maximum capacity %d", s.Min, s.Max)
+	case s.Max > machineLimit:
+		return refuse(400, "ResourceLimitExceededException", "Maximum capacity %d is more than the %d nodes that a node group can have", s.Max, machineLimit)
 	case s.Desired < s.Min:
 		return invalid("Minimum capacity %d can't be greater than desired size %d", s.Min, s.Desired)
 	case s.Desired > s.Max:
