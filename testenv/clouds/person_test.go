@@ -260,15 +260,10 @@ func (p *person) recolor(color string) {
 func (p *person) balanced() {
 	p.t.Helper()
 	client := p.client()
-	for end := time.Now().Add(limit); ; time.Sleep(50 * time.Millisecond) {
+	p.eventually("a load balancer", func() bool {
 		s, err := client.CoreV1().Services("shop").Get(p.t.Context(), "web", metav1.GetOptions{})
-		if err == nil && len(s.Status.LoadBalancer.Ingress) > 0 && s.Status.LoadBalancer.Ingress[0].Hostname != "" {
-			return
-		}
-		if time.Now().After(end) {
-			p.t.Fatalf("no load balancer: %v, %v", s.Status, err)
-		}
-	}
+		return err == nil && len(s.Status.LoadBalancer.Ingress) > 0 && s.Status.LoadBalancer.Ingress[0].Hostname != ""
+	})
 }
 
 // replace changes rekindle.yaml.
@@ -279,4 +274,14 @@ func (p *person) replace(old, with string) {
 		p.t.Fatal(err, "rekindle.yaml has no ", old)
 	}
 	p.write("rekindle.yaml", strings.Replace(string(raw), old, with, 1))
+}
+
+// eventually waits until done says true.
+func (p *person) eventually(what string, done func() bool) {
+	p.t.Helper()
+	for end := time.Now().Add(limit); !done(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			p.t.Fatalf("%s: not within %s", what, limit)
+		}
+	}
 }
