@@ -215,6 +215,87 @@ func deletedTogether(w *theatre) {
 	w.wantOnly(nil, kept...)
 }
 
+// A controller of the control plane makes a load balancer while that is removed.
+func deleteFindsWhatComesLate(w *theatre) {
+	for _, mine := range []bool{true, false} {
+		more := map[string]any{}
+		if !mine {
+			_, subnets := w.network(testRegion)
+			more["network"] = map[string]any{"subnets": []any{subnets[0], subnets[1]}}
+		}
+		before := w.inventory()
+		s := w.declare("prod", testRegion, more)
+		w.create(s)
+		vpc, subnets, _ := w.where(s)
+		var once sync.Once
+		w.Fault(func(c wire.Call, _ int) aws.Fault {
+			if c.Operation != "DeleteCluster" {
+				return aws.Fault{}
+			}
+			return aws.Fault{Done: func() {
+				once.Do(func() {
+					tags := map[string]string{tagShared + "prod": owned}
+					g := must(w, ret(w.EC2.At(w.number, testRegion).CreateGroup(ec2.Group{Name: "k8s-elb-late", Description: "x", VPC: vpc, Thing: ec2.Thing{Tags: tags}})))
+					must(w, ret(w.ELB.At(w.number, testRegion).Create(elb.Balancer{Kind: elb.Classic, Name: "late", Subnets: subnets, Groups: []string{g.ID}, Tags: tags})))
+				})
+			}}
+		})
+		err := w.provider().Delete(w.Context(), s.Name, s.ID, nil)
+		w.Fault(nil)
+		w.no(err)
+		w.wantOnly(before)
+	}
+}
+
+// Nodes that somebody's Auto Scaling group makes again are named, and left to it.
+func deleteNamesWhatComesAgain(w *theatre) {
+	_, theirs := w.network(testRegion)
+	s := w.declare("prod", testRegion, map[string]any{"network": map[string]any{"subnets": []any{theirs[0], theirs[1]}}})
+	w.create(s)
+	net := w.EC2.At(w.number, testRegion)
+	i := must(w, ret(net.Launch(ec2.Launch{Type: "m6i.large", Image: "ami-0123456789abcdef0", Subnet: theirs[0],
+		Tags: map[string]string{tagShared + "prod": owned, tagScaler: "self-made"}})))
+	before := must(w, ret(net.Instance(i.ID)))
+	w.await(func(ctx context.Context) bool {
+		list, err := w.account(testRegion).instances(ctx, nil)
+		w.no(err)
+		return slices.ContainsFunc(list, func(t thing) bool { return t.id == i.ID })
+	})
+	err := w.provider().Delete(w.Context(), s.Name, s.ID, nil)
+	if !isHeld(err) || !strings.Contains(err.Error(), i.ID) || !strings.Contains(err.Error(), "self-made") {
+		w.Errorf("have %v", err)
+	}
+	if now := must(w, ret(net.Instance(i.ID))); len(now.Tags) != len(before.Tags) || now.State != ec2.StateRunning {
+		w.Errorf("it was %+v, and is %+v", before, now)
+	}
+	w.no(net.Terminate(i.ID))
+	w.no(w.provider().Delete(w.Context(), s.Name, s.ID, nil))
+}
+
+// A permission that is missing is named, whichever it is, and once it is given the
+// delete ends.
+func deleteNamesTheMissingPermission(w *theatre) {
+	all := w.key
+	for _, action := range []string{
+		"ec2:CreateTags", "elasticloadbalancing:AddTags", "elasticloadbalancing:DeleteLoadBalancer", "eks:DeleteNodegroup", "ec2:TerminateInstances", "eks:DeleteCluster",
+		"ec2:DeleteNetworkInterface", "ec2:DeleteSecurityGroup", "logs:DeleteLogGroup", "iam:DeleteOpenIDConnectProvider", "cloudformation:DeleteStack",
+	} {
+		before := w.inventory()
+		s := w.declare("prod", testRegion, nil)
+		w.create(s)
+		kept := w.strewFor(s)
+		w.key = w.grant(w.number, `{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "`+action+`", "Resource": "*"}]}`)
+		err := w.provider().Delete(w.Context(), s.Name, s.ID, nil)
+		var e *Error
+		if !errors.As(err, &e) || e.Action != action || !strings.Contains(e.Hint(), action) {
+			w.Errorf("without %s: %v", action, err)
+		}
+		w.key = all
+		w.no(w.provider().Delete(w.Context(), s.Name, s.ID, nil))
+		w.wantOnly(before, kept...)
+	}
+}
+
 // moment is one call of a removal: the operation, and which time that it is asked.
 type moment struct {
 	operation string

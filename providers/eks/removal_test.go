@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	cftypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/aws/smithy-go"
 
 	"github.com/rekindle-io/rekindle/providers"
@@ -140,5 +143,26 @@ func TestMerged(t *testing.T) {
 	var held *HeldError
 	if !errors.As(err, &held) || len(held.List) != 2 || !errors.Is(err, other) {
 		t.Fatalf("have %v", err)
+	}
+}
+
+func TestAllowed(t *testing.T) {
+	r, _ := clocked()
+	tags := []cftypes.Tag{{Key: aws.String(tagCluster), Value: aws.String("prod")}, {Key: aws.String(tagID), Value: aws.String("id1")}}
+	for _, c := range []struct {
+		name string
+		h    holding
+		want bool
+	}{
+		{"nothing is protected", holding{cluster: &types.Cluster{}, stack: &cftypes.Stack{Tags: tags}}, true},
+		{"the cluster is", holding{cluster: &types.Cluster{DeletionProtection: aws.Bool(true)}}, false},
+		{"our stack is", holding{stack: &cftypes.Stack{Tags: tags, EnableTerminationProtection: aws.Bool(true)}}, false},
+		{"somebody's stack is", holding{cluster: &types.Cluster{}, stack: &cftypes.Stack{EnableTerminationProtection: aws.Bool(true)}}, true},
+	} {
+		err := r.allowed(c.h)
+		var e *ProtectedError
+		if (err == nil) != c.want || err != nil && !errors.As(err, &e) {
+			t.Errorf("%s: %v", c.name, err)
+		}
 	}
 }

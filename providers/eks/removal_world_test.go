@@ -16,6 +16,7 @@ import (
 	awseks "github.com/aws/aws-sdk-go-v2/service/eks"
 
 	"github.com/rekindle-io/rekindle/providers"
+	"github.com/rekindle-io/rekindle/providers/eks/permissions"
 	"github.com/rekindle-io/rekindle/testenv"
 	"github.com/rekindle-io/rekindle/testenv/aws"
 	"github.com/rekindle-io/rekindle/testenv/aws/ec2"
@@ -48,6 +49,9 @@ func TestRemovals(t *testing.T) {
 		{"delete leaves protected load balancers", deleteLeavesProtectedBalancers},
 		{"delete keeps logs", deleteKeepsLogs},
 		{"deleted together", deletedTogether},
+		{"delete finds what comes late", deleteFindsWhatComesLate},
+		{"delete names what comes again", deleteNamesWhatComesAgain},
+		{"delete names the permission that is missing", deleteNamesTheMissingPermission},
 		{"leftovers", leftovers},
 		{"leftovers of a cluster that was removed by hand", leftoversOfAClusterThatWasRemovedByHand},
 		{"trusts", trusts},
@@ -81,10 +85,12 @@ type theatre struct {
 	strewn int
 }
 
-// grant makes a key that may do everything in an account.
-func (w *theatre) grant(account string) aws.Key {
+// grant makes a key that may do in an account what the published policy allows, as far
+// as no other denies that.
+func (w *theatre) grant(account string, others ...string) aws.Key {
 	w.Helper()
-	return must(w, ret(w.World.Grant(account, "rekindle", aws.Everything)))
+	policy := must(w, ret(permissions.Policy(permissions.Scope{Account: account, Regions: []string{testRegion, elsewhere}, Roles: []string{"arn:aws:iam::" + account + ":role/*"}})))
+	return must(w, ret(w.World.Grant(account, fmt.Sprintf("rekindle-%d", len(others)), append(others, policy)...)))
 }
 
 // provider is one as a new process has it.
