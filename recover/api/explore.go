@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rekindle-io/rekindle/recover/plan"
@@ -130,13 +131,17 @@ type EstimatedPart struct {
 	Hourly *float64 `json:"hourly,omitempty" doc:"What it costs an hour; absent: not known."`
 }
 
-// Cost is an estimate in a few words, "about 0.35 USD an hour (2026-11-01)"; empty
-// when nothing of it has a price.
+// Cost is an estimate in a few words, "about 0.35 USD an hour (2026-11-01)", "at least"
+// where a part has no price; empty when none has.
 func (e *Estimate) Cost() string {
 	if e == nil || e.Hourly <= 0 {
 		return ""
 	}
-	return fmt.Sprintf("about %.2f %s an hour (%s)", e.Hourly, e.Currency, e.AsOf)
+	about := "about"
+	if slices.ContainsFunc(e.Parts, func(p EstimatedPart) bool { return p.Hourly == nil }) {
+		about = "at least"
+	}
+	return fmt.Sprintf("%s %.2f %s an hour (%s)", about, e.Hourly, e.Currency, e.AsOf)
 }
 
 // WarningKind is the sort of a warning.

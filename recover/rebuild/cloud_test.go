@@ -162,7 +162,7 @@ func TestRestoreInACloud(t *testing.T) {
 	if maker.tokens.Load() < 2 {
 		t.Errorf("%d tokens were taken, each for a moment", maker.tokens.Load())
 	}
-	if first.Recreated != nil || rebuild.Cost(first.Estimate) != "about 0.35 USD an hour by the prices of 2026-11-01, and what has no price there" {
+	if first.Recreated != nil || rebuild.Cost(first.Estimate) != "at least 0.35 USD an hour by the prices of 2026-11-01" {
 		t.Errorf("the first cluster: %+v, %s", first.Recreated, rebuild.Cost(first.Estimate))
 	}
 	if planned, err = b.Plan(t.Context(), req); err != nil || planned.Estimate != nil {

@@ -2,6 +2,7 @@ package rebuild
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rekindle-io/rekindle/providers"
@@ -24,16 +25,21 @@ func (e *Engine) Estimate(p providers.Provider, s providers.Settings) *providers
 }
 
 // Cost is an estimate in a few words: "about 0.35 USD an hour by the prices of
-// 2026-11-01"; empty when nothing of it has a price.
+// 2026-11-01", "at least" where a part has no price; empty when none has.
 func Cost(e *providers.Estimate) string {
 	if e == nil || e.Hourly <= 0 {
 		return ""
 	}
-	words := fmt.Sprintf("about %.2f %s an hour by the prices of %s", e.Hourly, e.Currency, e.AsOf)
-	if len(e.Unpriced) > 0 {
-		words += ", and what has no price there"
+	return fmt.Sprintf("%s %.2f %s an hour by the prices of %s", About(e), e.Hourly, e.Currency, e.AsOf)
+}
+
+// About is how sure the sum of an estimate is: "about", or "at least" where a part has
+// no price.
+func About(e *providers.Estimate) string {
+	if slices.ContainsFunc(e.Parts, func(p providers.EstimatedPart) bool { return p.Hourly == nil }) {
+		return "at least"
 	}
-	return words
+	return "about"
 }
 
 // ClusterEstimated is the type of the event that says what is about to be made and

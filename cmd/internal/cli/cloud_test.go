@@ -251,8 +251,8 @@ The provider makes
   control plane         0.100
   1 x fake.large        0.250
   network                   -
-  in all about          0.350
-  by the prices of 2026-11-01: about 255 USD a month if it is never taken down
+  in all at least       0.350
+  by the prices of 2026-11-01: at least 255 USD a month, if never taken down
   not in it: traffic
 
 `

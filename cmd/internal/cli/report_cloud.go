@@ -29,11 +29,11 @@ func (a *app) printEstimate(e *providers.Estimate) {
 		rows = append(rows, []string{"  " + p.What, price})
 	}
 	if e.Hourly > 0 {
-		rows = append(rows, []string{"  in all about", fmt.Sprintf("%.3f", e.Hourly)})
+		rows = append(rows, []string{"  in all " + rebuild.About(e), fmt.Sprintf("%.3f", e.Hourly)})
 	}
 	t.Table([]terminal.Column{{Title: "  WHAT"}, {Title: strings.TrimSpace(e.Currency + " AN HOUR"), Right: true, Whole: true}}, rows)
 	if e.Hourly > 0 {
-		a.item(fmt.Sprintf("by the prices of %s: about %.0f %s a month if it is never taken down", e.AsOf, e.Hourly*hoursOfMonth, e.Currency))
+		a.item(fmt.Sprintf("by the prices of %s: %s %.0f %s a month, if never taken down", e.AsOf, rebuild.About(e), e.Hourly*hoursOfMonth, e.Currency))
 	}
 	for _, what := range e.Unpriced {
 		a.item("not in it: " + what)
@@ -44,10 +44,12 @@ func (a *app) printEstimate(e *providers.Estimate) {
 // printRecreated prints what others have to learn of a cluster that took the place of
 // an earlier one.
 func (a *app) printRecreated(r *rebuild.Report) {
-	lines := r.Recreated.Lines(r.Cluster)
-	a.section("Changed with the cluster", len(lines), func(i int) { a.item(lines[i]) })
 	if r.Recreated == nil {
 		return
+	}
+	a.Terminal.Outf("\n%s\n", a.Terminal.Paint(terminal.Strong, "Changed with the cluster"))
+	for _, line := range r.Recreated.Lines(r.Cluster) {
+		a.item(line)
 	}
 	list := r.Recreated.Accounts
 	a.section("Service accounts with a role that trusts the earlier issuer", len(list), func(i int) {

@@ -209,9 +209,9 @@ func TestCostsAreTold(t *testing.T) {
 			d.SetPlan(p)
 		})
 		w.choose("shop-dev").Keys("enter").Sees("0.35 USD")
-		w.Keys("enter").Sees("[4 plan]", "about 0.35 USD an hour (2026-11-01)", "the provider makes 3 parts")
+		w.Keys("enter").Sees("[4 plan]", "at least 0.35 USD an hour (2026-11-01)", "the provider makes 3 parts")
 		w.Keys("l", "j").Sees("control plane", "0.100 USD an hour", "its price is not known", "not in the price: traffic")
-		w.Keys("enter").Sees("[5 confirm]", "costs", "about 0.35 USD an hour (2026-11-01)")
+		w.Keys("enter").Sees("[5 confirm]", "costs", "at least 0.35 USD an hour (2026-11-01)")
 	})
 }
 
