@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -35,10 +36,7 @@ func (w *World) guard(g *gate, next http.Handler) http.Handler {
 			groups, admitted := g.plane.Admits(who)
 			if admitted {
 				if !slices.Contains(groups, "system:masters") {
-					r.Header.Set("Impersonate-User", who)
-					for _, group := range groups {
-						r.Header.Add("Impersonate-Group", group)
-					}
+					impersonate(r.Header, who, groups)
 				}
 				next.ServeHTTP(out, r)
 				return
@@ -50,6 +48,16 @@ func (w *World) guard(g *gate, next http.Handler) http.Handler {
 		_ = json.NewEncoder(out).Encode(metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusFailure,
 			Reason: metav1.StatusReasonUnauthorized, Code: http.StatusUnauthorized, Message: "Unauthorized: " + err.Error()})
 	})
+}
+
+// impersonate lets the administrator that requests are handed on as be somebody, and
+// nobody whom the request itself names: only an administrator may be whom they like.
+func impersonate(header http.Header, who string, groups []string) {
+	maps.DeleteFunc(header, func(name string, _ []string) bool { return strings.HasPrefix(name, "Impersonate-") })
+	header["Impersonate-User"] = []string{who}
+	if len(groups) > 0 {
+		header["Impersonate-Group"] = groups
+	}
 }
 
 // bearer proves whose token a request brings: the address of a request to STS, signed
