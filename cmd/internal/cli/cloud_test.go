@@ -247,11 +247,11 @@ func TestPlanSaysWhatIsMadeAndWhatItCosts(t *testing.T) {
 	out, errs, code := c.run("plan", "prod")
 	const want = `
 The provider makes
-  WHAT            USD AN HOUR
-  control plane         0.100
-  1 x fake.large        0.250
-  network                   -
-  in all at least       0.350
+  WHAT             USD AN HOUR
+  control plane          0.100
+  1 x fake.large         0.250
+  network                    -
+  in all at least        0.350
   by the prices of 2026-11-01: at least 255 USD a month, if never taken down
   not in it: traffic
 
