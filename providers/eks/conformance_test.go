@@ -15,7 +15,7 @@ func TestConformance(t *testing.T) {
 	w := testaws.Start(t, testaws.Options{Root: t.TempDir(), Binary: testenv.Binary(t), Delay: 15 * time.Millisecond, Lag: 10 * time.Millisecond, Page: 2})
 	providertest.Run(t, func(t *testing.T) providertest.World {
 		c := inAccount(t, w, providers.Settings{
-			"nodeGroups": []any{map[string]any{"name": "workers", "instanceTypes": []any{"m6i.large"}}}, "addons": []any{map[string]any{"name": "coredns"}}, "irsa": true,
+			"nodeGroups": []any{map[string]any{"name": "workers", "instanceTypes": []any{"m6i.large"}}}, "irsa": true,
 		})
 		return providertest.World{
 			New:         func(t *testing.T) providers.Provider { return c.job.open(t) },
