@@ -74,12 +74,8 @@ func (m *making) awaitCluster(ctx context.Context) (*types.Cluster, error) {
 			switch {
 			case gone(err) && seen:
 				return false, &Error{What: "the control plane is gone: somebody removed it while it was made", Remedy: "run the same again: it is made anew"}
-			case gone(err) && unseen():
-				return true, nil
-			case gone(err):
-				return false, errUnseen
 			case err != nil:
-				return false, err
+				return missing(err, unseen)
 			}
 			seen = true
 			if err := m.owns(out.Cluster.Tags, clusterHolder(out.Cluster)); err != nil {

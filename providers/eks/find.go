@@ -122,6 +122,36 @@ func (s settings) age(records []record) int {
 	return len(records)
 }
 
+// reached is a place that was entered.
+type reached struct {
+	*account
+	set settings
+}
+
+// reach enters all places that the credentials are for, each once. That they are for
+// none of several is an error.
+func (p *Provider) reach(ctx context.Context, places []settings) ([]reached, error) {
+	var all []reached
+	var elsewhere error
+	for _, set := range places {
+		a, err := p.enter(ctx, set)
+		if errors.As(err, new(*AccountError)) {
+			elsewhere = cmp.Or(elsewhere, err)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(all, func(r reached) bool { return r.number == a.number && r.region == a.region }) {
+			all = append(all, reached{a, set})
+		}
+	}
+	if len(all) == 0 {
+		return nil, elsewhere
+	}
+	return all, nil
+}
+
 // find looks for what holds a name: ErrNotFound when it is free everywhere, a
 // *ForeignError when something without our mark holds it. Where the credentials do not
 // let us in something may be, so that this is an error unless it is found elsewhere.

@@ -133,13 +133,8 @@ func (m *making) awaitAddOn(ctx context.Context, name string, nodes <-chan struc
 	waiter := awseks.NewAddonActiveWaiter(m.eks, func(o *awseks.AddonActiveWaiterOptions) {
 		o.MinDelay, o.MaxDelay = m.every, m.every
 		o.Retryable = func(_ context.Context, _ *awseks.DescribeAddonInput, out *awseks.DescribeAddonOutput, err error) (bool, error) {
-			switch {
-			case gone(err) && unseen():
-				return true, nil
-			case gone(err):
-				return false, errUnseen
-			case err != nil:
-				return false, err
+			if err != nil {
+				return missing(err, unseen)
 			}
 			last = out.Addon
 			switch last.Status {

@@ -35,28 +35,18 @@ func (p *Provider) list(ctx context.Context) ([]providers.Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
+	reached, err := p.reach(ctx, places)
+	if err != nil {
+		return nil, err
+	}
 	var list []providers.Cluster
-	var elsewhere error
-	looked := map[string]bool{}
-	for _, set := range places {
-		a, err := p.enter(ctx, set)
-		if errors.As(err, new(*AccountError)) {
-			elsewhere = err
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if looked[a.region] { // with the same credentials it is the same account
-			continue
-		}
-		looked[a.region] = true
-		names, err := p.names(ctx, a)
+	for _, a := range reached {
+		names, err := p.names(ctx, a.account)
 		if err != nil {
 			return nil, err
 		}
 		for _, name := range names {
-			h, err := p.holding(ctx, a, set, name)
+			h, err := p.holding(ctx, a.account, a.set, name)
 			if errors.Is(err, providers.ErrNotFound) || errors.As(err, new(*providers.ForeignError)) {
 				continue
 			}
@@ -65,9 +55,6 @@ func (p *Provider) list(ctx context.Context) ([]providers.Cluster, error) {
 			}
 			list = append(list, h.describe())
 		}
-	}
-	if len(looked) == 0 {
-		return nil, elsewhere
 	}
 	slices.SortFunc(list, func(a, b providers.Cluster) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
 	return list, nil

@@ -88,13 +88,8 @@ func (m *making) awaitNodes(ctx context.Context, g nodeGroup) (*types.Nodegroup,
 	waiter := awseks.NewNodegroupActiveWaiter(m.eks, func(o *awseks.NodegroupActiveWaiterOptions) {
 		o.MinDelay, o.MaxDelay = m.every, m.every
 		o.Retryable = func(_ context.Context, _ *awseks.DescribeNodegroupInput, out *awseks.DescribeNodegroupOutput, err error) (bool, error) {
-			switch {
-			case gone(err) && unseen():
-				return true, nil
-			case gone(err):
-				return false, errUnseen
-			case err != nil:
-				return false, err
+			if err != nil {
+				return missing(err, unseen)
 			}
 			if err := m.owns(out.Nodegroup.Tags, nodesHolder(out.Nodegroup)); err != nil {
 				return false, err

@@ -56,6 +56,18 @@ func (p pace) unseen() func() bool {
 	return func() bool { return p.now().Sub(begun) < p.settle }
 }
 
+// missing says how to go on waiting for something of EKS that cannot be described: a
+// waiter of the SDK wants to know whether to look again, or what is wrong.
+func missing(err error, unseen func() bool) (again bool, failed error) {
+	switch {
+	case gone(err) && unseen():
+		return true, nil
+	case gone(err):
+		return false, errUnseen
+	}
+	return false, err
+}
+
 // unsettled is what AWS says of roles, subnets and clusters that it has just made and
 // not told to all of its services.
 var unsettled = regexp.MustCompile(`(?i)could not be assumed|cannot be assumed|cannot be found|could not be found|does not exist|trust relationship|trusted entity|` +
