@@ -303,7 +303,7 @@ type moment struct {
 }
 
 // repeats is how often a question is asked before it is one of many in a wait.
-const repeats = 2
+const repeats = 1
 
 // sweep makes clusters and deletes them, with a fault at one call of each delete: at
 // every call that changes something, and the first times that something is asked, or at
@@ -320,7 +320,7 @@ func (w *theatre) sweep(oneIn int, fault func(cancel context.CancelFunc) aws.Fau
 			w.strike(before, m, fault, survives)
 		}
 	}
-	if len(moments) < 60 {
+	if len(moments) < 40 {
 		w.Errorf("only %d moments", len(moments))
 	}
 }

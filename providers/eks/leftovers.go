@@ -32,21 +32,17 @@ func (p *Provider) Leftovers(ctx context.Context) ([]providers.Leftover, error) 
 }
 
 func (p *Provider) leftovers(ctx context.Context) ([]providers.Leftover, error) {
-	declared, err := p.opts.Declared()
-	if err != nil {
-		return nil, err
-	}
-	places, err := p.everywhere(declared)
+	places, err := p.places("")
 	if err != nil {
 		return nil, err
 	}
 	var left []providers.Leftover
-	var elsewhere []error
+	var elsewhere error
 	seen := map[string]bool{}
 	for _, set := range places {
 		a, err := p.enter(ctx, set)
 		if errors.As(err, new(*AccountError)) {
-			elsewhere = append(elsewhere, err)
+			elsewhere = cmp.Or(elsewhere, err)
 			continue
 		}
 		if err != nil {
@@ -63,7 +59,7 @@ func (p *Provider) leftovers(ctx context.Context) ([]providers.Leftover, error) 
 		left = append(left, found...)
 	}
 	if len(seen) == 0 {
-		return nil, errors.Join(elsewhere...)
+		return nil, elsewhere
 	}
 	slices.SortFunc(left, func(a, b providers.Leftover) int {
 		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.What, b.What))

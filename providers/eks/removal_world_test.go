@@ -11,6 +11,7 @@ import (
 	"time"
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awsec2 "github.com/aws/aws-sdk-go-v2/service/ec2"
 	awseks "github.com/aws/aws-sdk-go-v2/service/eks"
@@ -102,7 +103,7 @@ func (w *theatre) provider() *Provider {
 			c.HTTPClient = w.client
 			c.Retryer = func() sdk.Retryer {
 				return retry.NewStandard(func(o *retry.StandardOptions) {
-					o.MaxAttempts, o.MaxBackoff, o.RateLimiter = 3, time.Millisecond, sdkUnlimited{}
+					o.MaxAttempts, o.MaxBackoff, o.RateLimiter = 3, time.Millisecond, ratelimit.None
 				})
 			}
 			return c, nil
@@ -116,16 +117,6 @@ func (w *theatre) provider() *Provider {
 	}
 	return p
 }
-
-// sdkUnlimited lets every attempt through: the tests fail more calls than a machine
-// meets in a day.
-type sdkUnlimited struct{}
-
-func (sdkUnlimited) GetToken(context.Context, uint) (func() error, error) {
-	return func() error { return nil }, nil
-}
-
-func (sdkUnlimited) AddTokens(uint) error { return nil }
 
 // declare makes settings for a cluster in a region.
 func (w *theatre) declare(name, region string, more map[string]any) providers.Spec {
