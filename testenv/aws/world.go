@@ -106,7 +106,7 @@ func New(opts Options) (*World, error) {
 	}
 	w.planes = p
 	w.assemble()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0") // it listens until Close
 	if err != nil {
 		return nil, err
 	}

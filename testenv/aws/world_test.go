@@ -83,9 +83,17 @@ func TestLifeOfACluster(t *testing.T) {
 	w := world(t, aws.Options{Lag: 50 * time.Millisecond})
 	client := awseks.NewFromConfig(w.Config(key(t, w, aws.Everything), region))
 	role, subnets := ground(t, w)
-	time.Sleep(60 * time.Millisecond) // IAM tells of a role after a while
 	in := &awseks.CreateClusterInput{Name: awssdk.String("a"), RoleArn: awssdk.String(role), ClientRequestToken: awssdk.String("t"),
 		ResourcesVpcConfig: vpcOf(subnets)}
+	for end := time.Now().Add(time.Minute); ; { // IAM tells of a role after a while
+		_, err := client.CreateCluster(t.Context(), in)
+		if err == nil {
+			break
+		}
+		if code(err) != "InvalidParameterException" || time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
 	for range 2 { // with one token it is one cluster
 		if _, err := client.CreateCluster(t.Context(), in); err != nil {
 			t.Fatal(err)
@@ -118,7 +126,9 @@ func TestLifeOfACluster(t *testing.T) {
 	if _, err := client.DeleteCluster(t.Context(), &awseks.DeleteClusterInput{Name: in.Name}); err != nil {
 		t.Fatal(err)
 	}
-	gone := awseks.NewClusterDeletedWaiter(client, func(o *awseks.ClusterDeletedWaiterOptions) { o.MinDelay, o.MaxDelay = 10*time.Millisecond, 50*time.Millisecond })
+	gone := awseks.NewClusterDeletedWaiter(client, func(o *awseks.ClusterDeletedWaiterOptions) {
+		o.MinDelay, o.MaxDelay = 10*time.Millisecond, 50*time.Millisecond
+	})
 	if err := gone.Wait(t.Context(), &awseks.DescribeClusterInput{Name: in.Name}, time.Minute); err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +163,7 @@ func TestWhoAsksIsProven(t *testing.T) {
 		t.Error(err)
 	}
 	out, err := sts.NewFromConfig(w.Config(k, region)).GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
-	if err != nil || awssdk.ToString(out.Account) != account || awssdk.ToString(out.Arn) != "arn:aws:iam::"+account+":role/tester" {
+	if err != nil || awssdk.ToString(out.Account) != account || awssdk.ToString(out.Arn) != "arn:aws:sts::"+account+":assumed-role/tester/session" {
 		t.Errorf("%+v %v", out, err)
 	}
 }
@@ -178,11 +188,11 @@ func TestFaults(t *testing.T) {
 	w := world(t, aws.Options{})
 	c := w.Config(key(t, w, aws.Everything), region)
 	role, subnets := ground(t, w)
-	w.Fault(func(call wire.Call, n int) aws.Fault {
-		switch {
-		case n == 0:
+	w.Fault(func(_ wire.Call, n int) aws.Fault {
+		switch n {
+		case 0:
 			return aws.Fault{Error: &wire.Error{Status: http.StatusTooManyRequests, Code: "ThrottlingException", Message: "Rate exceeded"}}
-		case n == 1:
+		case 1:
 			return aws.Fault{Lost: true}
 		}
 		return aws.Fault{}
