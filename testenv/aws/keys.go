@@ -132,20 +132,12 @@ func (k Key) allowed(c *wire.Call, needs []wire.Need) error {
 	return &wire.Error{Status: http.StatusForbidden, Code: "AccessDenied", Message: d.Error()}
 }
 
-// may tells whether whoever made a call may do something more for it, as CloudFormation
-// does for its caller.
+// may tells whether the key that a call was signed with allows something more, as
+// CloudFormation asks for its caller.
 func (w *World) may(c *wire.Call, needs ...wire.Need) error {
-	w.mu.Lock()
-	var found *Key
-	for _, k := range w.keys {
-		if k.Principal == c.Principal {
-			found = &k
-			break
-		}
-	}
-	w.mu.Unlock()
-	if found == nil {
+	k, known := w.key(c.Key)
+	if !known {
 		return &wire.Error{Status: http.StatusForbidden, Code: "AccessDenied", Message: c.Principal + " is nobody"}
 	}
-	return found.allowed(c, needs)
+	return k.allowed(c, needs)
 }

@@ -94,7 +94,7 @@ func (w *World) do(ctx context.Context, r *http.Request, c *wire.Call) (any, err
 	if err != nil {
 		return nil, err
 	}
-	c.Account, c.Principal = k.Account, k.Principal
+	c.Account, c.Principal, c.Key = k.Account, k.Principal, k.Access
 	operations := w.services[c.Service]
 	if one, is := w.services[c.Service+"/"+c.Version]; is {
 		operations = one

@@ -27,6 +27,10 @@ func (t Thing) String() string {
 // what goes with something else, is left out.
 func (w *World) Things() []Thing {
 	var all []Thing
+	// Stacks move on when they are looked at, and with them what they are made of.
+	for _, i := range w.CloudFormation.Things() {
+		all = append(all, Thing{i.Type, i.ID, i.Account, i.Region, i.Tags})
+	}
 	for _, i := range w.EKS.Things() {
 		all = append(all, Thing{"eks " + i.Type, i.ID, i.Account, i.Region, i.Tags})
 	}
@@ -44,9 +48,6 @@ func (w *World) Things() []Thing {
 		}
 	}
 	for _, i := range w.Logs.Things() {
-		all = append(all, Thing{i.Type, i.ID, i.Account, i.Region, i.Tags})
-	}
-	for _, i := range w.CloudFormation.Things() {
 		all = append(all, Thing{i.Type, i.ID, i.Account, i.Region, i.Tags})
 	}
 	return all

@@ -26,6 +26,8 @@ type Call struct {
 	Region  string
 	// Account and Principal are who signed, filled in by whoever checks the signature.
 	Account, Principal string
+	// Key is the access key of the signature.
+	Key string
 	// Form is what a request of the query protocols holds.
 	Form url.Values
 	// Path are the parts of a REST path by their names, Query what stands behind it.
