@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -70,8 +71,11 @@ type job struct {
 // settle is how long the AWS of the tests may not show what was made.
 const settle = 150 * time.Millisecond
 
+// connections are kept by all providers of a test process, as by those of a real one.
+var connections = awshttp.NewBuildableClient()
+
 func (j job) load(_ context.Context, region string) (aws.Config, error) {
-	return aws.Config{Region: region, BaseEndpoint: aws.String(j.Endpoint),
+	return aws.Config{Region: region, BaseEndpoint: aws.String(j.Endpoint), HTTPClient: connections,
 		Credentials: credentials.NewStaticCredentialsProvider(j.Access, j.Secret, j.Session), Retryer: func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) {
 				o.MaxBackoff, o.MaxAttempts, o.RateLimiter = 2*time.Millisecond, 4, ratelimit.None
