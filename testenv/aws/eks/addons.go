@@ -159,19 +159,11 @@ func (c *Cloud) describeAddonOf(k *cluster, a *addon, now time.Time) map[string]
 }
 
 func (c *Cloud) listAddons(_ context.Context, call *wire.Call) (any, error) {
-	now := c.lock()
-	defer c.mu.Unlock()
-	k, err := c.shown(call, now)
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, a := range k.addons {
-		if a.seen(now, c.options.Lag) && !slices.Contains(names, a.name) {
-			names = append(names, a.name)
+	return c.names(call, "addons", func(k *cluster, add func(string, *thing)) {
+		for _, a := range k.addons {
+			add(a.name, &a.thing)
 		}
-	}
-	return page(c, call, "addons", names)
+	})
 }
 
 func (c *Cloud) deleteAddon(_ context.Context, call *wire.Call) (any, error) {

@@ -216,19 +216,11 @@ func (c *Cloud) describeGroup(k *cluster, n *nodeGroup, now time.Time) map[strin
 }
 
 func (c *Cloud) listNodes(_ context.Context, call *wire.Call) (any, error) {
-	now := c.lock()
-	defer c.mu.Unlock()
-	k, err := c.shown(call, now)
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, n := range k.nodes {
-		if n.seen(now, c.options.Lag) && !slices.Contains(names, n.name) {
-			names = append(names, n.name)
+	return c.names(call, "nodegroups", func(k *cluster, add func(string, *thing)) {
+		for _, n := range k.nodes {
+			add(n.name, &n.thing)
 		}
-	}
-	return page(c, call, "nodegroups", names)
+	})
 }
 
 func (c *Cloud) deleteNodes(_ context.Context, call *wire.Call) (any, error) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -105,4 +106,22 @@ func page[T any](c *Cloud, call *wire.Call, key string, list []T) (map[string]an
 		answer["nextToken"] = base64.RawURLEncoding.EncodeToString([]byte(strconv.Itoa(to)))
 	}
 	return answer, nil
+}
+
+// names answers with the names of what a cluster has, as far as describe operations show
+// it; each lists the things of one kind.
+func (c *Cloud) names(call *wire.Call, key string, each func(k *cluster, add func(name string, t *thing))) (any, error) {
+	now := c.lock()
+	defer c.mu.Unlock()
+	k, err := c.shown(call, now)
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	each(k, func(name string, t *thing) {
+		if t.seen(now, c.options.Lag) && !slices.Contains(list, name) {
+			list = append(list, name)
+		}
+	})
+	return page(c, call, key, list)
 }
