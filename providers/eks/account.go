@@ -73,6 +73,9 @@ func (p *Provider) enter(ctx context.Context, set settings) (*account, error) {
 		return nil, explain(err, set.Region)
 	}
 	cfg.Region = set.Region
+	if cfg.HTTPClient == nil {
+		cfg.HTTPClient = p.connections
+	}
 	if cfg.Retryer == nil {
 		cfg.Retryer = retryer
 	}

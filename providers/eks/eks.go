@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 
 	"github.com/rekindle-io/rekindle/providers"
 )
@@ -58,9 +59,13 @@ type Options struct {
 	Token []string
 }
 
-// Provider is the EKS provider. It keeps nothing but its records: its methods may be
-// called from several goroutines and processes at once.
-type Provider struct{ opts Options }
+// Provider is the EKS provider. It keeps nothing but its records, and connections: its
+// methods may be called from several goroutines and processes at once.
+type Provider struct {
+	opts Options
+	// connections are those of all clients, where Options.Load leaves that open.
+	connections aws.HTTPClient
+}
 
 // Compile-time statement of what this provider can do.
 var (
@@ -91,7 +96,7 @@ func New(opts Options) (*Provider, error) {
 			*d.value = d.fallback
 		}
 	}
-	return &Provider{opts: opts}, nil
+	return &Provider{opts: opts, connections: awshttp.NewBuildableClient()}, nil
 }
 
 // Name is "eks".
