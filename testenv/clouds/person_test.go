@@ -114,7 +114,7 @@ func (p *person) write(name, text string) {
 func (p *person) git(args ...string) {
 	p.t.Helper()
 	cmd := exec.CommandContext(p.t.Context(), "git", args...)
-	cmd.Dir, cmd.Env = p.dir, append(p.env, "HOME="+p.dir)
+	cmd.Dir, cmd.Env = p.dir, p.env
 	if out, err := cmd.CombinedOutput(); err != nil {
 		p.t.Fatalf("git %v: %v\n%s", args, err, out)
 	}

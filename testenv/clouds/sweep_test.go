@@ -42,8 +42,8 @@ func (p *person) calls(args ...string) int {
 }
 
 var (
-	restore  = []string{"restore", "prod", "--yes"}              //nolint:gochecknoglobals // words of a command line
-	teardown = []string{"teardown", "prod", "--confirm", "prod"} //nolint:gochecknoglobals // words of a command line
+	restore  = []string{"restore", "prod", "--yes"}
+	teardown = []string{"teardown", "prod", "--confirm", "prod"}
 )
 
 // one wants exactly one cluster of the name, that is as the commit says.
