@@ -13,7 +13,7 @@ mkdir -p "$parts/out/state/rekindle" "$parts/out/cache" "$parts/out/tmp"
 if [ -n "${2:-}" ]; then
     cp "$2" "$parts/out/rekindle"
 else
-    (cd "$here/../.." && CGO_ENABLED=0 go build -trimpath -ldflags=-s -o "$parts/out/rekindle" ./cmd/rekindle)
+    (cd "$here/../.." && CGO_ENABLED=0 go build -trimpath -tags kustomize_disable_go_plugin_support -ldflags=-s -o "$parts/out/rekindle" ./cmd/rekindle)
 fi
 for certs in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem; do
     if [ -f "$certs" ]; then cp "$certs" "$parts/out/ca-certificates.crt"; break; fi

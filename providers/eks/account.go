@@ -31,7 +31,7 @@ type account struct {
 	config aws.Config
 
 	eks     *awseks.Client
-	ec2     *ec2.Client
+	ec2     machines
 	classic *elasticloadbalancing.Client
 	elb     *elasticloadbalancingv2.Client
 	iam     *iam.Client
@@ -89,7 +89,7 @@ func (p *Provider) enter(ctx context.Context, set settings) (*account, error) {
 	if !slices.Contains(set.Allow.Accounts, a.number) {
 		return nil, &AccountError{Account: a.number, Caller: a.caller, Allowed: set.Allow.Accounts}
 	}
-	a.eks, a.ec2, a.iam = awseks.NewFromConfig(cfg), ec2.NewFromConfig(cfg), iam.NewFromConfig(cfg)
+	a.eks, a.ec2, a.iam = awseks.NewFromConfig(cfg), machinesOf(cfg), iam.NewFromConfig(cfg)
 	a.classic, a.elb = elasticloadbalancing.NewFromConfig(cfg), elasticloadbalancingv2.NewFromConfig(cfg)
 	a.stacks, a.logs = cloudformation.NewFromConfig(cfg), cloudwatchlogs.NewFromConfig(cfg)
 	return a, nil
