@@ -97,7 +97,7 @@ func explain(err error, region string) error {
 	if err == nil || errors.As(err, new(*Error)) || errors.As(err, new(*AccountError)) {
 		return err
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) && !unidentified(err) {
 		return err
 	}
 	what := "AWS in " + region
@@ -130,6 +130,13 @@ func serviceWord(service string) string {
 	return strings.ToLower(service)
 }
 
+// unidentified tells that the SDK found nobody to be, whether it was told so or gave up
+// asking the machine that it runs on.
+func unidentified(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "get credentials") || strings.Contains(text, "get identity") || strings.Contains(text, "failed to refresh cached credentials")
+}
+
 // silent explains errors without an answer of AWS: no credentials, no network, a
 // region that is none.
 func silent(err error, what, region string) error {
@@ -142,7 +149,7 @@ func silent(err error, what, region string) error {
 		e.Remedy = "aws sso login, and run the same again"
 	case strings.Contains(text, "shared config profile"):
 		e.Remedy = "name a profile that ~/.aws/config has (AWS_PROFILE)"
-	case strings.Contains(text, "get credentials") || strings.Contains(text, "get identity") || strings.Contains(text, "failed to refresh cached credentials"):
+	case unidentified(err):
 		e.What = what + ": there are no AWS credentials that work"
 		e.Remedy = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role gives them"
 	case strings.Contains(text, "no such host"):

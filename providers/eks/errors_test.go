@@ -35,6 +35,7 @@ func TestErrorsOfAWSSayWhatToDo(t *testing.T) {
 		{answered("EKS", "CreateCluster", "ResourceLimitExceededException", "Cluster limit exceeded"), "quota", ""},
 		{answered("EKS", "CreateCluster", "NeverHeardOfException", "what"), "mend", ""},
 		{fmt.Errorf("operation error STS: GetCallerIdentity, get identity: get credentials: failed to refresh cached credentials, no EC2 IMDS role found"), "AWS_ACCESS_KEY_ID", ""},
+		{fmt.Errorf("get identity: get credentials: failed to refresh cached credentials, no EC2 IMDS role found: %w", context.DeadlineExceeded), "AWS_ACCESS_KEY_ID", ""},
 		{errors.New("failed to refresh cached SSO token, the SSO session has expired or is invalid"), "aws sso login", ""},
 		{errors.New("failed to get shared config profile, nobody"), "AWS_PROFILE", ""},
 		{errors.New("dial tcp: lookup sts.eu-nowhere-9.amazonaws.com: no such host"), "settings.region", ""},
