@@ -62,6 +62,10 @@ test-kind: build controlplane ## Run the tests on real kubelets, in Docker (as r
 test-nights: controlplane ## Live through a month of nights with a daemon that is killed (a quarter of an hour)
 	REKINDLE_NIGHTS=month $(GO) test -count=1 -v -timeout 60m -run '^TestNights$$' ./testenv/nights
 
+.PHONY: test-clouds
+test-clouds: controlplane ## Live through a cluster's life with each request to AWS failing, and a kill after each (half an hour)
+	REKINDLE_CLOUDS=all $(GO) test -count=1 -timeout 90m -run 'TestEachRequestFailsOnce|TestKilledAfterEachRequest' ./testenv/clouds
+
 .PHONY: bench
 bench: build controlplane ## Measure apply and drift against their limits; writes docs/benchmarks.md
 	cd testenv/bench/kubectl && $(GO) build -ldflags '-s -w -X k8s.io/component-base/version.gitVersion=v1.36.3' -o $(BIN)/kubectl .
