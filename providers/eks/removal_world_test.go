@@ -257,11 +257,12 @@ func (w *theatre) network(region string) (vpc string, subnets []string) {
 	return v.ID, subnets
 }
 
-// role makes a role of somebody else's that a service may take on.
+// role makes a role of somebody else's that a service may take on, and does from now on.
 func (w *theatre) role(name, service string) string {
 	w.Helper()
 	r := must(w, ret(w.IAM.At(w.number).CreateRole(iam.Role{Name: name,
 		Trust: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"` + service + `"},"Action":"sts:AssumeRole"}]}`})))
+	w.await(func(context.Context) bool { return w.IAM.At(w.number).Assume(r.ARN, service) == nil })
 	return r.ARN
 }
 

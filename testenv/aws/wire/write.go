@@ -16,7 +16,7 @@ const errInternal = "InternalFailure"
 
 // Write writes what an operation answered: JSON for EKS and Logs, and for the others a
 // struct with xml tags for what stands inside of the answer. nil is an answer without
-// content.
+// content. An error is one of the answer, about which nothing was written.
 func Write(w http.ResponseWriter, c *Call, answer any) error {
 	w.Header().Set("X-Amzn-Requestid", requestID)
 	switch c.Service {
@@ -29,16 +29,16 @@ func Write(w http.ResponseWriter, c *Call, answer any) error {
 			return err
 		}
 		w.Header().Set("Content-Type", map[bool]string{true: "application/json", false: "application/x-amz-json-1.1"}[c.Service == "eks"])
-		_, err = w.Write(raw)
-		return err
+		_, _ = w.Write(raw) // who asked has gone
+		return nil
 	}
 	text, err := document(c, answer)
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "text/xml")
-	_, err = w.Write(text)
-	return err
+	_, _ = w.Write(text) // who asked has gone
+	return nil
 }
 
 // document is the XML of an answer: EC2 puts members right into the response, the others
