@@ -165,13 +165,13 @@ func deleteNamesWhatHoldsTheNetwork(w *theatre) {
 			w.Errorf("%q is not in: %v", want, err)
 		}
 	}
-	left, err := w.provider().Leftovers(w.Context())
-	w.no(err)
-	if !slices.ContainsFunc(left, func(l providers.Leftover) bool { return strings.Contains(l.What, "rekindle-prod") && l.ID == s.ID }) {
-		w.Errorf("the stack is not among the leftovers: %v", left)
-	}
-	w.no(net.DeleteInterface(foreign.ID))
 	w.timeout = 20 * time.Second
+	w.await(func(ctx context.Context) bool { // AWS may still be at the last try to remove it
+		left, err := w.provider().Leftovers(ctx)
+		w.no(err)
+		return slices.ContainsFunc(left, func(l providers.Leftover) bool { return strings.Contains(l.What, "rekindle-prod") && l.ID == s.ID })
+	})
+	w.no(net.DeleteInterface(foreign.ID))
 	w.no(w.provider().Delete(w.Context(), s.Name, s.ID, nil))
 	w.wantOnly(nil)
 }
