@@ -25,6 +25,17 @@ func (r roles) Assumable(account, role, service string) error {
 	return nil
 }
 
+// serviceRoles is IAM as EKS has it make the roles of services.
+type serviceRoles struct{ iam *iam.Cloud }
+
+func (r serviceRoles) Needs(account, service string) []wire.Need {
+	return r.iam.At(account).LinkedNeeds(service)
+}
+
+func (r serviceRoles) Make(account, service string) error {
+	return r.iam.At(account).CreateLinked(service)
+}
+
 // groups is CloudWatch Logs as EKS asks it.
 type groups struct{ logs *logs.Cloud }
 

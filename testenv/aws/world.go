@@ -123,7 +123,7 @@ func (w *World) assemble() {
 	w.ELB = elb.New(elb.Options{Clock: o.Now, Delay: o.Delay, Lag: o.Lag, Page: o.Page}, w.EC2)
 	w.IAM = iam.New(iam.Options{Clock: o.Now, Lag: o.Lag, Page: o.Page})
 	w.Logs = logs.New(logs.Options{Clock: o.Now, Lag: o.Lag, Page: o.Page})
-	w.EKS = eks.New(eks.Options{Clock: o.Now, Delay: o.Delay, Lag: o.Lag, Page: o.Page}, eks.Parts{Planes: w.planes, Network: w.EC2, Roles: roles{w.IAM}, Logs: groups{w.Logs}})
+	w.EKS = eks.New(eks.Options{Clock: o.Now, Delay: o.Delay, Lag: o.Lag, Page: o.Page}, eks.Parts{Planes: w.planes, Network: w.EC2, Roles: roles{w.IAM}, ServiceRoles: serviceRoles{w.IAM}, Logs: groups{w.Logs}})
 	w.CloudFormation = cloudformation.New(cloudformation.Options{Clock: o.Now, Delay: o.Delay, Lag: o.Lag, Page: o.Page}, cloudformation.Parts{Network: w.EC2, Roles: w.IAM, May: w.may})
 	w.services = map[string]map[string]wire.Operation{
 		"eks": w.EKS.Operations(), "ec2": w.EC2.Operations(), "iam": w.IAM.Operations(), "sts": sts.Operations(),
