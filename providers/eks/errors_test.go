@@ -71,7 +71,10 @@ func TestWhatWasJustMadeIsWaitedFor(t *testing.T) {
 	for message, want := range map[string]bool{
 		"Role with arn: arn:aws:iam::1:role/x, could not be assumed because it does not exist or the trusted entity is not correct": true,
 		"The subnet ID 'subnet-1' does not exist": true,
-		"unsupported Kubernetes version":          false,
+		"Error in role params":                    true,
+		"The provided role doesn't have the Amazon EKS Managed Policies associated with it. Please ensure the following policy is attached: arn:aws:iam::aws:policy/AmazonEKSClusterPolicy": true,
+		"IAM role's policy must include the `ec2:DescribeSubnets` action": true,
+		"unsupported Kubernetes version":                                  false,
 	} {
 		if got := notYet(answered("EKS", "CreateCluster", "InvalidParameterException", message)); got != want {
 			t.Errorf("%s: %t", message, got)
@@ -89,6 +92,22 @@ func TestWhatWasJustMadeIsWaitedFor(t *testing.T) {
 	err := p.settling(t.Context(), "x", func() error { tries++; return &types.ResourcePropagationDelayException{} })
 	if !notYet(err) || tries < 20 || tries > 60 {
 		t.Errorf("%d tries: %v", tries, err)
+	}
+}
+
+func TestAClusterThatEndedIsGoneInBothOfItsWords(t *testing.T) {
+	for _, err := range []error{
+		&types.ResourceNotFoundException{}, answered("EKS", "DeleteCluster", "ResourceNotFoundException", "No cluster found for name: prod."),
+		answered("EKS", "DeleteCluster", "ClientException", "No cluster found for name: prod."),
+	} {
+		if !absent(err) {
+			t.Errorf("%v", err)
+		}
+	}
+	for _, err := range []error{&types.ClientException{}, answered("EKS", "DeleteCluster", "ServerException", "No cluster found for name: prod."), nil} {
+		if gone(err) || absent(err) {
+			t.Errorf("%v is taken for gone", err)
+		}
 	}
 }
 

@@ -188,7 +188,7 @@ func said(err error) string {
 // absent tells that AWS does not know what was asked about.
 func absent(err error) bool {
 	c := code(err)
-	return strings.Contains(c, "NotFound") || strings.Contains(c, "NoSuchEntity")
+	return strings.Contains(c, "NotFound") || strings.Contains(c, "NoSuchEntity") || gone(err)
 }
 
 // inTheWay tells that something is still used, or changing: it can be removed later.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
@@ -71,7 +72,8 @@ func missing(err error, unseen func() bool) (again bool, failed error) {
 // unsettled is what AWS says of roles, subnets and clusters that it has just made and
 // not told to all of its services.
 var unsettled = regexp.MustCompile(`(?i)could not be assumed|cannot be assumed|cannot be found|could not be found|does not exist|trust relationship|trusted entity|` +
-	`no cluster found|not authorized to perform sts:AssumeRole|still propagating`)
+	`no cluster found|not authorized to perform sts:AssumeRole|still propagating|` +
+	`error in role params|managed policies associated with it|role's policy must include`)
 
 // notYet tells that AWS does not know yet what was made a moment ago.
 func notYet(err error) bool {
@@ -118,9 +120,10 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// gone tells that EKS does not know what was asked about.
+// gone tells that EKS does not know what was asked about. Of a cluster that ended a
+// moment ago it may say so with the code that it has for mistakes of clients.
 func gone(err error) bool {
-	return errors.As(err, new(*types.ResourceNotFoundException))
+	return errors.As(err, new(*types.ResourceNotFoundException)) || code(err) == "ClientException" && strings.Contains(said(err), "No cluster found")
 }
 
 // inUse tells that EKS has something of that name already, or is working on it.
