@@ -226,6 +226,9 @@ func TestThePolicyHasNothingTooMuch(t *testing.T) {
 func (s *stage) denies(policy, action string, stack cloudformation.CreateStackInput) bool {
 	s.Helper()
 	switch action {
+	case "cloudformation:ListStacks":
+		_, err := enact(s.TB, policy).provider.List(s.Context())
+		return err != nil && strings.Contains(err.Error(), action)
 	case "iam:PassRole", "iam:TagOpenIDConnectProvider", "iam:CreateServiceLinkedRole":
 		s := enact(s.TB, policy)
 		s.role(`{"Service":"pods.eks.amazonaws.com"}`)

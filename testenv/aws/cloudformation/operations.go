@@ -21,7 +21,7 @@ func (c *Cloud) Operations() map[string]wire.Operation {
 	return map[string]wire.Operation{
 		"CreateStack":            {Required: []string{"StackName", "TemplateBody"}, Needs: c.needsCreate, Do: c.createStack},
 		"DeleteStack":            {Required: []string{"StackName"}, Needs: c.needsStack("DeleteStack"), Do: c.deleteStack},
-		"DescribeStacks":         {Needs: c.needsStack("DescribeStacks"), Do: c.describeStacks},
+		"DescribeStacks":         {Needs: c.needsDescribe, Do: c.describeStacks},
 		"DescribeStackEvents":    {Required: []string{"StackName"}, Needs: c.needsStack("DescribeStackEvents"), Do: c.describeEvents},
 		"DescribeStackResources": {Required: []string{"StackName"}, Needs: c.needsStack("DescribeStackResources"), Do: c.describeResources},
 		"ListStacks":             {Needs: c.needsStack("ListStacks"), Do: c.listStacks},
@@ -50,6 +50,15 @@ func (c *Cloud) needsStack(operation string) func(*wire.Call) ([]wire.Need, erro
 		}
 		return []wire.Need{need}, nil
 	}
+}
+
+// needsDescribe: to describe all stacks is to list them, too.
+func (c *Cloud) needsDescribe(call *wire.Call) ([]wire.Need, error) {
+	needs, err := c.needsStack("DescribeStacks")(call)
+	if call.Form.Get("StackName") == "" {
+		needs = append(needs, wire.Need{Action: "cloudformation:ListStacks"})
+	}
+	return needs, err
 }
 
 // needsCreate: tags are a permission of their own.
