@@ -52,7 +52,7 @@ func retryer() aws.Retryer {
 	return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
 		o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) {
 			o.MaxAttempts = maxAttempts
-			o.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(nowhere)}, o.Retryables...)
+			o.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(nowhere), retry.IsErrorRetryableFunc(overrun)}, o.Retryables...)
 		})
 	})
 }
@@ -61,6 +61,14 @@ func retryer() aws.Retryer {
 func nowhere(err error) aws.Ternary {
 	if unknown := new(net.DNSError); errors.As(err, &unknown) && unknown.IsNotFound {
 		return aws.FalseTernary
+	}
+	return aws.UnknownTernary
+}
+
+// overrun: EKS hands on that EC2 is asked too often, as if the request were wrong.
+func overrun(err error) aws.Ternary {
+	if throttledBelow(err) {
+		return aws.TrueTernary
 	}
 	return aws.UnknownTernary
 }

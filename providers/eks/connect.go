@@ -169,6 +169,18 @@ func (p *Provider) awaitServiceAccount(ctx context.Context, c *kube.Cluster) err
 	}
 }
 
+// isCaller tells whether a principal of IAM is who asks: a role is one under another
+// name, without its path.
+func (a *account) isCaller(principal string) bool {
+	role, is := strings.CutPrefix(principal, "arn:"+a.partition()+":iam::"+a.number+":role/")
+	if !is {
+		return principal == a.caller
+	}
+	taken, is := strings.CutPrefix(a.caller, "arn:"+a.partition()+":sts::"+a.number+":assumed-role/")
+	name, _, _ := strings.Cut(taken, "/")
+	return is && name == role[strings.LastIndex(role, "/")+1:] || principal == a.caller
+}
+
 // partition is the part of AWS that the account lies in: "aws", "aws-cn".
 func (a *account) partition() string {
 	parts := strings.SplitN(a.caller, ":", 3)

@@ -174,3 +174,25 @@ func TestOptionsThatCannotWorkAreRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestWhoAsksIsKnownAsARole(t *testing.T) {
+	const number = "123456789012"
+	for _, c := range []struct {
+		caller, principal string
+		want              bool
+	}{
+		{"arn:aws:sts::" + number + ":assumed-role/ops/ada", "arn:aws:iam::" + number + ":role/ops", true},
+		{"arn:aws:sts::" + number + ":assumed-role/ops/ada", "arn:aws:iam::" + number + ":role/team/ops", true},
+		{"arn:aws:sts::" + number + ":assumed-role/ops/ada", "arn:aws:iam::" + number + ":role/ada", false},
+		{"arn:aws:sts::" + number + ":assumed-role/ops/ada", "arn:aws:iam::210987654321:role/ops", false},
+		{"arn:aws:sts::" + number + ":assumed-role/ops/ada", "arn:aws:iam::" + number + ":user/ops", false},
+		{"arn:aws:iam::" + number + ":user/ada", "arn:aws:iam::" + number + ":user/ada", true},
+		{"arn:aws:iam::" + number + ":user/ada", "arn:aws:iam::" + number + ":role/", false},
+		{"arn:aws-cn:sts::" + number + ":assumed-role/ops/ada", "arn:aws-cn:iam::" + number + ":role/ops", true},
+	} {
+		a := &account{number: number, caller: c.caller}
+		if have := a.isCaller(c.principal); have != c.want {
+			t.Errorf("%s is %s: %t", c.caller, c.principal, have)
+		}
+	}
+}

@@ -141,10 +141,10 @@ func (m *making) makeCluster(ctx context.Context, again string) error {
 		return err
 	}
 	in.ClientRequestToken = aws.String(m.token("cluster", string(text), again))
-	if err := m.asking(); err != nil {
-		return err
-	}
 	ask := func() error {
+		if err := m.asking(); err != nil {
+			return err
+		}
 		_, err := m.eks.CreateCluster(ctx, in)
 		return ignoring(err, inUse) // whose it is is looked at while it is waited for
 	}

@@ -49,6 +49,7 @@ func (p *Provider) create(ctx context.Context, s providers.Spec, set settings, p
 	}
 	h.set = set
 	m := &making{account: a, mark: h.mark, pace: p.pace(progress), set: set, held: h, keep: p.keep, record: *h.record}
+	m.record.KeepLogs = set.KeepLogs
 	if h.cluster == nil {
 		if err := m.fits(ctx); err != nil {
 			return h, err
@@ -122,7 +123,7 @@ func (p *Provider) claim(ctx context.Context, a *account, s providers.Spec) (hol
 		return h, deleting(s.Name)
 	}
 	h.record = &record{Name: h.name, ID: h.id, Account: a.number, Region: a.region, Created: h.created, Asked: before.Asked,
-		VPC: before.VPC, Issuer: before.Issuer}
+		VPC: before.VPC, Issuer: before.Issuer, KeepLogs: before.KeepLogs}
 	return h, nil
 }
 
@@ -138,6 +139,9 @@ func (p *Provider) undo(ctx context.Context, m *making, failed error) error {
 	hopeless := refused(failed) || errors.Is(failed, errStack)
 	if ctx.Err() != nil || !lost && (m.accepted || !hopeless) {
 		return failed
+	}
+	if c, err := m.cluster(ctx, m.name); err != nil || c != nil && m.owns(c.Tags, "") == nil {
+		return failed // it is a part that somebody else has
 	}
 	s, err := m.account.stack(ctx, m.name)
 	if err == nil && s != nil && m.owns(stackTags(s), "") == nil {

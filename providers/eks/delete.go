@@ -37,16 +37,20 @@ func (p *Provider) delete(ctx context.Context, name, id string, progress provide
 	if err != nil {
 		return err
 	}
-	var refusal, elsewhere error
+	known, there, err := p.recordOf(name, id)
+	if err != nil {
+		return err
+	}
+	var refusal error
 	var empty []holding
+	seen := &round{Provider: p}
 	for _, set := range places {
-		a, err := p.enter(ctx, set)
-		if errors.As(err, new(*AccountError)) { // where these credentials lead is another place
-			elsewhere = cmp.Or(elsewhere, err)
-			continue
-		}
+		a, err := seen.next(ctx, set)
 		if err != nil {
 			return err
+		}
+		if a == nil {
+			continue
 		}
 		h, err := p.settled(ctx, a, mark{name: name, id: id})
 		h.set = set
@@ -69,20 +73,26 @@ func (p *Provider) delete(ctx context.Context, name, id string, progress provide
 			return err
 		}
 	}
+	clean := false            // where the cluster was, by its record, nothing is left
 	for _, h := range empty { // a delete that died may have left something that bears this id
 		h.mark = mark{name: name, id: id}
+		here := there && known.Account == h.account.number && known.Region == h.account.region
 		r, err := p.removal(h, progress)
 		if err != nil {
 			return err
 		}
+		if !here { // the record says of another place where to look
+			r.forget = func() error { return nil }
+		}
 		if err := r.rest(ctx); err != nil {
 			return err
 		}
+		clean = clean || here
 	}
-	if err := cmp.Or(refusal, elsewhere); err != nil {
-		return err
+	if clean { // then it was nowhere else
+		return refusal
 	}
-	return p.forget(name, id)
+	return cmp.Or(refusal, seen.elsewhere)
 }
 
 // removal is the work of removing what holds the name, or what is left of that.

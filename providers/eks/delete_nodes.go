@@ -29,6 +29,9 @@ func (r *removal) removeIdentities(ctx context.Context) error {
 		func(p *awseks.ListPodIdentityAssociationsOutput) []types.PodIdentityAssociationSummary {
 			return p.Associations
 		})
+	if code(err) == "InvalidRequestException" { // of a cluster that never ran, with which they go
+		return nil
+	}
 	if err != nil && !absent(err) {
 		return explain(err, r.region)
 	}
@@ -125,30 +128,23 @@ func (r *removal) removeNodeGroup(ctx context.Context, name string, failed map[s
 }
 
 // removeInstances ends nodes that are in no group, such as Karpenter's, which nobody
-// else does once the cluster is gone.
+// else does once the cluster is gone. One that somebody has protected is named.
 func (r *removal) removeInstances(ctx context.Context) error {
 	byTag := []ec2types.Filter{filter("tag-key", tagKeys([]string{r.name})...)}
-	return r.until(ctx, "nodes are gone", func(ctx context.Context) ([]Held, error) {
+	guarded := map[string]Held{}
+	err := r.until(ctx, "nodes are gone", func(ctx context.Context) ([]Held, error) {
 		list, err := r.instances(ctx, byTag)
 		if err != nil {
 			return nil, err
 		}
-		var left []Held
-		for _, t := range r.own(list) {
-			if t.tags[tagScaler] != "" {
-				continue
-			}
-			r.saying(t)
+		list = slices.DeleteFunc(list, func(t thing) bool { return t.tags[tagScaler] != "" })
+		return r.each(ctx, list, guarded, func(ctx context.Context, t thing) error {
 			_, err := r.ec2.TerminateInstances(ctx, &ec2.TerminateInstancesInput{InstanceIds: []string{t.id}})
-			why, err := r.answer(t.id, err)
-			if err != nil {
-				return nil, err
-			}
-			if why == "" {
-				why = "it is shutting down"
-			}
-			left = append(left, Held{What: t.String(), Why: why})
-		}
-		return left, nil
+			return err
+		})
 	})
+	if err == nil && len(guarded) > 0 {
+		err = heldBy(guarded)
+	}
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -51,6 +52,7 @@ func (r *removal) removeLogs(ctx context.Context) error {
 		return nil
 	}
 	guarded := map[string]Held{}
+	var asked time.Time // when its removal was asked for last
 	err := r.until(ctx, "the log group is gone", func(ctx context.Context) ([]Held, error) {
 		list, err := r.logGroups(ctx, []string{r.name})
 		if err != nil {
@@ -59,10 +61,17 @@ func (r *removal) removeLogs(ctx context.Context) error {
 		if err := r.give(ctx, r.claims(list)); err != nil {
 			return nil, err
 		}
-		return r.each(ctx, list, guarded, func(ctx context.Context, t thing) error {
+		left, err := r.each(ctx, list, guarded, func(ctx context.Context, t thing) error {
 			_, err := r.logs.DeleteLogGroup(ctx, &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: aws.String(t.id)})
 			return err
 		})
+		switch {
+		case len(left) > 0:
+			asked = r.now()
+		case err == nil && r.now().Sub(asked) < r.settle:
+			left = []Held{{What: "log group " + logGroup(r.name), Why: "EKS may write into it once more"}}
+		}
+		return left, err
 	})
 	if err == nil && len(guarded) > 0 {
 		err = heldBy(guarded)

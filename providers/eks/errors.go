@@ -1,6 +1,7 @@
 package eks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,7 +35,6 @@ func (e *Error) Unwrap() error { return e.Err }
 // What to do about errors that have several names.
 const (
 	expired     = "the credentials have expired: get new ones (aws sso login), and run the same again"
-	unknownKeys = "AWS does not know these credentials: look at AWS_PROFILE and AWS_ACCESS_KEY_ID"
 	notEnabled  = "AWS does not know these credentials, or the region is not enabled in this account: look at AWS_PROFILE and settings.region"
 	wrongSecret = "the secret key does not belong to the access key, or this machine's clock is wrong: set both right"
 	usedUp      = "the account's quota is used up: remove what is not needed, or ask AWS for more (Service Quotas in the console)"
@@ -48,7 +48,7 @@ const (
 var remedies = map[string]string{
 	"ExpiredToken": expired, "ExpiredTokenException": expired,
 	"RequestExpired":       "the credentials have expired, or this machine's clock is wrong: set it right, or get new ones",
-	"InvalidClientTokenId": unknownKeys, "UnrecognizedClientException": notEnabled, "AuthFailure": notEnabled,
+	"InvalidClientTokenId": notEnabled, "UnrecognizedClientException": notEnabled, "AuthFailure": notEnabled,
 	"SignatureDoesNotMatch": wrongSecret, "InvalidSignatureException": wrongSecret,
 	"OptInRequired":                  "enable the region in the account, or take another one (settings.region)",
 	"ResourceLimitExceededException": usedUp, "LimitExceededException": usedUp, "LimitExceeded": usedUp,
@@ -117,9 +117,10 @@ func explain(err error, region string) error {
 		}
 		e.Remedy = grant(e.Action)
 	}
-	if e.Remedy == "" {
-		e.Remedy = lookAtIt
+	if throttledBelow(err) {
+		e.Remedy = busy
 	}
+	e.Remedy = cmp.Or(e.Remedy, lookAtIt)
 	return e
 }
 

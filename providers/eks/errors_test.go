@@ -67,6 +67,20 @@ func TestOnlyWhatAWSWillSayAgainIsARefusal(t *testing.T) {
 	}
 }
 
+func TestWhatEKSAskedTooOftenIsNoRefusal(t *testing.T) {
+	throttled := answered("EKS", "CreateNodegroup", "InvalidRequestException", "Request limit exceeded.")
+	if refused(throttled) || !retryer().IsErrorRetryable(throttled) {
+		t.Error("it is taken for one")
+	}
+	var e *Error
+	if errors.As(explain(throttled, "x"), &e); e.Remedy != busy {
+		t.Errorf("it says %q", e.Remedy)
+	}
+	if wrong := answered("EKS", "CreateNodegroup", "InvalidRequestException", "Subnets are required"); !refused(wrong) || retryer().IsErrorRetryable(wrong) {
+		t.Error("what is wrong is tried again")
+	}
+}
+
 func TestWhatWasJustMadeIsWaitedFor(t *testing.T) {
 	for message, want := range map[string]bool{
 		"Role with arn: arn:aws:iam::1:role/x, could not be assumed because it does not exist or the trusted entity is not correct": true,

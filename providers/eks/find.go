@@ -94,14 +94,17 @@ func (p *Provider) everywhere(declared map[string]providers.Settings) ([]setting
 }
 
 // where tells places apart.
-func (s settings) where() string { return s.Region + " " + strings.Join(s.Allow.Accounts, ",") }
+func (s settings) where() string {
+	return s.Region + " " + strings.Join(slices.Sorted(slices.Values(s.Allow.Accounts)), ",")
+}
 
 // distinct drops places that are named twice, and puts those first that a record names:
-// that of the latest cluster before all.
+// that of the latest cluster before all. One that allows several accounts stands for none
+// of them alone: the credentials lead to just one.
 func distinct(all []settings, records []record) []settings {
 	var out []settings
 	for _, set := range all {
-		if !slices.ContainsFunc(out, func(s settings) bool { return s.covers(set) }) {
+		if !slices.ContainsFunc(out, func(s settings) bool { return s.where() == set.where() }) {
 			out = append(out, set)
 		}
 	}
@@ -128,26 +131,50 @@ type reached struct {
 	set settings
 }
 
+// round enters places one after another, each account and region once.
+type round struct {
+	*Provider
+	entered []string
+	// elsewhere is the first *AccountError: there is a place that the credentials are
+	// not for.
+	elsewhere error
+}
+
+// next enters a place: nil when the credentials are not for it, or it was entered before.
+func (r *round) next(ctx context.Context, set settings) (*account, error) {
+	a, err := r.enter(ctx, set)
+	if errors.As(err, new(*AccountError)) {
+		r.elsewhere = cmp.Or(r.elsewhere, err)
+		return nil, nil
+	}
+	if err != nil || r.was(a.number, a.region) {
+		return nil, err
+	}
+	r.entered = append(r.entered, a.number+"/"+a.region)
+	return a, nil
+}
+
+// was tells whether a place was entered.
+func (r *round) was(account, region string) bool {
+	return slices.Contains(r.entered, account+"/"+region)
+}
+
 // reach enters all places that the credentials are for, each once. That they are for
 // none of several is an error.
 func (p *Provider) reach(ctx context.Context, places []settings) ([]reached, error) {
 	var all []reached
-	var elsewhere error
+	r := &round{Provider: p}
 	for _, set := range places {
-		a, err := p.enter(ctx, set)
-		if errors.As(err, new(*AccountError)) {
-			elsewhere = cmp.Or(elsewhere, err)
-			continue
-		}
+		a, err := r.next(ctx, set)
 		if err != nil {
 			return nil, err
 		}
-		if !slices.ContainsFunc(all, func(r reached) bool { return r.number == a.number && r.region == a.region }) {
+		if a != nil {
 			all = append(all, reached{a, set})
 		}
 	}
 	if len(all) == 0 {
-		return nil, elsewhere
+		return nil, r.elsewhere
 	}
 	return all, nil
 }
@@ -160,22 +187,21 @@ func (p *Provider) find(ctx context.Context, name string) (holding, error) {
 	if err != nil {
 		return holding{}, err
 	}
-	var elsewhere error
+	r := &round{Provider: p}
 	for _, set := range places {
-		a, err := p.enter(ctx, set)
-		if errors.As(err, new(*AccountError)) {
-			elsewhere = cmp.Or(elsewhere, err)
-			continue
-		}
+		a, err := r.next(ctx, set)
 		if err != nil {
 			return holding{}, err
+		}
+		if a == nil {
+			continue
 		}
 		h, err := p.holding(ctx, a, set, name)
 		if !errors.Is(err, providers.ErrNotFound) {
 			return h, err
 		}
 	}
-	return holding{}, cmp.Or(elsewhere, providers.ErrNotFound)
+	return holding{}, cmp.Or(r.elsewhere, providers.ErrNotFound)
 }
 
 // holding looks for what holds a name in one place, by what AWS says and, for as long as
@@ -207,8 +233,8 @@ func (p *Provider) holding(ctx context.Context, a *account, set settings, name s
 }
 
 // young tells that AWS was asked so lately to make something of a cluster that it may
-// not show it yet.
-func (p *Provider) young(r record) bool { return p.opts.Now().Sub(r.Asked) < p.opts.Settle }
+// not show it yet. A clock that was set back since says nothing.
+func (p *Provider) young(r record) bool { return p.opts.Now().Sub(r.Asked).Abs() < p.opts.Settle }
 
 // holds looks for what holds a name in one place, as AWS says.
 func (a *account) holds(ctx context.Context, name string) (holding, error) {

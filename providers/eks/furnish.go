@@ -30,16 +30,21 @@ func (m *making) furnish(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, id := range m.set.PodIdentities {
+	identities := m.identities()
+	for _, id := range identities {
 		if err := m.identify(ctx, id); err != nil {
 			return err
 		}
 	}
 	addons := m.set.Addons
-	if len(m.set.PodIdentities) > 0 && !slices.ContainsFunc(addons, func(a addon) bool { return a.Name == agent }) {
+	if len(identities) > 0 && !slices.ContainsFunc(addons, func(a addon) bool { return a.Name == agent }) {
 		addons = append(slices.Clone(addons), addon{Name: agent})
 	}
-	nodes := make(chan struct{}) // closed once no more nodes are to be expected
+	nodes := make(chan struct{})   // closed once no more nodes are to be expected
+	serving := make(chan struct{}) // closed once the agent is there, or is not to be expected
+	if !slices.ContainsFunc(addons, func(a addon) bool { return a.Name == agent }) {
+		close(serving)
+	}
 	errs := make([]error, 1+len(addons))
 	var all errgroup.Group
 	all.Go(func() error {
@@ -48,7 +53,19 @@ func (m *making) furnish(ctx context.Context) error {
 		return nil
 	})
 	for i, a := range addons {
-		all.Go(func() error { errs[1+i] = m.addOn(ctx, a, nodes); return nil })
+		all.Go(func() error {
+			switch a.Name {
+			case agent:
+				defer close(serving)
+			case driver: // it does not come up before it can have its role
+				select {
+				case <-serving:
+				case <-ctx.Done():
+				}
+			}
+			errs[1+i] = m.addOn(ctx, a, nodes)
+			return nil
+		})
 	}
 	return errors.Join(all.Wait(), errors.Join(errs...))
 }
@@ -173,8 +190,13 @@ func closed(c <-chan struct{}) bool {
 }
 
 func addOnFailed(a *types.Addon) error {
-	return &Error{What: fmt.Sprintf("add-on %s is %s: %s", aws.ToString(a.AddonName), a.Status, addonIssues(a)),
+	e := &Error{What: fmt.Sprintf("add-on %s is %s: %s", aws.ToString(a.AddonName), a.Status, addonIssues(a)),
 		Remedy: "look at its version and configuration (settings.addons) and whether there are nodes for it, and run the same again"}
+	if aws.ToString(a.AddonName) == driver {
+		e.Remedy = "look whether its service account " + driverAccount + " of " + driverSpace + " has a role (settings.podIdentities), at its version and configuration (settings.addons) " +
+			"and whether there are nodes for it, and run the same again"
+	}
+	return e
 }
 
 // removeAddOn removes an add-on that failed, and waits until it is gone.
@@ -226,12 +248,17 @@ func (m *making) letIn(ctx context.Context, a access) error {
 		return err
 	}
 	in.ClientRequestToken = aws.String(m.token("access", string(text)))
+	known := false
 	err = m.settling(ctx, "the access of "+a.Principal, func() error {
 		_, err := m.eks.CreateAccessEntry(ctx, in)
-		return ignoring(err, inUse) // whoever made the cluster is in already
+		known = inUse(err)
+		return ignoring(err, inUse)
 	})
 	if err != nil || a.Policy == "" {
 		return explain(err, m.region)
+	}
+	if known && m.isCaller(a.Principal) {
+		return nil // who makes a cluster may do everything in it, by an entry that EKS made
 	}
 	scope := &types.AccessScope{Type: types.AccessScopeTypeCluster}
 	if len(a.Namespaces) > 0 {

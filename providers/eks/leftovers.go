@@ -36,30 +36,17 @@ func (p *Provider) leftovers(ctx context.Context) ([]providers.Leftover, error) 
 	if err != nil {
 		return nil, err
 	}
+	reached, err := p.reach(ctx, places)
+	if err != nil {
+		return nil, err
+	}
 	var left []providers.Leftover
-	var elsewhere error
-	seen := map[string]bool{}
-	for _, set := range places {
-		a, err := p.enter(ctx, set)
-		if errors.As(err, new(*AccountError)) {
-			elsewhere = cmp.Or(elsewhere, err)
-			continue
-		}
-		if err != nil {
-			return left, err
-		}
-		if seen[a.number+"/"+a.region] {
-			continue
-		}
-		seen[a.number+"/"+a.region] = true
-		found, err := p.leftIn(ctx, a)
+	for _, a := range reached {
+		found, err := p.leftIn(ctx, a.account)
 		if err != nil {
 			return left, err
 		}
 		left = append(left, found...)
-	}
-	if len(seen) == 0 {
-		return nil, elsewhere
 	}
 	slices.SortFunc(left, func(a, b providers.Leftover) int {
 		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.What, b.What))

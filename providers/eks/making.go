@@ -39,7 +39,6 @@ func (m *making) all(ctx context.Context) (err error) {
 		return err
 	}
 	m.record.VPC, m.record.Issuer = cmp.Or(vpcOf(m.held.cluster), m.ground.vpc), issuerOf(m.held.cluster)
-	m.record.KeepLogs = m.set.KeepLogs
 	if err := m.keep(m.record); err != nil {
 		return err
 	}

@@ -167,6 +167,7 @@ func TestTheSettingsMayAskForMoreLater(t *testing.T) {
 	w := inAWS(t)
 	c := inAccount(t, w)
 	p, sp := c.job.open(t), c.job.spec("prod", "1")
+	sp.Settings = plain(sp.Settings, providers.Settings{"addons": []any{map[string]any{"name": driver}}}) // whose role is in the stack
 	if _, err := p.Create(t.Context(), sp, nil); err != nil {
 		t.Fatal(err)
 	}

@@ -209,7 +209,7 @@ func protected(err error) bool {
 		return false
 	}
 	text := strings.ToLower(said(err))
-	return strings.Contains(text, "deletion protection") || strings.Contains(text, "deletion_protection")
+	return strings.Contains(text, "deletion protection") || strings.Contains(text, "deletion_protection") || strings.Contains(text, "disableapitermination")
 }
 
 // network finds out in which network the cluster is, and whether our stack made it.
@@ -240,6 +240,19 @@ func (r *removal) give(ctx context.Context, claims []claim) error {
 	for _, c := range claims {
 		if c.tags[tagScaler] == "" { // what a group makes again is named, and left to it
 			todo = append(todo, c.thing)
+		}
+	}
+	if len(todo) == 0 {
+		return nil
+	}
+	// The name is all that controllers write on things: it has to be ours still.
+	c, err := r.account.cluster(ctx, r.name)
+	if err != nil {
+		return err
+	}
+	if c != nil {
+		if err := r.owns(c.Tags, clusterHolder(c)); err != nil {
+			return err
 		}
 	}
 	if err := r.tag(ctx, todo, r.tags(nil)); err != nil {

@@ -82,13 +82,15 @@ const (
 	owned     = "owned"
 	// tagNode is on the interfaces that the VPC's network add-on makes.
 	tagNode = "node.k8s.amazonaws.com/instance_id"
+	// tagBalancing is on what the AWS Load Balancer Controller makes.
+	tagBalancing = "elbv2.k8s.aws/cluster"
 	// tagScaler is on instances that come back when they are removed.
 	tagScaler = "aws:autoscaling:groupName"
 )
 
 func namingTags() []string {
 	return []string{
-		"elbv2.k8s.aws/cluster", "ingress.k8s.aws/cluster", "KubernetesCluster", "kubernetes.io/cluster-name", "cluster.k8s.amazonaws.com/name",
+		tagBalancing, "ingress.k8s.aws/cluster", "KubernetesCluster", "kubernetes.io/cluster-name", "cluster.k8s.amazonaws.com/name",
 		"aws:eks:cluster-name", "eks:cluster-name", "eks:eks-cluster-name",
 	}
 }
@@ -217,6 +219,8 @@ func (s scope) proof(t thing, k knowledge) string {
 		return "EKS made it for the cluster"
 	case s.ownsVPC:
 		return "it is in the network that was made for the cluster"
+	case t.kind == kindGroup && !byController(t):
+		return "" // the tag alone is also put on groups that people made for nodes
 	case within:
 		return "it goes with a security group of the cluster"
 	case slices.ContainsFunc(t.holders, func(id string) bool { return k.things[id] }), t.kind == kindGroup && k.worn[t.id]:
@@ -225,6 +229,12 @@ func (s scope) proof(t thing, k knowledge) string {
 		return "it is younger than the cluster, and in its network"
 	}
 	return ""
+}
+
+// byController tells that a security group was made by EKS, or by the controllers of load
+// balancers: that of Kubernetes calls it so, the other one tags it.
+func byController(t thing) bool {
+	return strings.HasPrefix(t.label, "eks-cluster-sg-") || strings.HasPrefix(t.label, "k8s-elb-") || t.tags[tagBalancing] != ""
 }
 
 // proofOfDisk: volumes and snapshots lie in no network. What holds one says most;

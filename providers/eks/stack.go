@@ -52,6 +52,8 @@ type ground struct {
 	vpc            string
 	subnets        []string
 	role, nodeRole string
+	// driverRole is that of the driver of volumes; empty when no stack of ours has one.
+	driverRole string
 	// made: a stack of ours is part of it.
 	made bool
 }
@@ -95,6 +97,8 @@ func (g *ground) take(s *types.Stack) {
 			g.role = v
 		case outNodes:
 			g.nodeRole = v
+		case outDriver:
+			g.driverRole = v
 		}
 	}
 }

@@ -29,7 +29,7 @@ func (c *cloud) whole(t *testing.T) providers.Settings {
 	return providers.Settings{
 		"version": "1.35", "irsa": true, "logging": []any{"api"},
 		"nodeGroups":    []any{map[string]any{"name": "workers", "instanceTypes": []any{"m6i.large"}}},
-		"addons":        []any{map[string]any{"name": "coredns"}},
+		"addons":        []any{map[string]any{"name": "coredns"}, map[string]any{"name": driver}},
 		"access":        []any{map[string]any{"principal": role, "policy": "AmazonEKSViewPolicy"}},
 		"podIdentities": []any{map[string]any{"namespace": "shop", "serviceAccount": "web", "role": role}},
 	}

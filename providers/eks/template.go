@@ -13,6 +13,7 @@ const (
 	outSubnets = "Subnets"
 	outRole    = "ClusterRole"
 	outNodes   = "NodeRole"
+	outDriver  = "DriverRole"
 )
 
 // zones is in how many availability zones subnets are made: EKS wants two or more.
@@ -23,13 +24,14 @@ type part map[string]any
 
 // wantsStack tells whether the settings leave something to a stack of ours.
 func wantsStack(set settings) bool {
-	return set.Network == nil || set.Role == "" || set.NodeRole == "" && len(set.NodeGroups) > 0
+	return set.Network == nil || set.Role == "" || set.NodeRole == "" && len(set.NodeGroups) > 0 || set.wantsDriverRole()
 }
 
 // template is the CloudFormation template of what the settings do not name: a VPC
 // with a public subnet in each of these availability zones (no NAT gateway: that is
 // what costs when nothing runs), and the roles of the control plane and of the nodes,
-// also when there are no nodes yet: a role costs nothing, and nodes may come later.
+// also when there are no nodes yet: a role costs nothing, and nodes may come later. The
+// driver of volumes has one of its own.
 func template(m mark, set settings, zones []string) string {
 	resources, outputs := part{}, part{}
 	if set.Network == nil {
@@ -42,6 +44,10 @@ func template(m mark, set settings, zones []string) string {
 	if set.NodeRole == "" {
 		resources[outNodes] = role("ec2.amazonaws.com", "AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryPullOnly")
 		outputs[outNodes] = value(attribute(outNodes, "Arn"))
+	}
+	if set.wantsDriverRole() {
+		resources[outDriver] = role("pods.eks.amazonaws.com", "service-role/AmazonEBSCSIDriverPolicy")
+		outputs[outDriver] = value(attribute(outDriver, "Arn"))
 	}
 	text, err := json.MarshalIndent(part{
 		"AWSTemplateFormatVersion": "2010-09-09",

@@ -18,6 +18,7 @@ func TestTheStackHoldsWhatTheSettingsDoNotName(t *testing.T) {
 	const role = "arn:aws:iam::123456789012:role/app"
 	network := map[string]any{"subnets": []any{"subnet-00000001", "subnet-00000002"}}
 	nodes := []any{map[string]any{"name": "workers", "instanceTypes": []any{"m6i.large"}}}
+	volumes := []any{map[string]any{"name": "aws-ebs-csi-driver"}}
 	everything := []string{"Attachment", "ClusterRole", "Gateway", "NodeRole", "Route", "Routes", "Subnet1", "Subnet1Routes", "Subnet2", "Subnet2Routes", "VPC"}
 	for _, c := range []struct {
 		name    string
@@ -30,6 +31,10 @@ func TestTheStackHoldsWhatTheSettingsDoNotName(t *testing.T) {
 		{"a network and a role", providers.Settings{"network": network, "role": role, "nodeGroups": nodes}, []string{"NodeRole"}, []string{"NodeRole"}},
 		{"all but nodes", providers.Settings{"network": network, "role": role}, nil, nil},
 		{"all", providers.Settings{"network": network, "role": role, "nodeRole": role, "nodeGroups": nodes}, nil, nil},
+		{"all but the role of the driver of volumes", providers.Settings{"network": network, "role": role, "nodeRole": role, "nodeGroups": nodes, "addons": volumes},
+			[]string{"DriverRole"}, []string{"DriverRole"}},
+		{"that role, too", providers.Settings{"network": network, "role": role, "nodeRole": role, "nodeGroups": nodes, "addons": volumes,
+			"podIdentities": []any{map[string]any{"namespace": "kube-system", "serviceAccount": "ebs-csi-controller-sa", "role": role}}}, nil, nil},
 	} {
 		set, err := decode(plain(c.more))
 		if err != nil {

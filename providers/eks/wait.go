@@ -120,6 +120,11 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// throttledBelow tells that what EKS asked of another service was too much for that.
+func throttledBelow(err error) bool {
+	return code(err) == "InvalidRequestException" && strings.Contains(said(err), "Request limit exceeded")
+}
+
 // gone tells that EKS does not know what was asked about. Of a cluster that ended a
 // moment ago it may say so with the code that it has for mistakes of clients.
 func gone(err error) bool {
@@ -135,6 +140,9 @@ func inUse(err error) bool {
 func refused(err error) bool {
 	var said smithy.APIError
 	if !errors.As(err, &said) || said.ErrorFault() == smithy.FaultServer {
+		return false
+	}
+	if throttledBelow(err) {
 		return false
 	}
 	switch said.ErrorCode() {

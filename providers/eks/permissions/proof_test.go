@@ -81,9 +81,10 @@ func enact(t testing.TB, policy string) *stage {
 func settings(more map[string]any) providers.Settings {
 	s := providers.Settings{
 		"region": region, "allow": map[string]any{"accounts": []any{account}}, "irsa": true, "logging": []any{"api"}, "tags": map[string]any{"team": "blue"},
-		"nodeGroups":    []any{map[string]any{"name": "workers", "instanceTypes": []any{"m6i.large"}, "size": 1}},
-		"addons":        []any{map[string]any{"name": "vpc-cni"}},
-		"access":        []any{map[string]any{"principal": "arn:aws:iam::" + account + ":role/dev", "policy": "AmazonEKSViewPolicy", "namespaces": []any{"shop"}}},
+		"nodeGroups": []any{map[string]any{"name": "workers", "instanceTypes": []any{"m6i.large"}, "size": 1}},
+		"addons":     []any{map[string]any{"name": "vpc-cni"}, map[string]any{"name": "aws-ebs-csi-driver"}},
+		"access": []any{map[string]any{"principal": "arn:aws:iam::" + account + ":role/dev", "policy": "AmazonEKSViewPolicy", "namespaces": []any{"shop"}},
+			map[string]any{"principal": "arn:aws:iam::" + account + ":role/rekindle", "policy": "AmazonEKSClusterAdminPolicy"}}, // who makes the cluster
 		"podIdentities": []any{map[string]any{"namespace": "shop", "serviceAccount": "web", "role": app}},
 		"wait":          "30s",
 	}

@@ -31,10 +31,21 @@ type createAddon struct {
 }
 
 // addonNames are those on offer.
-var addonNames = []string{"aws-ebs-csi-driver", "coredns", "eks-pod-identity-agent", "kube-proxy", "metrics-server", "vpc-cni"}
+var addonNames = []string{driver, "coredns", "eks-pod-identity-agent", "kube-proxy", "metrics-server", "vpc-cni"}
 
 // needNodes are those that have pods of their own, which want machines to run on.
-var needNodes = []string{"coredns", "metrics-server", "aws-ebs-csi-driver"}
+var needNodes = []string{"coredns", "metrics-server", driver}
+
+// driver makes volumes. Its controller asks EC2 for them, and does not run without a role.
+const driver = "aws-ebs-csi-driver"
+
+// drives tells whether the driver has a role: its own, or one that the agent gives to its
+// service account.
+func (k *cluster) drives(a *addon, now time.Time) bool {
+	return a.asked.Role != "" || k.addon("eks-pod-identity-agent", now) != nil && slices.ContainsFunc(k.identities, func(i *identity) bool {
+		return i.namespace == "kube-system" && i.account == "ebs-csi-controller-sa" && i.there(now)
+	})
+}
 
 // addonVersions are the versions of an add-on for a version of Kubernetes, the usual one
 // first; none for what is not on offer.
@@ -46,7 +57,7 @@ func addonVersions(name, kubernetes string) []string {
 		return []string{"v1.13.1-eksbuild.1", "v1.12.4-eksbuild.1"}
 	case "kube-proxy":
 		return []string{"v" + kubernetes + ".0-eksbuild.2", "v" + kubernetes + ".0-eksbuild.1"}
-	case "aws-ebs-csi-driver":
+	case driver:
 		return []string{"v1.55.0-eksbuild.1", "v1.54.0-eksbuild.1"}
 	case "eks-pod-identity-agent":
 		return []string{"v1.3.10-eksbuild.1", "v1.3.9-eksbuild.3"}
@@ -146,6 +157,9 @@ func (c *Cloud) describeAddonOf(k *cluster, a *addon, now time.Time) map[string]
 	case !machines && slices.Contains(needNodes, a.name):
 		status = "DEGRADED"
 		issues = append(issues, issue{Code: "InsufficientNumberOfReplicas", Message: "The add-on is unhealthy because it doesn't have the desired number of replicas."})
+	case a.name == driver && !k.drives(a, now):
+		status = "DEGRADED"
+		issues = append(issues, issue{Code: "InsufficientNumberOfReplicas", Message: "The add-on is unhealthy because it doesn't have the desired number of replicas."})
 	}
 	out := map[string]any{"addonName": a.name, "addonArn": a.arn, "clusterName": k.name, "addonVersion": a.asked.Version, "status": status, "tags": maps.Clone(a.tags),
 		"createdAt": seconds(a.made), "modifiedAt": seconds(a.made), "health": map[string]any{"issues": issues}}
@@ -209,7 +223,7 @@ func (c *Cloud) describeAddonVersions(_ context.Context, call *wire.Call) (any, 
 		var versions []any
 		for _, version := range order {
 			versions = append(versions, map[string]any{"addonVersion": version, "architecture": []string{"amd64", "arm64"}, "compatibilities": good[version],
-				"computeTypes": []string{"ec2"}, "requiresConfiguration": false, "requiresIamPermissions": name == "vpc-cni" || name == "aws-ebs-csi-driver"})
+				"computeTypes": []string{"ec2"}, "requiresConfiguration": false, "requiresIamPermissions": name == "vpc-cni" || name == driver})
 		}
 		if len(versions) > 0 {
 			list = append(list, map[string]any{"addonName": name, "addonVersions": versions, "owner": "aws", "publisher": "eks", "type": "networking"})
