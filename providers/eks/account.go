@@ -84,6 +84,7 @@ func (p *Provider) enter(ctx context.Context, set settings) (*account, error) {
 	if cfg.HTTPClient == nil {
 		cfg.HTTPClient = p.connections
 	}
+	cfg.HTTPClient = wholeBodies{cfg.HTTPClient}
 	if cfg.Retryer == nil {
 		cfg.Retryer = retryer
 	}

@@ -34,6 +34,10 @@ func (r *removal) removeControlPlane(ctx context.Context) error {
 		if protected(err) {
 			return nil, &ProtectedError{What: held.What}
 		}
+		if inUse(err) && strings.Contains(strings.ToLower(said(err)), "fargate") {
+			return nil, &Error{What: held.What + " has Fargate profiles: " + said(err),
+				Remedy: "remove its Fargate profiles in AWS, and delete the cluster again", Err: err}
+		}
 		why, err := r.answer(held.What, err)
 		if why != "" {
 			held.Why = why
