@@ -23,7 +23,7 @@ func TestBodiesOutliveTheSDKsOwn(t *testing.T) {
 	made.ContentLength = 19
 	built := made.Build(t.Context())
 	sent := false
-	_, err = wholeBodies{doing(func(r *http.Request) (*http.Response, error) {
+	got, err := wholeBodies{doing(func(r *http.Request) (*http.Response, error) {
 		sent = true
 		if built.Body == r.Body {
 			t.Error("it is the SDK's own body")
@@ -38,10 +38,13 @@ func TestBodiesOutliveTheSDKsOwn(t *testing.T) {
 		if n, err := io.Copy(io.Discard, r.Body); n != 0 || err != nil {
 			t.Errorf("after its end there are %d bytes, %v", n, err)
 		}
-		return &http.Response{StatusCode: http.StatusOK}, nil
+		return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
 	})}.Do(built)
 	if err != nil || !sent {
-		t.Errorf("sent: %t, %v", sent, err)
+		t.Fatalf("sent: %t, %v", sent, err)
+	}
+	if err := got.Body.Close(); err != nil {
+		t.Error(err)
 	}
 	if n, err := io.Copy(io.Discard, built.Body); err == nil {
 		t.Logf("the SDK's own body ends well now (%d bytes): wholeBodies may go", n)

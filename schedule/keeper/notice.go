@@ -14,6 +14,8 @@ const (
 	NoticeDrill    NoticeKind = "drill"
 	// NoticeDrift is no event of the schedule: who exports a cluster tells it.
 	NoticeDrift NoticeKind = "drift"
+	// NoticeKept is none either: who takes a cluster down tells what outlives it.
+	NoticeKept NoticeKind = "kept"
 )
 
 // Notice is what people should know.

@@ -8,6 +8,7 @@ import (
 	"github.com/rekindle-io/rekindle/providers/eks/permissions"
 	"github.com/rekindle-io/rekindle/testenv"
 	"github.com/rekindle-io/rekindle/testenv/aws"
+	"github.com/rekindle-io/rekindle/testenv/aws/ec2"
 )
 
 // A cluster in the cloud is made when the day begins, drifts, is taken down at night so
@@ -49,8 +50,19 @@ func TestNightsInTheCloud(t *testing.T) {
 		e.clock.set(at(day+1, 7, 0))
 		e.await("awake")
 	}
+	volume := e.volume(world.EC2.At(account, region))
+	e.clock.set(at(8, 20, 0))
+	e.await("asleep")
+	if left := world.Things(); len(left) != 1 || left[0].ID != volume {
+		t.Errorf("left for the night, beside volume %s: %v", volume, left)
+	}
+	if n := e.told("kept", volume); n.Subject != "dev: taken down; one thing stays, and goes on costing" || !strings.Contains(n.Text, "claim shop/data") {
+		t.Errorf("people are told: %+v", n)
+	}
+	e.clock.set(at(9, 7, 0))
+	e.await("awake")
 	for _, recipe := range []string{"restore", "teardown"} {
-		if list := outcomes(e.runs(recipe)); list != "done done done" && list != "done done" {
+		if list := outcomes(e.runs(recipe)); list != "done done done done" && list != "done done done" {
 			t.Errorf("%ss: %s", recipe, list)
 		}
 	}
@@ -62,7 +74,18 @@ func TestNightsInTheCloud(t *testing.T) {
 		t.Errorf("the report has no prices:\n%s", report)
 	}
 	e.must("clusters", "delete", "dev", "--confirm", "dev")
-	if left := world.Things(); len(left) > 0 {
+	if left := world.Things(); len(left) != 1 {
 		t.Errorf("left in the end: %v", left)
 	}
+}
+
+// volume makes one for a claim of the cluster, which is to outlive it.
+func (e evening) volume(place *ec2.Place) string {
+	e.t.Helper()
+	v, err := place.CreateVolume(ec2.Volume{Zone: place.Zones()[0].Name, Size: 8, Thing: ec2.Thing{Tags: map[string]string{
+		"kubernetes.io/cluster/dev": "owned", "kubernetes.io/created-for/pvc/namespace": "shop", "kubernetes.io/created-for/pvc/name": "data"}}})
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	return v.ID
 }

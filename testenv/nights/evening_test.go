@@ -28,7 +28,7 @@ func (e evening) dev(more string) string {
     drift: {export: {repo: ./live.git}}
     schedule: {zone: UTC, awake: "daily 07:00-20:00"}
 %snotify:
-  - on: [failure, recovery, teardown, missed]
+  - on: [failure, recovery, teardown, missed, kept]
     webhook: {url: %q}
 `, more, e.hook.URL)
 }

@@ -36,7 +36,7 @@ type History struct {
 // NotifyChannel is one place where people are told; just one of its three kinds is set.
 type NotifyChannel struct {
 	Name    string   `yaml:"name" doc:"What the channel is called in logs."`
-	On      []string `yaml:"on" doc:"Of what: failure, recovery, teardown (before it), missed, drift, drill. Empty: failure, recovery, teardown, missed."`
+	On      []string `yaml:"on" doc:"Of what: failure, recovery, teardown (before it), missed, drift, drill, kept (what outlives a teardown). Empty: failure, recovery, teardown, missed."`
 	Webhook *Webhook `yaml:"webhook" doc:"A POST of JSON."`
 	Slack   *Webhook `yaml:"slack" doc:"An incoming webhook of Slack, or of what is compatible with it."`
 	Email   *Email   `yaml:"email" doc:"A mail."`
@@ -62,7 +62,7 @@ type Email struct {
 // NoticeKinds are the words behind notify.on; the first ones are meant when
 // there are none.
 func NoticeKinds() []string {
-	return []string{"failure", "recovery", "teardown", "missed", "drift", "drill"}
+	return []string{"failure", "recovery", "teardown", "missed", "drift", "drill", "kept"}
 }
 
 const usualNotices = 4

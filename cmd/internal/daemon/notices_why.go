@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/rekindle-io/rekindle/recover/api"
+	"github.com/rekindle-io/rekindle/recover/teardown"
 	"github.com/rekindle-io/rekindle/schedule/keeper"
 	"github.com/rekindle-io/rekindle/tui/safe"
 )
@@ -17,6 +18,27 @@ const (
 	fewNamed   = 5
 	longestWhy = 300
 )
+
+// outlived tells people what outlives a cluster that was taken down, when anything does:
+// nobody looks at a teardown that went well, and a volume costs.
+func (d *daemon) outlived(r *teardown.Report) {
+	if r == nil || !r.Deleted {
+		return
+	}
+	stays := r.Stays()
+	if len(stays) == 0 {
+		return
+	}
+	lines := make([]string, len(stays))
+	for i, what := range stays {
+		lines[i] = "- " + safe.Line(what)
+	}
+	text := fmt.Sprintf("taken down; %d things stay, and go on costing", len(stays))
+	if len(stays) == 1 {
+		text = "taken down; one thing stays, and goes on costing"
+	}
+	d.notice(keeper.Notice{Kind: keeper.NoticeKept, Cluster: r.Cluster, Time: d.Now(), Run: r.Run, Text: text + ": " + strings.Join(lines, "\n")})
+}
 
 // why names the first few objects because of which a run failed, one line each;
 // nothing when the run did not come to objects. The reasons are those of its

@@ -127,12 +127,14 @@ func (w world) TakeDown(ctx context.Context, j keeper.Job) (id string, err error
 	} else if cut != "" {
 		report, err := engine.Resume(ctx, cut, w.d.observe)
 		if !startAnew(err) {
+			w.d.outlived(report)
 			return tornDown(report), err
 		}
 	}
 	req := declared.Teardown(file, c)
 	req.WarnBefore = j.Warn
 	report, err := engine.Teardown(ctx, req, w.d.observe)
+	w.d.outlived(report)
 	return tornDown(report), err
 }
 
