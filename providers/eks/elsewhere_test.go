@@ -123,3 +123,52 @@ func deleteNamesProtectedMachines(w *theatre) {
 	w.no(w.provider().Delete(w.Context(), "prod", s.ID, nil))
 	w.wantOnly(before, kept...)
 }
+
+// What has the name is not ours any more, while ours is being removed: from then on the
+// tags of controllers are about that.
+func deleteTakesNothingOnceTheNameIsAnothers(w *theatre) {
+	s := w.declare("prod", testRegion, nil)
+	w.create(s)
+	p := w.provider()
+	h, err := p.find(w.Context(), "prod")
+	w.no(err)
+	r, err := p.removal(h, nil)
+	w.no(err)
+	w.key = must(w, ret(w.World.Grant(w.number, "admin", aws.Everything)))
+	_, err = w.account(testRegion).eks.UntagResource(w.Context(), &awseks.UntagResourceInput{ResourceArn: h.cluster.Arn, TagKeys: []string{tagID, tagCluster, tagCreated}})
+	w.no(err)
+	w.await(func(ctx context.Context) bool {
+		c, err := h.account.cluster(ctx, "prod")
+		w.no(err)
+		return c.Tags[tagID] == ""
+	})
+	w.Fault(nil) // the calls from here on are looked at
+	if err := r.give(w.Context(), []claim{{thing: thing{kind: kindVolume, id: "vol-0123456789abcdef0"}}}); !errors.As(err, new(*providers.ForeignError)) {
+		w.Errorf("have %v", err)
+	}
+	for _, c := range w.Calls() {
+		if c.Operation == "CreateTags" {
+			w.Errorf("%s was called", c.Operation)
+		}
+	}
+}
+
+// Fargate profiles are made by nobody but people: they are named at once.
+func deleteNamesFargateProfiles(w *theatre) {
+	s := w.declare("prod", testRegion, nil)
+	w.create(s)
+	w.Fault(func(c wire.Call, _ int) aws.Fault {
+		if c.Operation != "DeleteCluster" {
+			return aws.Fault{}
+		}
+		return aws.Fault{Error: &wire.Error{Status: 409, Code: "ResourceInUseException", Message: "Cluster has Fargate profiles attached"}}
+	})
+	err := w.provider().Delete(w.Context(), "prod", s.ID, nil)
+	w.Fault(nil)
+	var e *Error
+	if !errors.As(err, &e) || !strings.Contains(e.Remedy, "remove its Fargate profiles") {
+		w.Errorf("have %v", err)
+	}
+	w.no(w.provider().Delete(w.Context(), "prod", s.ID, nil))
+	w.wantOnly(nil)
+}

@@ -59,6 +59,8 @@ func TestRemovals(t *testing.T) {
 		{"create leaves what a living cluster stands on", createLeavesWhatALivingClusterStandsOn},
 		{"delete finds logs that come back", deleteFindsLogsThatComeBack},
 		{"delete names protected machines", deleteNamesProtectedMachines},
+		{"delete takes nothing once the name is another's", deleteTakesNothingOnceTheNameIsAnothers},
+		{"delete names Fargate profiles", deleteNamesFargateProfiles},
 		{"trusts", trusts},
 		{"delete survives trouble", deleteSurvivesTrouble},
 		{"delete survives throttling", deleteSurvivesThrottling},
