@@ -23,9 +23,16 @@ const (
 )
 
 // nodes makes a node group and waits until it is active. When AWS has no machines for
-// it now, it is made again and again until the context ends.
-func (m *making) nodes(ctx context.Context, g nodeGroup) error {
+// it now, it is made again and again until the context ends: then the error says why the
+// last try that ended came to nothing.
+func (m *making) nodes(ctx context.Context, g nodeGroup) (err error) {
 	again := ""
+	var before error
+	defer func() {
+		if err != nil && before != nil && ctx.Err() != nil {
+			err = fmt.Errorf("%w (%w)", before, err)
+		}
+	}()
 	for backoff := firstBackoff * m.every; ; backoff = min(2*backoff, lastBackoff*m.every) {
 		n, err := m.nodeGroup(ctx, g.Name)
 		if err != nil {
@@ -59,9 +66,11 @@ func (m *making) nodes(ctx context.Context, g nodeGroup) error {
 		case !passing(n):
 			return nodesFailed(g, n)
 		default:
+			before = nil
 			if err := m.tryNodesLater(ctx, g, n, backoff); err != nil {
 				return err
 			}
+			before = nodesFailed(g, n)
 		}
 		again = m.now().String()
 	}

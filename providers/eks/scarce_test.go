@@ -59,7 +59,7 @@ func TestMachinesThatComeLaterAreWaitedFor(t *testing.T) {
 }
 
 func TestMachinesThatNeverComeAreReportedWithWhatToChange(t *testing.T) {
-	c := scarceCloud(t, "2s")
+	c := scarceCloud(t, "4s")
 	c.EC2.At(c.account, c.region).Exhaust("m6i.large", true)
 	p, sp := c.job.open(t), c.job.spec("prod", "1")
 	_, err := p.Create(t.Context(), sp, nil)
