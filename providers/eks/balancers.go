@@ -138,10 +138,10 @@ func (r *removal) removeBalancers(ctx context.Context) error {
 			})
 		}), err
 	})
-	if err == nil && len(guarded) > 0 {
-		err = heldBy(guarded)
+	if err != nil {
+		return err
 	}
-	return err
+	return heldBy(guarded)
 }
 
 func (r *removal) removeBalancer(ctx context.Context, t thing) error {
@@ -183,8 +183,11 @@ func (r *removal) each(ctx context.Context, all []thing, guarded map[string]Held
 	return left, nil
 }
 
-// heldBy is the error about what was protected.
+// heldBy is the error about what was protected; nil when nothing was.
 func heldBy(guarded map[string]Held) error {
+	if len(guarded) == 0 {
+		return nil
+	}
 	e := &HeldError{}
 	for _, id := range slices.Sorted(maps.Keys(guarded)) {
 		e.List = append(e.List, guarded[id])

@@ -172,13 +172,10 @@ func (p *Provider) awaitServiceAccount(ctx context.Context, c *kube.Cluster) err
 // isCaller tells whether a principal of IAM is who asks: a role is one under another
 // name, without its path.
 func (a *account) isCaller(principal string) bool {
-	role, is := strings.CutPrefix(principal, "arn:"+a.partition()+":iam::"+a.number+":role/")
-	if !is {
-		return principal == a.caller
-	}
-	taken, is := strings.CutPrefix(a.caller, "arn:"+a.partition()+":sts::"+a.number+":assumed-role/")
+	role, isRole := strings.CutPrefix(principal, "arn:"+a.partition()+":iam::"+a.number+":role/")
+	taken, isTaken := strings.CutPrefix(a.caller, "arn:"+a.partition()+":sts::"+a.number+":assumed-role/")
 	name, _, _ := strings.Cut(taken, "/")
-	return is && name == role[strings.LastIndex(role, "/")+1:] || principal == a.caller
+	return principal == a.caller || isRole && isTaken && name == role[strings.LastIndex(role, "/")+1:]
 }
 
 // partition is the part of AWS that the account lies in: "aws", "aws-cn".

@@ -123,7 +123,7 @@ func (p *Provider) claim(ctx context.Context, a *account, s providers.Spec) (hol
 		return h, deleting(s.Name)
 	}
 	h.record = &record{Name: h.name, ID: h.id, Account: a.number, Region: a.region, Created: h.created, Asked: before.Asked,
-		VPC: before.VPC, Issuer: before.Issuer, KeepLogs: before.KeepLogs}
+		VPC: before.VPC, Issuer: before.Issuer}
 	return h, nil
 }
 

@@ -37,10 +37,6 @@ func (p *Provider) delete(ctx context.Context, name, id string, progress provide
 	if err != nil {
 		return err
 	}
-	known, there, err := p.recordOf(name, id)
-	if err != nil {
-		return err
-	}
 	var refusal error
 	var empty []holding
 	seen := &round{Provider: p}
@@ -76,12 +72,12 @@ func (p *Provider) delete(ctx context.Context, name, id string, progress provide
 	clean := false            // where the cluster was, by its record, nothing is left
 	for _, h := range empty { // a delete that died may have left something that bears this id
 		h.mark = mark{name: name, id: id}
-		here := there && known.Account == h.account.number && known.Region == h.account.region
 		r, err := p.removal(h, progress)
 		if err != nil {
 			return err
 		}
-		if !here { // the record says of another place where to look
+		here := r.named // where nothing has the name, it is the cluster's by the record alone
+		if !here {      // the record says of another place where to look
 			r.forget = func() error { return nil }
 		}
 		if err := r.rest(ctx); err != nil {
@@ -227,7 +223,7 @@ func (r *removal) proven(ctx context.Context) error {
 	if err != nil || c == nil {
 		return err
 	}
-	return r.owns(c.Tags, "the EKS cluster "+aws.ToString(c.Arn))
+	return r.owns(c.Tags, clusterHolder(c))
 }
 
 // announce marks the cluster as one that is being removed.

@@ -143,8 +143,8 @@ func (r *removal) removeInstances(ctx context.Context) error {
 			return err
 		})
 	})
-	if err == nil && len(guarded) > 0 {
-		err = heldBy(guarded)
+	if err != nil {
+		return err
 	}
-	return err
+	return heldBy(guarded)
 }

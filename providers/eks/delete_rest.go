@@ -77,10 +77,10 @@ func (r *removal) removeLogs(ctx context.Context) error {
 		}
 		return left, err
 	})
-	if err == nil && len(guarded) > 0 {
-		err = heldBy(guarded)
+	if err != nil {
+		return err
 	}
-	return err
+	return heldBy(guarded)
 }
 
 // removeIssuers removes the OIDC provider of the cluster's issuer.

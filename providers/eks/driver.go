@@ -14,7 +14,7 @@ const (
 // wantsDriverRole tells whether there is to be a driver of volumes to which the settings
 // give no role.
 func (s settings) wantsDriverRole() bool {
-	return slices.ContainsFunc(s.Addons, func(a addon) bool { return a.Name == driver }) &&
+	return has(s.Addons, driver) &&
 		!slices.ContainsFunc(s.PodIdentities, func(id podIdentity) bool { return id.Namespace == driverSpace && id.ServiceAccount == driverAccount })
 }
 

@@ -147,16 +147,15 @@ func (r *round) next(ctx context.Context, set settings) (*account, error) {
 		r.elsewhere = cmp.Or(r.elsewhere, err)
 		return nil, nil
 	}
-	if err != nil || r.was(a.number, a.region) {
+	if err != nil {
 		return nil, err
 	}
-	r.entered = append(r.entered, a.number+"/"+a.region)
+	where := a.number + "/" + a.region
+	if slices.Contains(r.entered, where) {
+		return nil, nil
+	}
+	r.entered = append(r.entered, where)
 	return a, nil
-}
-
-// was tells whether a place was entered.
-func (r *round) was(account, region string) bool {
-	return slices.Contains(r.entered, account+"/"+region)
 }
 
 // reach enters all places that the credentials are for, each once. That they are for

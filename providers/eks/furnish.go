@@ -37,12 +37,12 @@ func (m *making) furnish(ctx context.Context) error {
 		}
 	}
 	addons := m.set.Addons
-	if len(identities) > 0 && !slices.ContainsFunc(addons, func(a addon) bool { return a.Name == agent }) {
+	if len(identities) > 0 && !has(addons, agent) {
 		addons = append(slices.Clone(addons), addon{Name: agent})
 	}
 	nodes := make(chan struct{})   // closed once no more nodes are to be expected
 	serving := make(chan struct{}) // closed once the agent is there, or is not to be expected
-	if !slices.ContainsFunc(addons, func(a addon) bool { return a.Name == agent }) {
+	if !has(addons, agent) {
 		close(serving)
 	}
 	errs := make([]error, 1+len(addons))
@@ -68,6 +68,11 @@ func (m *making) furnish(ctx context.Context) error {
 		})
 	}
 	return errors.Join(all.Wait(), errors.Join(errs...))
+}
+
+// has tells whether an add-on of that name is among them.
+func has(addons []addon, name string) bool {
+	return slices.ContainsFunc(addons, func(a addon) bool { return a.Name == name })
 }
 
 func (m *making) allNodes(ctx context.Context) error {

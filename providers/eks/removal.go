@@ -246,14 +246,8 @@ func (r *removal) give(ctx context.Context, claims []claim) error {
 		return nil
 	}
 	// The name is all that controllers write on things: it has to be ours still.
-	c, err := r.account.cluster(ctx, r.name)
-	if err != nil {
+	if err := r.proven(ctx); err != nil {
 		return err
-	}
-	if c != nil {
-		if err := r.owns(c.Tags, clusterHolder(c)); err != nil {
-			return err
-		}
 	}
 	if err := r.tag(ctx, todo, r.tags(nil)); err != nil {
 		return explain(err, r.region)

@@ -154,10 +154,7 @@ func (c *Cloud) describeAddonOf(k *cluster, a *addon, now time.Time) map[string]
 		status = deleting
 	case now.Before(a.made.Add(c.options.Delay)):
 		status = creating
-	case !machines && slices.Contains(needNodes, a.name):
-		status = "DEGRADED"
-		issues = append(issues, issue{Code: "InsufficientNumberOfReplicas", Message: "The add-on is unhealthy because it doesn't have the desired number of replicas."})
-	case a.name == driver && !k.drives(a, now):
+	case !machines && slices.Contains(needNodes, a.name), a.name == driver && !k.drives(a, now):
 		status = "DEGRADED"
 		issues = append(issues, issue{Code: "InsufficientNumberOfReplicas", Message: "The add-on is unhealthy because it doesn't have the desired number of replicas."})
 	}
